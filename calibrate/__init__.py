@@ -1,0 +1,37 @@
+"""MCMC calibration of knee ligaments: what a varus-valgus laxity test says about the MCL and the LCL."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Where each public name lives; imported when it is first asked for, so that the command line answers at once.
+_HOME = {
+    "CalibrateError": "errors",
+    "ConfigError": "errors",
+    "DataError": "errors",
+    "ChainError": "errors",
+    "GeometryError": "errors",
+    "Config": "config",
+    "load_config": "config",
+    "Measurement": "data",
+    "read_measurement": "data",
+    "Posterior": "posterior",
+    "Run": "results",
+    "open_run": "results",
+    "start_run": "runner",
+    "resume_run": "runner",
+}
+
+__all__ = sorted(_HOME)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'calibrate' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"calibrate.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,5 @@
+"""`python -m calibrate` is the command `calibrate`."""
+
+from calibrate.cli import main
+
+main()

@@ -1,0 +1,217 @@
+"""The commands: parse, call, print. No science here.
+
+Results go to stdout, messages and progress to stderr. Exit codes: 0 done and converged, 1 failed while running,
+2 bad usage or input, 3 budget spent without converging, 130 interrupted with the file whole.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calibrate import __version__
+from calibrate.errors import CalibrateError, ConfigError, RunError
+
+if TYPE_CHECKING:
+    from calibrate.config import Config
+    from calibrate.sampling.loop import Outcome
+
+CONVERGED, FAILED, BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="calibrate",
+    help="What a varus-valgus laxity test says about the knee's collateral ligaments: MCMC calibration.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.")]
+MaxTime = Annotated[float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+    del context
+
+
+@app.command()
+def run(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG]", help="A TOML file; without one, the bundled real knee.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="RUN.h5", help="Chain file to write; runs/NAME.h5 by default."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing chain file.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed, in place of the configuration's.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Steps of each ensemble at the most.")] = None,
+    max_time: MaxTime = None,
+) -> None:
+    """Start a calibration: run until converged, or until the budget is spent."""
+    from calibrate.config import load_config
+    from calibrate.examples import example
+
+    chosen = example("oks009.toml") if config is None else config
+    settings = load_config(chosen).with_sampling(seed=seed, max_steps=max_steps, max_time=max_time)
+    target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
+    if config is None:
+        _say("no CONFIG given: calibrating the bundled example, the real knee oks009")
+
+    from calibrate.runner import start_run
+
+    _sit(
+        target,
+        settings,
+        lambda watch, **calls: start_run(settings, target, overwrite=overwrite, on_warning=watch.on_warning, **calls),
+    )
+
+
+@app.command()
+def resume(
+    path: RunArgument,
+    steps: Annotated[int | None, typer.Option(min=1, help="Take N more steps, converged or not.", metavar="N")] = None,
+    until_steps: Annotated[
+        int | None, typer.Option(min=1, help="Go on to N steps in all, converged or not.", metavar="N")
+    ] = None,
+    max_time: MaxTime = None,
+) -> None:
+    """Go on with a run from its file alone: until converged, or by the steps asked for."""
+    if steps is not None and until_steps is not None:
+        raise ConfigError("--steps and --until-steps: use one of them")
+    from calibrate.chain import read
+    from calibrate.runner import resume_run
+
+    config = read(path).config
+    _sit(
+        path,
+        config,
+        lambda watch, **calls: resume_run(path, steps=steps, until_steps=until_steps, max_time=max_time, **calls),
+    )
+
+
+@app.command()
+def summary(
+    path: RunArgument, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """Print estimates, convergence and warnings; works on a run still going."""
+    from calibrate.results import open_run
+
+    content = open_run(path).summary()
+    if as_json:
+        print(json.dumps(dict(content), indent=2, allow_nan=False))
+        return
+    from calibrate.screen import summary_tables
+
+    summary_tables(content)
+
+
+@app.command()
+def plot(
+    path: RunArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures; RUN_plots by default."),
+    ] = None,
+) -> None:
+    """Draw corner, traces, load-angle fit and ligament curves; works on a run still going."""
+    from calibrate.results import open_run
+
+    result = open_run(path)
+    folder = output if output is not None else path.with_name(f"{path.stem}_plots")
+    from calibrate.figures import save_all
+
+    for picture in save_all(result, folder):
+        print(picture)
+
+
+@app.command()
+def simulate(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file with knee, parameters and noise.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DATA.csv", help="Measurement file to write.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="True value of a parameter, like mcl.k=40; repeat as needed."),
+    ] = None,
+    angles: Annotated[
+        str | None, typer.Option(metavar="LOW:HIGH:N", help="Angles in degrees; the data file's by default.")
+    ] = None,
+    load: Annotated[
+        str | None, typer.Option(metavar="force|moment", help="What is applied; as in the data by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Make synthetic measurements with known truth; parameters not --set take the middle of their bounds."""
+    from calibrate.config import load_config
+    from calibrate.simulate import simulate as make
+    from calibrate.simulate import write
+
+    measurement = make(load_config(config), settings or [], angles=angles, load=load, seed=seed)
+    write(measurement, output, overwrite=overwrite)
+    truth = ", ".join(f"{name} = {value:g}" for name, value in measurement.truth.items())
+    _say(f"{output}: {measurement.angles.size} points from {truth}")
+
+
+def main() -> None:
+    """Run the command line; every error of the user's is one line on stderr."""
+    try:
+        code = app(standalone_mode=False)
+    except RunError as error:
+        code = _complain(error, FAILED)
+    except CalibrateError as error:
+        code = _complain(error, BAD_INPUT)
+    except KeyboardInterrupt:
+        code = _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has left, as 'head' does
+        sys.stdout = None
+        code = 0
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # anything but the parser's own complaints is a bug: show it whole
+            raise
+        code = _complain(error.format_message(), BAD_INPUT)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sit(path: Path, config: Config, go: Any) -> None:
+    """Run one sitting under a progress display and leave with its exit code."""
+    from calibrate.screen import Watch
+
+    with Watch(config) as watch:
+        outcome: Outcome = go(watch, on_progress=watch.on_progress, should_stop=watch.should_stop)
+    steps = f"{outcome.steps} steps in {outcome.seconds:.1f} s"
+    if outcome.reason == "converged":
+        _say(f"converged after {steps}")
+        _say(f"next: calibrate summary {path}; calibrate plot {path}")
+        raise typer.Exit(CONVERGED)
+    if outcome.reason == "interrupted":
+        _say(f"interrupted after {steps}; the file is whole: calibrate resume {path}")
+        raise typer.Exit(INTERRUPTED)
+    converged = outcome.diagnosis is not None and outcome.diagnosis.converged(
+        config.sampling.max_rhat, config.sampling.min_ess
+    )
+    if converged:
+        raise typer.Exit(CONVERGED)
+    _say(f"budget spent after {steps}, not converged; go on: calibrate resume {path}")
+    raise typer.Exit(NOT_CONVERGED)
+
+
+def _say(message: str) -> None:
+    print(f"calibrate: {message}", file=sys.stderr)
+
+
+def _complain(message: object, code: int) -> int:
+    print(f"calibrate: error: {' '.join(str(message).split())}", file=sys.stderr)
+    return code

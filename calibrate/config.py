@@ -1,0 +1,340 @@
+"""The TOML file as typed, validated models. Defaults live here and nowhere else.
+
+This room turns text into a frozen `Config` or into one clear sentence about what is wrong. It reads no
+measurements (`calibrate.data`) and knows no knee mechanics beyond what makes a number meaningless.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+
+from calibrate.errors import ConfigError
+
+LIGAMENTS = ("mcl", "lcl")
+QUANTITIES = ("k", "alpha", "l_0", "f_ref")
+UNITS = {"k": "N/mm", "alpha": "", "l_0": "mm", "f_ref": "N"}
+POSITIVE_QUANTITIES = frozenset({"k", "alpha", "l_0"})
+SIGMA = "noise.sigma"
+
+Point = tuple[FiniteFloat, FiniteFloat]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Condyle(_Model):
+    """A circular condyle in the femur frame [mm]."""
+
+    centre: Point
+    radius: Positive
+
+
+class Attachments(_Model):
+    """Where one ligament is attached: femoral point in the femur frame, tibial point in the tibia frame [mm]."""
+
+    femur: Point
+    tibia: Point
+
+
+class KneeConfig(_Model):
+    """The frontal-plane geometry of one knee [mm]; x lateral, y proximal."""
+
+    lateral_condyle: Condyle
+    medial_condyle: Condyle
+    rolling: Annotated[FiniteFloat, Field(ge=0, le=1)] = 1.0
+    application_point: Point | None = None
+    mcl: Attachments
+    lcl: Attachments
+
+
+class Bounds(_Model):
+    """The range in which a free parameter is uniformly likely, and optionally a point to start the fit from."""
+
+    lower: FiniteFloat
+    upper: FiniteFloat
+    start: FiniteFloat | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Bounds:
+        if self.lower == self.upper:
+            raise ValueError(f"lower and upper are both {self.lower:g}: write the number alone to fix the parameter")
+        if self.lower > self.upper:
+            raise ValueError(f"lower = {self.lower:g} is above upper = {self.upper:g}: exchange them")
+        if not math.isfinite(self.upper - self.lower):
+            raise ValueError("the bounds are too far apart: give a range that means something")
+        if self.start is not None and not self.lower <= self.start <= self.upper:
+            raise ValueError(f"start = {self.start:g} lies outside the bounds {self.lower:g} to {self.upper:g}")
+        return self
+
+
+Parameter = FiniteFloat | Bounds
+
+
+def _check_positive(name: str, parameter: float | Bounds) -> None:
+    if isinstance(parameter, Bounds):
+        if parameter.lower < 0:
+            raise ValueError(
+                f"{name}: lower = {parameter.lower:g}, but {name} is positive: use a lower bound of 0 or more"
+            )
+    elif parameter <= 0:
+        raise ValueError(f"{name} = {parameter:g}, but it has to be positive")
+
+
+class LigamentConfig(_Model):
+    """The four parameters of one ligament: a number fixes a parameter, bounds free it."""
+
+    k: Parameter
+    alpha: Parameter
+    l_0: Parameter
+    f_ref: Parameter = 0.0
+
+    @model_validator(mode="after")
+    def _check(self) -> LigamentConfig:
+        for name in sorted(POSITIVE_QUANTITIES):
+            _check_positive(name, getattr(self, name))
+        return self
+
+
+class ParametersConfig(_Model):
+    """The parameters of both ligaments."""
+
+    mcl: LigamentConfig
+    lcl: LigamentConfig
+
+
+class NoiseConfig(_Model):
+    """The standard deviation of the load's error, in the data file's load unit."""
+
+    sigma: Parameter | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> NoiseConfig:
+        if self.sigma is not None:
+            _check_positive("sigma", self.sigma)
+        return self
+
+
+class DataConfig(_Model):
+    """The measurement and the direction that it counts as positive."""
+
+    file: Annotated[str, Field(min_length=1)]
+    positive: Literal["valgus", "varus"]
+
+
+class PriorConfig(_Model):
+    """What happens outside the bounds: a quadratic penalty, or hard walls."""
+
+    walls: Literal["penalty", "hard"] = Field(
+        "penalty", description="'penalty' lets parameters spill a little; 'hard' does not"
+    )
+    weight: Positive = Field(1e6, description="weight of the penalty, per squared unit of the parameter")
+
+
+class SamplingConfig(_Model):
+    """How the posterior is sampled, and when to stop."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = Field(1, description="one seed gives one chain")
+    ensembles: Annotated[int, Field(ge=2, le=64)] = Field(4, description="independent ensembles of walkers")
+    walkers: Annotated[int, Field(ge=4, le=65536)] = Field(64, description="walkers in each ensemble, an even number")
+    thin: Annotated[int, Field(ge=1)] = Field(1, description="store every n-th step")
+    max_steps: Annotated[int, Field(ge=1)] = Field(100_000, description="steps of each ensemble at the most")
+    max_time: Positive | None = Field(None, description="seconds of sampling at the most")
+    max_rhat: Annotated[FiniteFloat, Field(gt=1)] = Field(
+        1.01, description="converged: R-hat between ensembles below this"
+    )
+    min_ess: Positive = Field(1000.0, description="converged: at least this many effective samples of every parameter")
+
+    @model_validator(mode="after")
+    def _check(self) -> SamplingConfig:
+        if self.walkers % 2:
+            raise ValueError(f"walkers = {self.walkers}, but an ensemble moves in two halves: use an even number")
+        return self
+
+
+class Config(_Model):
+    """A whole calibration: knee, parameters, noise, data, prior and sampling."""
+
+    knee: KneeConfig
+    parameters: ParametersConfig
+    noise: NoiseConfig = NoiseConfig()
+    data: DataConfig
+    prior: PriorConfig = PriorConfig()
+    sampling: SamplingConfig = SamplingConfig()
+
+    _source: Path | None = None
+    _text: str = ""
+
+    @property
+    def source(self) -> Path | None:
+        """The file that the configuration came from, or None."""
+        return self._source
+
+    @property
+    def text(self) -> str:
+        """The configuration file's own text, comments and all."""
+        return self._text
+
+    @property
+    def data_path(self) -> Path:
+        """The measurement file: relative names are relative to the configuration file."""
+        folder = Path() if self._source is None else self._source.parent
+        return folder / self.data.file
+
+    def parameter_items(self) -> Iterator[tuple[str, float | Bounds]]:
+        """Yield all eight ligament parameters as (name, number or bounds), MCL first."""
+        for ligament in LIGAMENTS:
+            for quantity in QUANTITIES:
+                yield f"{ligament}.{quantity}", getattr(getattr(self.parameters, ligament), quantity)
+
+    def with_sampling(self, **changes: Any) -> Config:
+        """Return a copy with some of the `[sampling]` values replaced; None leaves a value as it is.
+
+        Raises
+        ------
+        ConfigError
+            If a new value is not allowed.
+        """
+        given = {key: value for key, value in changes.items() if value is not None}
+        if not given:
+            return self
+        try:
+            sampling = SamplingConfig.model_validate({**self.sampling.model_dump(), **given})
+        except ValidationError as error:
+            raise ConfigError(_explain(error, SamplingConfig, "sampling")) from None
+        copy = self.model_copy(update={"sampling": sampling})
+        copy._source, copy._text = self._source, self._text
+        return copy
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and validate a TOML configuration file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Config
+        The validated configuration, every default filled in.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, unreadable, no TOML, or says something that cannot be meant; the message names
+        the file, the key, the value found and the remedy.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: this is no text in UTF-8, so no TOML file") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    return parse_config(text, path)
+
+
+def parse_config(text: str, source: str | Path | None = None) -> Config:
+    """Validate the text of a configuration; `source` is the file named in errors and the base of relative paths.
+
+    Raises
+    ------
+    ConfigError
+        As `load_config`.
+    """
+    path = None if source is None else Path(source)
+    where = "configuration" if path is None else str(path)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{where}: not valid TOML: nested too deeply") from None
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_explain(error, Config)}") from None
+    config._source, config._text = path, text
+    return config
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return a remedy for an unknown word: the nearest known one, or all of them."""
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else "known here: " + ", ".join(known)
+
+
+def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """Put the first of pydantic's complaints into one sentence: key, value found, remedy."""
+    # A misspelt key also makes the right one missing, so the misspelling is the one to report.
+    complaints = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    # A union of number and bounds complains once per branch: keep the branch the user was writing.
+    complaint = next((c for c in complaints if not _other_branch(c)), complaints[0])
+    location = [str(part) for part in complaint["loc"] if str(part) not in _BRANCHES]
+    key = ".".join([prefix, *location] if prefix else location)
+    found = complaint["input"]
+    kind, context = complaint["type"], complaint.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"{key}: unknown key; {did_you_mean(location[-1], _known_keys(model, location[:-1]))}"
+    if kind == "missing":
+        return f"{key}: missing"
+    if kind == "value_error":
+        return f"{key}: {context['error']}" if key else str(context["error"])
+    if kind == "literal_error":
+        return f"{key} = {found!r}: must be {context['expected']}"
+    if kind in {"model_type", "model_attributes_type", "dict_type"} or (
+        kind in {"float_type", "float_parsing"} and _model_at(model, location) is Bounds
+    ):
+        return f"{key} = {found!r}: {_wanted(model, location)}"
+    message = complaint["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if kind.startswith(("float", "int", "finite", "greater", "less")):
+        message = f"must be {message}" if complaint["msg"].startswith("Input should be") else message
+    return f"{key} = {found!r}: {message}"
+
+
+_BRANCHES = {"Bounds", "float", "constrained-float", "function-after[_check(), Bounds]", "finite-float"}
+
+
+def _other_branch(complaint: Any) -> bool:
+    """Tell whether a complaint is about the branch of `number | bounds` that the user was not writing."""
+    location = [str(part) for part in complaint["loc"]]
+    is_table = isinstance(complaint["input"], dict)
+    if complaint["type"].startswith("float") and is_table:
+        return True
+    return complaint["type"] in {"model_type", "model_attributes_type"} and any(part in _BRANCHES for part in location)
+
+
+def _model_at(model: type[BaseModel], location: Sequence[str]) -> type[BaseModel] | None:
+    current: type[BaseModel] | None = model
+    for part in location:
+        field = current.model_fields.get(part) if current is not None else None
+        if field is None:
+            return None
+        annotation = field.annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        current = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+    return current
+
+
+def _known_keys(model: type[BaseModel], location: Sequence[str]) -> list[str]:
+    at = _model_at(model, location)
+    return list(at.model_fields) if at is not None else []
+
+
+def _wanted(model: type[BaseModel], location: Sequence[str]) -> str:
+    at = _model_at(model, location)
+    if at is Bounds:
+        return "must be a number (fixed) or { lower = ..., upper = ... } (free)"
+    return "must be a table with " + ", ".join(at.model_fields) if at is not None else "must be a table"

@@ -1,0 +1,237 @@
+"""Load-angle measurements: units and signs are settled here, on the way in.
+
+A measurement file is CSV with `#` comments, an angle column (`angle_deg` or `angle_rad`), a load column
+(`force_N` or `moment_Nm`) and perhaps a column with the load's standard deviation (`sigma_N` or `sigma_Nm`).
+Comments of the form `# truth: mcl.k = 40` state the parameters that simulated data were made with.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.config import did_you_mean
+from calibrate.errors import DataError
+
+FloatArray = NDArray[np.float64]
+LoadKind = Literal["force", "moment"]
+AngleUnit = Literal["deg", "rad"]
+
+LOAD_UNIT: dict[str, str] = {"force": "N", "moment": "N·m"}
+_COLUMNS = ("angle_deg", "angle_rad", "force_N", "moment_Nm", "sigma_N", "sigma_Nm")
+_SUFFIX = {"force": "N", "moment": "Nm"}
+_TRUTH = "truth:"
+MAX_ANGLE = math.radians(45.0)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A laxity test as its file states it.
+
+    Attributes
+    ----------
+    angles : ndarray, shape (n,)
+        Angles in `angle_unit`, counted as the file counts them.
+    loads : ndarray, shape (n,)
+        Loads in N (`kind` "force") or N·m ("moment"), counted as the file counts them.
+    sigma : ndarray, shape (n,), or None
+        Standard deviation of each load, in the load's unit.
+    kind : {"force", "moment"}
+        What was applied.
+    angle_unit : {"deg", "rad"}
+        The unit of `angles`.
+    truth : mapping
+        Parameters that simulated data were made with, by name; empty for a real test.
+    text : str
+        The file as it was read.
+    source : str
+        The file's name, for messages.
+    """
+
+    angles: FloatArray
+    loads: FloatArray
+    sigma: FloatArray | None
+    kind: LoadKind
+    angle_unit: AngleUnit
+    truth: Mapping[str, float] = field(default_factory=dict)
+    text: str = ""
+    source: str = "data"
+
+    @property
+    def unit(self) -> str:
+        """The unit of the loads, as printed."""
+        return LOAD_UNIT[self.kind]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def to_radians(self, angles: FloatArray) -> FloatArray:
+        """Convert angles from this file's unit to radians."""
+        return np.deg2rad(angles) if self.angle_unit == "deg" else np.asarray(angles, dtype=float)
+
+    def in_degrees(self, angles: FloatArray) -> FloatArray:
+        """Convert angles from this file's unit to degrees."""
+        return np.asarray(angles, dtype=float) if self.angle_unit == "deg" else np.rad2deg(angles)
+
+
+def read_measurement(path: str | Path) -> Measurement:
+    """Read a measurement file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is no such CSV, or holds a value that cannot be meant.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: this is no text in UTF-8, so no CSV file") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    return parse_measurement(text, str(path))
+
+
+def parse_measurement(text: str, source: str = "data") -> Measurement:
+    """Parse the text of a measurement file; `source` is the name used in errors.
+
+    Raises
+    ------
+    DataError
+        As `read_measurement`.
+    """
+    rows: list[tuple[int, list[str]]] = []
+    truth: dict[str, float] = {}
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            _read_truth(stripped[1:].strip(), truth, f"{source}, line {number}")
+        elif stripped:
+            try:
+                rows.append((number, [cell.strip() for cell in next(csv.reader([line]))]))
+            except csv.Error as error:
+                raise DataError(f"{source}, line {number}: not CSV: {error}") from None
+    if not rows:
+        raise DataError(f"{source}: no header and no data; expected columns angle_deg and moment_Nm, or the like")
+    header = rows[0][1]
+    kind, angle_unit, sigma_column = _read_header(header, f"{source}, line {rows[0][0]}")
+    if len(rows) == 1:
+        raise DataError(f"{source}: a header but no data below it")
+
+    values = np.empty((len(rows) - 1, len(header)))
+    for i, (number, cells) in enumerate(rows[1:]):
+        if len(cells) != len(header):
+            raise DataError(f"{source}, line {number}: {len(cells)} cells, but the header names {len(header)} columns")
+        for j, cell in enumerate(cells):
+            values[i, j] = _number(cell, f"{source}, line {number}, column {header[j]}")
+
+    angles = values[:, header.index(f"angle_{angle_unit}")].copy()
+    sigma = values[:, header.index(sigma_column)].copy() if sigma_column else None
+    if sigma is not None and not (sigma > 0).all():
+        bad = int(np.argmin(sigma > 0))
+        raise DataError(
+            f"{source}, line {rows[bad + 1][0]}: {sigma_column} = {sigma[bad]:g}, but it has to be positive"
+        )
+    _check_range(angles, angle_unit, [number for number, _ in rows[1:]], source)
+    loads = values[:, header.index(f"{kind}_{_SUFFIX[kind]}")].copy()
+    return Measurement(angles, loads, sigma, kind, angle_unit, truth, text, source)
+
+
+def format_measurement(
+    angles: FloatArray,
+    loads: FloatArray,
+    kind: LoadKind,
+    angle_unit: AngleUnit,
+    comments: Sequence[str],
+    truth: Mapping[str, float],
+) -> str:
+    """Write a measurement as the text of a file that `parse_measurement` reads back to the last bit."""
+    lines = [f"# {comment}" for comment in comments]
+    lines += [f"# {_TRUTH} {name} = {value!r}" for name, value in truth.items()]
+    lines.append(f"angle_{angle_unit},{kind}_{_SUFFIX[kind]}")
+    lines += [f"{float(a)!r},{float(f)!r}" for a, f in zip(angles, loads, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def _read_truth(comment: str, truth: dict[str, float], where: str) -> None:
+    if not comment.startswith(_TRUTH):
+        return
+    name, separator, value = (part.strip() for part in comment.removeprefix(_TRUTH).partition("="))
+    if not separator or not name:
+        raise DataError(f"{where}: '# {comment}' should read '# truth: mcl.k = 40', say")
+    truth[name] = _number(value, f"{where}, truth of {name}")
+
+
+def _read_header(header: Sequence[str], where: str) -> tuple[LoadKind, AngleUnit, str | None]:
+    if all(_is_number(cell) for cell in header):
+        raise DataError(f"{where}: no header; the first line should name the columns, like angle_deg,moment_Nm")
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
+        raise DataError(f"{where}: columns are separated by commas in these files, not by semicolons or tabs")
+    for name in header:
+        if name not in _COLUMNS:
+            raise DataError(f"{where}: unknown column '{name}'; {did_you_mean(name, _COLUMNS)}")
+        if header.count(name) > 1:
+            raise DataError(f"{where}: column '{name}' stands there twice; keep one")
+    angle = _only(header, ("angle_deg", "angle_rad"), "angle", where)
+    load = _only(header, ("force_N", "moment_Nm"), "load", where)
+    kind: LoadKind = "force" if load == "force_N" else "moment"
+    sigmas = [name for name in header if name.startswith("sigma")]
+    if any(name != f"sigma_{_SUFFIX[kind]}" for name in sigmas):
+        raise DataError(f"{where}: column {sigmas[0]} does not go with {load}; use sigma_{_SUFFIX[kind]}")
+    return kind, "deg" if angle == "angle_deg" else "rad", sigmas[0] if sigmas else None
+
+
+def _only(header: Sequence[str], options: tuple[str, str], what: str, where: str) -> str:
+    found = [name for name in options if name in header]
+    if not found:
+        raise DataError(
+            f"{where}: no {what} column; one of {options[0]} and {options[1]} is needed, found {', '.join(header)}"
+        )
+    if len(found) == 2:
+        raise DataError(f"{where}: both {options[0]} and {options[1]} are there; keep one")
+    return found[0]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(cell: str, where: str) -> float:
+    if not cell:
+        raise DataError(f"{where}: the cell is empty; remove the line or fill it in")
+    if not _is_number(cell):
+        raise DataError(f"{where}: '{cell}' is no number")
+    value = float(cell)
+    if not math.isfinite(value):
+        raise DataError(f"{where}: '{cell}' is not finite; remove the line or fill it in")
+    return value
+
+
+def _check_range(angles: FloatArray, unit: AngleUnit, lines: Sequence[int], source: str) -> None:
+    limit = MAX_ANGLE if unit == "rad" else 45.0
+    worst = int(np.argmax(np.abs(angles)))
+    if abs(angles[worst]) <= limit:
+        return
+    where = f"{source}, line {lines[worst]}: angle_{unit} = {angles[worst]:g}"
+    if unit == "rad":
+        raise DataError(
+            f"{where} is {math.degrees(angles[worst]):.0f} degrees, beyond 45; "
+            "if the column is in degrees, name it angle_deg"
+        )
+    raise DataError(f"{where} is beyond 45 degrees, more than any varus-valgus test; check the column and its unit")

@@ -1,0 +1,81 @@
+"""The compiled posterior density: the one definition of prior and likelihood that everything fast calls.
+
+`Posterior.log_prob` and the compiled moves both evaluate these functions on the same `Density`, so they can't differ.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.knee.kernel import compiled, inlined, log_likelihood_one
+
+FloatArray = NDArray[np.float64]
+
+
+class Density(NamedTuple):
+    """A posterior as compiled code takes it.
+
+    Attributes
+    ----------
+    lower, upper : ndarray, shape (ndim,)
+        Bounds of the free parameters.
+    positive : ndarray of bool, shape (ndim,)
+        Which free parameters have to be positive.
+    weight : float
+        Of the penalty outside the bounds; infinite for hard walls.
+    template : ndarray, shape (9,)
+        The law's eight parameters and the noise's scale, fixed ones filled in.
+    columns : ndarray of int, shape (ndim,)
+        Where the free parameters go in the template.
+    mcl_length, lcl_length, mcl, lcl, load : ndarray, shape (n_angles,)
+        See `calibrate.knee.kernel.log_likelihood`.
+    constant : float
+        See there.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    positive: NDArray[np.bool_]
+    weight: float
+    template: FloatArray
+    columns: NDArray[np.intp]
+    mcl_length: FloatArray
+    lcl_length: FloatArray
+    mcl: FloatArray
+    lcl: FloatArray
+    load: FloatArray
+    constant: float
+
+
+@inlined
+def log_prior_one(q: FloatArray, d: Density) -> float:
+    """Log-prior of one vector of free parameters: 0 inside the bounds, minus the penalty or a wall outside."""
+    violation = 0.0
+    for i in range(q.size):
+        if not abs(q[i]) < np.inf or (d.positive[i] and q[i] <= 0.0):
+            return -np.inf
+        outside = max(0.0, d.lower[i] - q[i], q[i] - d.upper[i])
+        violation += outside * outside
+    return -d.weight * violation if violation > 0.0 else 0.0
+
+
+@inlined
+def likelihood_one(q: FloatArray, scratch: FloatArray, d: Density) -> float:
+    """Log-likelihood of one vector of free parameters; `scratch` is a copy of the template to fill in."""
+    for i in range(q.size):
+        scratch[d.columns[i]] = q[i]
+    return log_likelihood_one(scratch, scratch[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant)
+
+
+@compiled
+def evaluate(q: FloatArray, d: Density) -> FloatArray:
+    """Return log-prior and log-likelihood, shape (2, n), of rows of free parameters (n, ndim)."""
+    out = np.empty((2, q.shape[0]))
+    scratch = d.template.copy()
+    for i in range(q.shape[0]):
+        out[0, i] = log_prior_one(q[i], d)
+        out[1, i] = likelihood_one(q[i], scratch, d)
+    return out

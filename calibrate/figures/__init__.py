@@ -1,0 +1,80 @@
+"""The pictures of a run: corner, traces, load-angle fit and ligament curves, for print and for notebooks.
+
+Each function here returns a matplotlib `Figure` that belongs to no window and to no global state; `save_all` writes
+all of them. What they share is in `style`, the pictures of draws are in `draws`, those of predicted curves in `curves`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibrate.errors import ChainError
+from calibrate.figures.curves import ligament_plot, load_angle_plot
+from calibrate.figures.draws import corner_plot, trace_plot
+from calibrate.figures.style import DPI
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from calibrate.results import Run
+
+__all__ = ["corner_plot", "ligament_plot", "load_angle_plot", "save_all", "trace_plot"]
+
+_PICTURES = {"corner": corner_plot, "trace": trace_plot, "load_angle": load_angle_plot, "ligaments": ligament_plot}
+# The same run gives the same bytes: no dates and no program versions inside.
+_METADATA: dict[str, dict[str, str | None]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+
+
+def save_all(run: Run, folder: Path) -> list[Path]:
+    """Draw all pictures of a run and write each as PNG (300 dpi) and as vector PDF, whole or not at all.
+
+    Parameters
+    ----------
+    run : Run
+        Finished or still going.
+    folder : Path
+        Where to write; made if need be. Pictures that are there already are replaced.
+
+    Returns
+    -------
+    list of Path
+        What was written: `corner`, `trace`, `load_angle` and `ligaments`, each `.png` and `.pdf`.
+
+    Raises
+    ------
+    ChainError
+        If nothing is stored yet, or the folder cannot be written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ChainError(f"{folder}: is a file; name a folder for the pictures with -o") from None
+    except OSError as error:
+        raise ChainError(f"{folder}: cannot be made ({error.strerror}); choose another folder with -o") from None
+    written = []
+    for name, draw in _PICTURES.items():
+        figure = draw(run)
+        for kind in _METADATA:
+            written.append(_write(figure, folder / f"{name}.{kind}", kind))
+            figure.set_layout_engine("none")  # laid out once is enough
+    return written
+
+
+def _write(figure: Figure, path: Path, kind: str) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        figure.savefig(temporary, format=kind, dpi=DPI, metadata=_METADATA[kind])
+        temporary.replace(path)
+    except OSError as error:
+        raise ChainError(
+            f"{path}: cannot be written ({error.strerror or error}); choose another folder with -o"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,119 @@
+"""What all pictures share: sizes for print, colours, the parameters' symbols, and the line on top.
+
+Everything is set on the objects themselves, never through matplotlib's global settings, so that a picture is the same
+in any process and a notebook's own style stays untouched.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from calibrate.config import SIGMA
+from calibrate.results import Run
+
+DPI = 300
+INCH = 25.4  # mm
+PAGE_WIDTH = 180.0  # mm, two columns of a journal
+COLUMN_WIDTH = 90.0  # mm, one column
+
+TEXT = 8.0  # pt
+SMALL = 7.0  # pt
+
+# Okabe & Ito's colours keep apart for colour-blind eyes; the posterior's shades keep apart in grey as well.
+ENSEMBLES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
+MEDIAN = "#08306B"
+BAND_50 = "#6BAED6"
+BAND_90 = "#C6DBEF"
+TRUTH = "#D55E00"
+WARNING = "#C1272D"
+FAINT = "#767676"
+TRUTH_DASHES = (0, (5, 1, 1, 1))  # the truth is told from a median in grey as well
+
+_SYMBOLS = {"k": "$k$", "alpha": r"$\alpha$", "l_0": "$l_0$", "f_ref": r"$f_\mathrm{ref}$"}
+
+
+def symbol(name: str) -> str:
+    """Return a parameter's symbol, like "MCL $k$" for `mcl.k`."""
+    if name == SIGMA:
+        return r"$\sigma$"
+    ligament, quantity = name.split(".")
+    return f"{ligament.upper()} {_SYMBOLS[quantity]}"
+
+
+def label(name: str, unit: str) -> str:
+    """Return a parameter's axis label, like "MCL $k$ [N/mm]"; a pure number has the unit "-"."""
+    return f"{symbol(name)} [{unit or '-'}]"
+
+
+def decimals(width: float) -> int:
+    """Return the decimal places that show an interval of this width to two significant digits."""
+    if not width > 0.0 or not math.isfinite(width):
+        return 3
+    return max(0, 1 - math.floor(math.log10(width)))
+
+
+def new_figure(width: float, height: float, *, constrained: bool = True) -> Figure:
+    """Return an empty figure of this size [mm], on white."""
+    return Figure(
+        figsize=(width / INCH, height / INCH), layout="constrained" if constrained else None, facecolor="white"
+    )
+
+
+def heading(figure: Figure, run: Run, x: float = 0.01, **place: Any) -> None:
+    """Say on top, from `x` on (a share of the width), whose picture this is and whether it may be believed yet."""
+    state = f"{'converged' if run.converged else 'NOT CONVERGED'} after {run.steps} step{'' if run.steps == 1 else 's'}"
+    name = run.path.name
+    # A long name gives way, so that what follows it is never cut off; 2.1 mm hold a bold letter.
+    room = max(8, int((1.0 - x) * figure.get_figwidth() * INCH / 2.1) - len(state) - 4)
+    if len(name) > room:
+        name = f"{name[: room - room // 2 - 1]}…{name[-(room // 2) :]}"
+    figure.suptitle(
+        f"{name}: {state}",
+        x=x,
+        ha="left",
+        fontsize=TEXT,
+        fontweight="normal" if run.converged else "bold",
+        color="black" if run.converged else WARNING,
+        parse_math=False,  # a dollar sign in a file's name is no formula
+        **place,
+    )
+
+
+def dress(ax: Axes) -> None:
+    """Give an axis the quiet look of all pictures."""
+    ax.tick_params(labelsize=SMALL, width=0.6, length=2.5, color="black", direction="out")
+    ax.xaxis.label.set_fontsize(TEXT)
+    ax.yaxis.label.set_fontsize(TEXT)
+    for spine in ax.spines.values():
+        spine.set_linewidth(0.6)
+
+
+def open_frame(ax: Axes) -> None:
+    """Take away the frame's upper and right side, where they say nothing."""
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def bands(ax: Axes, x: ArrayLike, quantiles: Any, *, named: bool = True) -> None:
+    """Draw the 90 and 50 % bands and the median from five quantile rows (5, 25, 50, 75, 95 %).
+
+    Parameters
+    ----------
+    ax : Axes
+        Where.
+    x : array_like, shape (n,)
+        Abscissa.
+    quantiles : ndarray, shape (5, n)
+        The rows in rising order.
+    named : bool
+        Whether they appear in the legend.
+    """
+    names = ("90 % of the posterior", "50 % of the posterior", "posterior median") if named else (None, None, None)
+    q05, q25, q50, q75, q95 = quantiles
+    ax.fill_between(x, q05, q95, color=BAND_90, linewidth=0, label=names[0], zorder=1, gid="band 90")
+    ax.fill_between(x, q25, q75, color=BAND_50, linewidth=0, label=names[1], zorder=2, gid="band 50")
+    ax.plot(x, q50, color=MEDIAN, linewidth=1.1, label=names[2], zorder=3, gid="median")

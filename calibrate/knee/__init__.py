@@ -1,0 +1,1 @@
+"""The knee: geometry, ligament law and statics. Knows no data file, no posterior and no sampler."""

@@ -1,0 +1,132 @@
+"""The compiled batch evaluator: parameters of many knees to log-likelihoods, with no temporary per angle.
+
+Compiled by numba on first use and kept on disk. The Python functions here are the whole definition of the
+compiled likelihood; `calibrate.knee.ligament` says the same in NumPy, and the tests hold the two together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# Sums over angles may be reordered and products contracted, so that they use the processor's vector units; NaN and
+# infinity keep their meaning. Division by zero gives an infinity as in NumPy, instead of a branch that raises.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+
+
+def compiled(function: _Function) -> _Function:
+    """Compile a function with numba, keeping the result on disk where a folder for it can be written."""
+    try:
+        return cast(_Function, numba.njit(cache=True, **_OPTIONS)(function))
+    except RuntimeError:  # numba found no folder to keep its cache in: compile anew in each process
+        return cast(_Function, numba.njit(**_OPTIONS)(function))
+
+
+def inlined(function: _Function) -> _Function:
+    """Compile a function into its compiled callers: numba's own calls cost more than the arithmetic of a knee."""
+    return cast(_Function, numba.njit(inline="always", **_OPTIONS)(function))
+
+
+@inlined
+def sum_of_squares(
+    p: FloatArray, mcl_length: FloatArray, lcl_length: FloatArray, mcl: FloatArray, lcl: FloatArray, load: FloatArray
+) -> float:
+    """Sum of squared residuals for one parameter row (8,) whose law has a meaning; arrays as in `log_likelihood`."""
+    mcl_l0, mcl_toe = p[2], p[1] * p[2]
+    lcl_l0, lcl_toe = p[6], p[5] * p[6]
+    mcl_factor = p[0] / (2.0 * mcl_toe)
+    lcl_factor = p[4] / (2.0 * lcl_toe)
+    mcl_tare, lcl_tare = p[3], p[7]
+    total = 0.0
+    for j in range(load.size):
+        e = mcl_length[j] - mcl_l0
+        m = e if e > 0.0 else 0.0
+        m = m if m < mcl_toe else mcl_toe
+        residual = mcl[j] * (mcl_factor * m * (2.0 * e - m) - mcl_tare) - load[j]
+        e = lcl_length[j] - lcl_l0
+        m = e if e > 0.0 else 0.0
+        m = m if m < lcl_toe else lcl_toe
+        residual += lcl[j] * (lcl_factor * m * (2.0 * e - m) - lcl_tare)
+        total += residual * residual
+    return total
+
+
+@inlined
+def has_meaning(p: FloatArray) -> bool:
+    """Tell whether the ligament law means something for one parameter row (8,)."""
+    for i in range(8):
+        if not abs(p[i]) < np.inf:
+            return False
+    meaning: bool = p[0] > 0.0 and p[1] > 0.0 and p[2] > 0.0 and p[4] > 0.0 and p[5] > 0.0 and p[6] > 0.0
+    return meaning
+
+
+@inlined
+def log_likelihood_one(
+    p: FloatArray,
+    scale: float,
+    mcl_length: FloatArray,
+    lcl_length: FloatArray,
+    mcl: FloatArray,
+    lcl: FloatArray,
+    load: FloatArray,
+    constant: float,
+) -> float:
+    """Log-likelihood of one parameter row (8,); see `log_likelihood`."""
+    if not has_meaning(p) or scale <= 0.0 or not abs(scale) < np.inf:
+        return -np.inf
+    value = (
+        constant
+        - load.size * math.log(scale)
+        - 0.5 * sum_of_squares(p, mcl_length, lcl_length, mcl, lcl, load) / (scale * scale)
+    )
+    # An overflow on the way gives NaN or an infinity: such parameters are impossible, not an accident of the chain.
+    return value if abs(value) < np.inf else -np.inf
+
+
+@compiled
+def log_likelihood(
+    parameters: FloatArray,
+    scale: FloatArray,
+    mcl_length: FloatArray,
+    lcl_length: FloatArray,
+    mcl: FloatArray,
+    lcl: FloatArray,
+    load: FloatArray,
+    constant: float,
+) -> FloatArray:
+    """Evaluate many knees.
+
+    Parameters
+    ----------
+    parameters : ndarray, shape (m, 8)
+        `[k, alpha, l_0, f_ref]` of the MCL, then of the LCL.
+    scale : ndarray, shape (m,)
+        Standard deviation of the errors in units of the weighting below: sigma itself where the arrays are in the
+        load's unit, 1 where they have been divided by a known sigma.
+    mcl_length, lcl_length : ndarray, shape (n,)
+        Ligament lengths [mm].
+    mcl, lcl : ndarray, shape (n,)
+        Load per newton of tension.
+    load : ndarray, shape (n,)
+        Measured loads.
+    constant : float
+        What does not depend on the parameters: `-n log(sqrt(2 pi))` minus the logarithms of a known sigma.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        Log-likelihoods; `-inf` where the law has no meaning or the sum overflows, never NaN or `+inf`.
+    """
+    out = np.empty(parameters.shape[0])
+    for i in range(parameters.shape[0]):
+        out[i] = log_likelihood_one(parameters[i], scale[i], mcl_length, lcl_length, mcl, lcl, load, constant)
+    return out

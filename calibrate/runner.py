@@ -1,0 +1,182 @@
+"""A whole run from Python: configuration in, chain file out. The command line is a thin layer over this.
+
+No global state: any process may start any number of runs, each with its own file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from calibrate import chain
+from calibrate.config import Config
+from calibrate.errors import ChainError, ConfigError, RunError
+from calibrate.posterior import Posterior
+from calibrate.sampling.loop import Budget, Outcome, Progress, sample
+from calibrate.sampling.start import draw_walkers, find_map
+
+
+def _ignore(news: object) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+def start_run(
+    config: Config,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    on_warning: Callable[[str], None] = _ignore,
+    on_progress: Callable[[Progress], None] = _ignore,
+    should_stop: Callable[[], bool] = _never,
+) -> Outcome:
+    """Calibrate: fit, start the walkers, sample until converged or out of budget, streaming to a new file.
+
+    Parameters
+    ----------
+    config : Config
+        What to do; `config.sampling` holds seed, thresholds and budget.
+    output : str or Path
+        The chain file to create, and its folder if need be.
+    overwrite : bool
+        Replace an existing file.
+    on_warning : callable
+        Told what the user should know before believing the result.
+    on_progress, should_stop : callable
+        See `calibrate.sampling.loop.sample`.
+
+    Returns
+    -------
+    Outcome
+        How the run ended; `outcome.reason == "converged"` is success.
+
+    Raises
+    ------
+    CalibrateError
+        If configuration, data or output cannot be used; then nothing has been written.
+    RunError
+        If writing fails in mid-run; then the file is whole up to some step, and can be resumed.
+    """
+    path = Path(output)
+    _check_output(path, overwrite)
+    posterior = Posterior.from_config(config)
+    for warning in posterior.warnings:
+        on_warning(warning)
+    settings = config.sampling
+    if settings.walkers < 2 * posterior.ndim:
+        raise ConfigError(
+            f"sampling.walkers = {settings.walkers}: {posterior.ndim} free parameters need twice as many walkers, "
+            f"at least {2 * posterior.ndim}"
+        )
+    # The last of the seed's streams starts the walkers, the first ones move them.
+    rng = np.random.default_rng(np.random.SeedSequence(settings.seed).spawn(settings.ensembles + 1)[-1])
+    fits, prior_sample = find_map(posterior, rng)
+    starts = np.stack(
+        [draw_walkers(posterior, fits, prior_sample, settings.walkers, rng) for _ in range(settings.ensembles)]
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ChainError(f"{path.parent}: cannot be made ({error.strerror}); choose another folder with -o") from None
+    with chain.writing(path):
+        _check_output(path, overwrite)
+        chain.create(path, config, posterior.measurement, posterior.names, starts)
+        budget = Budget(settings.max_steps, settings.max_time)
+        with _streaming(path, settings.ensembles) as backends:
+            return sample(
+                posterior, backends, starts, settings, budget, on_progress=on_progress, should_stop=should_stop
+            )
+
+
+def resume_run(
+    path: str | Path,
+    *,
+    steps: int | None = None,
+    until_steps: int | None = None,
+    max_time: float | None = None,
+    on_progress: Callable[[Progress], None] = _ignore,
+    should_stop: Callable[[], bool] = _never,
+) -> Outcome:
+    """Go on with a run from its file alone; the chain is bit for bit that of a run never stopped.
+
+    Parameters
+    ----------
+    path : str or Path
+        The chain file.
+    steps : int, optional
+        Take this many more steps, converged or not.
+    until_steps : int, optional
+        Go on to this many steps in all, converged or not. With neither, go on until converged, or until the
+        configuration's `max_steps` have been taken once more.
+    max_time : float, optional
+        Seconds at the most; the configuration's limit by default.
+    on_progress, should_stop : callable
+        See `calibrate.sampling.loop.sample`.
+
+    Returns
+    -------
+    Outcome
+        How this sitting ended.
+
+    Raises
+    ------
+    ChainError
+        If the file is no run, is damaged, or another process is writing it.
+    RunError
+        If writing fails in mid-run.
+    """
+    path = Path(path)
+    chain.read(path)
+    with chain.writing(path):
+        stored = chain.read(path)
+        settings = stored.config.sampling
+        posterior = Posterior.from_config(stored.config, stored.measurement)
+        if posterior.names != stored.names:
+            raise ChainError(
+                f"{path}: holds {', '.join(stored.names)}, but its configuration frees "
+                f"{', '.join(posterior.names)}; the file was altered"
+            )
+        with _streaming(path, settings.ensembles) as backends:
+            done = min(backend.iteration for backend in backends) * settings.thin
+            total = (
+                until_steps if until_steps is not None else done + (steps if steps is not None else settings.max_steps)
+            )
+            if total < done:
+                raise ChainError(f"{path}: already has {done} steps, more than {total}; use --steps to add some")
+            budget = Budget(total, max_time or settings.max_time, until_converged=steps is None and until_steps is None)
+            return sample(
+                posterior, backends, stored.starts, settings, budget, on_progress=on_progress, should_stop=should_stop
+            )
+
+
+def _check_output(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise ChainError(f"{path}: is a folder; name a file, like {path / 'knee.h5'}")
+    if path.exists() and not overwrite:
+        raise ChainError(
+            f"{path}: exists already; go on with it by 'calibrate resume', replace it with --overwrite, "
+            "or choose another with -o"
+        )
+
+
+@contextmanager
+def _streaming(path: Path, ensembles: int) -> Iterator[list[chain.StreamingBackend]]:
+    """Hand out the backends, write what they hold at the end, and say plainly when writing fails."""
+    backends = chain.backends(path, ensembles)
+    try:
+        yield backends
+        for backend in backends:
+            backend.flush()
+    except OSError as error:
+        stored = math.nan if not backends else min(backend.iteration for backend in backends)
+        raise RunError(
+            f"{path}: writing failed after {stored} stored steps ({error.strerror or error}); "
+            f"make room, then 'calibrate resume {path}' goes on"
+        ) from error

@@ -1,0 +1,208 @@
+"""The run loop: independent ensembles step in turn until they agree, or until the budget is spent.
+
+Takes emcee backends and drives one `emcee.EnsembleSampler` on each. What is stored, and when the run stops, depends
+on the seed and the number of steps alone: never on the clock unless a time limit is given, nor on how often the run
+was interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Literal
+
+import emcee
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.config import SamplingConfig
+from calibrate.posterior import Posterior
+from calibrate.sampling.convergence import MIN_STORED, Diagnosis, burn_in, diagnose
+from calibrate.sampling.moves import default_moves
+
+FloatArray = NDArray[np.float64]
+Reason = Literal["converged", "steps", "time", "interrupted"]
+
+# Stored steps between two looks at progress.
+_TURN = 25
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far to go.
+
+    Attributes
+    ----------
+    steps : int
+        Total steps of each ensemble.
+    seconds : float or None
+        Time for this sitting.
+    until_converged : bool
+        Stop as soon as the ensembles have converged, or use all steps.
+    """
+
+    steps: int
+    seconds: float | None = None
+    until_converged: bool = True
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run can say of itself while it runs: counts are per ensemble, `diagnosis` is of the last check."""
+
+    steps: int
+    max_steps: int
+    seconds: float
+    log_prob: float
+    acceptance: float
+    diagnosis: Diagnosis | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sitting ended."""
+
+    reason: Reason
+    steps: int
+    seconds: float
+    diagnosis: Diagnosis | None
+
+
+def next_check(stored: int) -> int:
+    """Return the stored step at which convergence is judged next: a growing grid that does not depend on the past."""
+    check = 2 * MIN_STORED
+    while check <= stored:
+        check = math.ceil(1.25 * check)
+    return check
+
+
+def random_states(seed: int, ensembles: int) -> list[Any]:
+    """Return one independent emcee random state for each ensemble."""
+    streams = np.random.SeedSequence(seed).spawn(ensembles)
+    return [np.random.RandomState(np.random.MT19937(stream)).get_state(legacy=True) for stream in streams]
+
+
+def sample(
+    posterior: Posterior,
+    backends: Sequence[emcee.backends.Backend],
+    starts: FloatArray,
+    settings: SamplingConfig,
+    budget: Budget,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Run, or go on running, until converged or out of budget.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        What to sample.
+    backends : sequence of emcee backends
+        One per ensemble, empty or holding a chain to go on from.
+    starts : ndarray, shape (ensembles, walkers, ndim)
+        First walkers of the ensembles whose backend is empty.
+    settings : SamplingConfig
+        Seed, thinning and thresholds.
+    budget : Budget
+        How far to go.
+    on_progress : callable
+        Told after each turn.
+    should_stop : callable
+        Asked before the first and after each stored step; True ends the run, whole and resumable.
+
+    Returns
+    -------
+    Outcome
+        How it ended.
+    """
+    begin = time.monotonic()
+    ensembles = [
+        _Ensemble(posterior, backend, start, state, settings.thin)
+        for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
+    ]
+    last = math.ceil(budget.steps / settings.thin)
+    diagnosis: Diagnosis | None = None
+    checked = -1
+
+    def report() -> None:
+        elapsed = time.monotonic() - begin
+        log_prob = float(
+            np.mean([e.state.log_prob.mean() for e in ensembles if e.state.log_prob is not None] or [np.nan])
+        )
+        acceptance = float(np.mean([e.acceptance for e in ensembles]))
+        on_progress(
+            Progress(
+                min(e.stored for e in ensembles) * settings.thin,
+                last * settings.thin,
+                elapsed,
+                log_prob,
+                acceptance,
+                diagnosis,
+            )
+        )
+
+    def outcome(reason: Reason) -> Outcome:
+        return Outcome(reason, min(e.stored for e in ensembles) * settings.thin, time.monotonic() - begin, diagnosis)
+
+    while True:
+        stored = min(e.stored for e in ensembles)
+        if stored != checked and stored > 0 and (stored >= last or next_check(stored - 1) == stored):
+            diagnosis, checked = diagnose(_kept(backends)), stored
+            report()
+            if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess):
+                return outcome("converged")
+        if stored >= last:
+            converged = diagnosis is not None and diagnosis.converged(settings.max_rhat, settings.min_ess)
+            return outcome("converged" if converged else "steps")
+        if should_stop():
+            return outcome("interrupted")
+        target = min(last, next_check(stored), stored + _TURN)
+        # Step by step in turn: so the ensembles are level, or get level if a killed run left them uneven.
+        for _ in zip_longest(*(ensemble.advance(target) for ensemble in ensembles)):
+            if should_stop():
+                return outcome("interrupted")
+            if budget.seconds is not None and time.monotonic() - begin > budget.seconds:
+                return outcome("time")
+        report()
+
+
+class _Ensemble:
+    """One emcee sampler and the state it has reached."""
+
+    def __init__(
+        self, posterior: Posterior, backend: emcee.backends.Backend, start: FloatArray, random_state: Any, thin: int
+    ) -> None:
+        walkers, ndim = start.shape
+        self._sampler = emcee.EnsembleSampler(
+            walkers, ndim, posterior.log_prob, moves=default_moves(posterior), vectorize=True, backend=backend
+        )
+        self._thin = thin
+        self.stored = int(backend.iteration)
+        # emcee silently ignores a RandomState object: the state has to be its tuple.
+        self.state = backend.get_last_sample() if self.stored else emcee.State(start, random_state=random_state)
+
+    @property
+    def acceptance(self) -> float:
+        """Mean acceptance fraction of the stored steps."""
+        return float(self._sampler.backend.accepted.mean() / self.stored) if self.stored else math.nan
+
+    def advance(self, target: int) -> Iterator[None]:
+        """Step until `target` stored steps, giving way after each."""
+        # The check of the first state is for users' own walkers; a chain that goes on has no first state.
+        steps = self._sampler.sample(
+            self.state, iterations=target - self.stored, thin_by=self._thin, skip_initial_state_check=True
+        )
+        for state in steps:
+            self.state = state
+            self.stored += 1
+            yield
+
+
+def _kept(backends: Sequence[emcee.backends.Backend]) -> FloatArray:
+    """Return the ensembles' chains without their burn-in, shape (ensembles, steps, walkers, ndim)."""
+    stored = int(backends[0].iteration)
+    return np.stack([backend.get_chain(discard=burn_in(stored))[: stored - burn_in(stored)] for backend in backends])

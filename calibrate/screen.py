@@ -1,0 +1,140 @@
+"""What a terminal shows: the progress of a run, and a summary as tables. Knows no science."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from types import FrameType, TracebackType
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from calibrate.config import Config
+from calibrate.sampling.loop import Progress
+
+_LOG_EVERY = 10.0
+_PAGE = 110  # columns of a summary that goes to a file or a pipe
+
+
+class Watch:
+    """Show a run's progress on stderr, and turn Ctrl-C and SIGTERM into a request to stop at the next step.
+
+    On a terminal a bar; elsewhere a line every ten seconds.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._settings = config.sampling
+        self._stop = False
+        self._console = Console(stderr=True, highlight=False)
+        self._bar: Bar | None = None
+        self._logged = time.monotonic()
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Watch:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            self._previous[name] = signal.signal(name, self._on_signal)
+        if self._console.is_terminal:
+            self._bar = Bar(
+                SpinnerColumn(),
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}"),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("fitting, then compiling on the first run", total=1.0)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        for name, handler in self._previous.items():
+            signal.signal(name, handler)
+
+    def should_stop(self) -> bool:
+        """Tell the run whether the user wants it to end."""
+        return self._stop
+
+    def on_warning(self, message: str) -> None:
+        """Pass on what the user should know."""
+        self._console.print(f"calibrate: warning: {message}", markup=False, soft_wrap=True)
+
+    def on_progress(self, progress: Progress) -> None:
+        """Show where the run is."""
+        share = self._share_done(progress)
+        line = self._line(progress, share)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=share, description=line)
+        elif time.monotonic() - self._logged >= _LOG_EVERY:
+            self._logged = time.monotonic()
+            print(f"calibrate: {line}", file=sys.stderr, flush=True)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True
+
+    def _share_done(self, progress: Progress) -> float:
+        """Of the steps allowed, or of the effective samples wanted: whichever is further."""
+        share = progress.steps / progress.max_steps if progress.max_steps else 1.0
+        if progress.diagnosis is not None and math.isfinite(progress.diagnosis.smallest_ess):
+            share = max(share, progress.diagnosis.smallest_ess / self._settings.min_ess)
+        return min(share, 0.99)
+
+    def _line(self, progress: Progress, share: float) -> str:
+        rhat = ess = math.nan
+        if progress.diagnosis is not None:
+            rhat, ess = progress.diagnosis.worst_rhat, progress.diagnosis.smallest_ess
+        left = progress.seconds * (1.0 - share) / share if share > 0.01 else math.nan
+        return (
+            f"{progress.steps} steps  log-prob {_show(progress.log_prob, '.2f')}  "
+            f"accepted {_show(progress.acceptance, '.0%')}  R-hat {_show(rhat, '.3f')}  "
+            f"ESS {_show(ess, '.0f')} of {self._settings.min_ess:g}  {_show(left, '.0f')} s left"
+        )
+
+
+def summary_tables(content: Mapping[str, Any]) -> None:
+    """Print a summary to stdout: parameters, what follows from them, convergence, warnings."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PAGE)
+    data = content["data"]
+    state = "converged" if content["converged"] else "NOT CONVERGED"
+    console.print(f"{content['file']}: {state}", style="bold", markup=False, soft_wrap=True)
+    console.print(
+        f"{data['points']} points of {data['file']} ({data['load']} in {data['unit']}, {data['positive']} positive); "
+        f"{content['ensembles']} ensembles of {content['walkers']} walkers, {content['steps']} steps, "
+        f"the first {content['burn_in']} dropped, {content['draws']} draws, "
+        f"{100 * (content['acceptance'] or 0):.0f} % accepted",
+        markup=False,
+        soft_wrap=True,
+    )
+    with_truth = any("truth" in entry for entry in content["parameters"].values())
+    console.print(_table("Parameters", content["parameters"], ("rhat", "ess_bulk", "ess_tail"), with_truth))
+    console.print(_table("At the reference pose, and where each ligament becomes taut", content["derived"], (), False))
+    for warning in content["warnings"]:
+        console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[str, ...], with_truth: bool) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    for heading in ("unit", "median", "2.5 %", "97.5 %", "sd", *(["truth"] if with_truth else []), *extra):
+        table.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)
+    formats = {"rhat": ".3f", "ess_bulk": ".0f", "ess_tail": ".0f"}
+    for name, entry in entries.items():
+        keys = ("median", "q2.5", "q97.5", "sd", *(["truth"] if with_truth else []), *extra)
+        cells = [_show(entry.get(key), formats.get(key, ".4g")) for key in keys]
+        table.add_row(name, entry["unit"], *cells)
+    return table
+
+
+def _show(value: float | None, form: str) -> str:
+    return "-" if value is None or not math.isfinite(value) else format(value, form)

@@ -1,0 +1,157 @@
+"""Synthetic measurements with known truth: the posterior's own prediction plus Gaussian noise."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.config import SIGMA, Bounds, Config, did_you_mean
+from calibrate.data import (
+    MAX_ANGLE,
+    AngleUnit,
+    LoadKind,
+    Measurement,
+    format_measurement,
+    parse_measurement,
+    read_measurement,
+)
+from calibrate.errors import ConfigError, DataError, GeometryError
+from calibrate.knee.cached import CachedKnee
+from calibrate.posterior import ALL_NAMES, LAW, geometry_of
+
+FloatArray = NDArray[np.float64]
+
+
+def simulate(
+    config: Config,
+    settings: Sequence[str] = (),
+    *,
+    angles: str | None = None,
+    load: str | None = None,
+    seed: int = 1,
+) -> Measurement:
+    """Make a laxity test of a knee whose parameters are known.
+
+    Parameters
+    ----------
+    config : Config
+        The knee, its parameters and the noise.
+    settings : sequence of str
+        True values as "mcl.k=40". Of the rest, fixed parameters keep their number and free ones take the middle of
+        their bounds.
+    angles : str, optional
+        "LOW:HIGH:N" in degrees; the angles of the configuration's data file by default.
+    load : {"force", "moment"}, optional
+        What is applied; by default as in the configuration's data file, but a moment if `angles` are given.
+    seed : int
+        Seed of the noise.
+
+    Returns
+    -------
+    Measurement
+        Counted as `config.data.positive` says, with its `truth`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If a setting, the angles or the load cannot be meant.
+    """
+    if load is not None and load not in get_args(LoadKind):
+        raise ConfigError(f"--load {load}: must be force or moment")
+    unit: AngleUnit = "deg"
+    kind: LoadKind = "moment"
+    known_sigma: FloatArray | None = None
+    if angles is None:
+        try:
+            template = read_measurement(config.data_path)
+        except DataError as error:
+            raise DataError(f"{error}; give --angles LOW:HIGH:N to simulate without it") from None
+        at, unit, kind, known_sigma = template.angles, template.angle_unit, template.kind, template.sigma
+    else:
+        at = _parse_angles(angles)
+    if load is not None:
+        kind = "force" if load == "force" else "moment"
+    truth = _truth(config, settings, sigma_needed=known_sigma is None)
+    radians = np.deg2rad(at) if unit == "deg" else at
+    try:
+        knee = CachedKnee.build(geometry_of(config.knee), radians, kind, config.data.positive)
+    except GeometryError as error:
+        raise ConfigError(f"{config.source or 'configuration'}: knee: {error}") from None
+    exact = knee.loads(np.array([[truth[name] for name in LAW]]))[0]
+    noise = np.random.default_rng(seed).standard_normal(exact.size)
+    comments = (
+        f"Simulated laxity test, seed {seed}; {config.data.positive} is positive in both columns.",
+        "Gaussian noise on the load; the parameters it was made with:",
+    )
+    text = format_measurement(
+        at, exact + np.asarray(truth.get(SIGMA, known_sigma)) * noise, kind, unit, comments, truth
+    )
+    return parse_measurement(text, "simulated data")
+
+
+def write(measurement: Measurement, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a measurement file, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If the file exists and `overwrite` is not given, or it cannot be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file, like {path / 'data.csv'}")
+    if path.exists() and not overwrite:
+        raise DataError(f"{path}: exists already; replace it with --overwrite, or choose another with -o")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(measurement.text.encode())
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another with -o") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _parse_angles(text: str) -> FloatArray:
+    try:
+        low, high, count = text.split(":")
+        at = np.linspace(float(low), float(high), int(count))
+    except (ValueError, OverflowError):
+        raise ConfigError(f"--angles {text}: must be LOW:HIGH:N in degrees, like -8:8:33") from None
+    if at.size == 0 or not np.isfinite(at).all() or np.abs(np.deg2rad(at)).max() > MAX_ANGLE:
+        raise ConfigError(f"--angles {text}: at least one angle is needed, and none beyond 45 degrees")
+    return at
+
+
+def _truth(config: Config, settings: Sequence[str], *, sigma_needed: bool) -> dict[str, float]:
+    """Settle all true values: what was set, what is fixed, and the middle of the bounds for the rest."""
+    given: dict[str, float] = {}
+    for setting in settings:
+        name, separator, value = (part.strip() for part in setting.partition("="))
+        if name not in ALL_NAMES:
+            raise ConfigError(f"--set {setting}: unknown parameter '{name}'; {did_you_mean(name, ALL_NAMES)}")
+        try:
+            given[name] = float(value)
+        except ValueError:
+            raise ConfigError(f"--set {setting}: must be NAME=VALUE, like mcl.k=40") from None
+        if not separator or not np.isfinite(given[name]):
+            raise ConfigError(f"--set {setting}: '{value}' is not finite")
+        if given[name] <= 0.0 and not name.endswith("f_ref"):
+            raise ConfigError(f"--set {setting}: {name} has to be positive")
+    truth = {}
+    for name, known in (*config.parameter_items(), (SIGMA, config.noise.sigma)):
+        if name in given:
+            truth[name] = given[name]
+        elif isinstance(known, Bounds):
+            truth[name] = 0.5 * (known.lower + known.upper)
+        elif known is not None:
+            truth[name] = float(known)
+        elif sigma_needed:
+            raise ConfigError(f"{config.source or 'configuration'}: {SIGMA}: missing; use --set {SIGMA}=...")
+    return truth

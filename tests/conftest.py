@@ -1,0 +1,128 @@
+"""What many tests need: knees to calibrate, the command line in this process and in another, and one finished run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from calibrate import cli
+from calibrate.config import Config, parse_config
+from calibrate.knee.geometry import Geometry
+from calibrate.runner import start_run
+
+DATA = Path(__file__).parent / "data"
+
+SYMMETRIC = Geometry(
+    lateral_centre=(22.0, -20.0),
+    lateral_radius=20.0,
+    medial_centre=(-22.0, -20.0),
+    medial_radius=20.0,
+    mcl_femur=(-40.0, 0.0),
+    mcl_tibia=(-36.0, -94.8),
+    lcl_femur=(38.0, 0.0),
+    lcl_tibia=(36.0, -63.1),
+    rolling=0.0,
+    application_point=(0.0, -340.0),
+)
+LENHART = Geometry(
+    lateral_centre=(23.5, -6.0),
+    lateral_radius=15.5,
+    medial_centre=(-20.4, -6.0),
+    medial_radius=17.5,
+    mcl_femur=(-40.0, 12.0),
+    mcl_tibia=(-16.0, -65.0),
+    lcl_femur=(36.0, 4.0),
+    lcl_tibia=(44.8, -50.7),
+    rolling=1.0,
+    application_point=(0.0, -403.0),
+)
+
+KNEE = """
+[knee]
+lateral_condyle = { centre = [22.0, -20.0], radius = 20.0 }
+medial_condyle = { centre = [-22.0, -20.0], radius = 20.0 }
+rolling = 0.0
+application_point = [0.0, -340.0]
+mcl = { femur = [-40.0, 0.0], tibia = [-36.0, -94.8] }
+lcl = { femur = [38.0, 0.0], tibia = [36.0, -63.1] }
+"""
+PARAMETERS = """
+[parameters.mcl]
+k = { lower = 10.0, upper = 100.0 }
+alpha = { lower = 0.02, upper = 0.12 }
+l_0 = { lower = 80.0, upper = 100.0 }
+[parameters.lcl]
+k = { lower = 10.0, upper = 100.0 }
+alpha = { lower = 0.02, upper = 0.12 }
+l_0 = { lower = 50.0, upper = 66.0 }
+"""
+
+
+def config_text(
+    *,
+    knee: str = KNEE,
+    parameters: str = PARAMETERS,
+    noise: str = "sigma = 2.0",
+    file: str = "bench_toe.csv",
+    extra: str = "",
+) -> str:
+    """Return a whole configuration, the benchmark posterior 'toe' unless told otherwise."""
+    return f'{knee}{parameters}\n[noise]\n{noise}\n[data]\nfile = "{file}"\npositive = "valgus"\n{extra}'
+
+
+def bench_config(name: str = "toe", *, noise: str = "sigma = 2.0", extra: str = "") -> Config:
+    """Return the configuration of a benchmark posterior, its data beside the tests."""
+    return parse_config(config_text(noise=noise, file=f"bench_{name}.csv", extra=extra), DATA / "bench.toml")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder that is also the working directory, with a good configuration and its data in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bench_toe.csv").write_bytes((DATA / "bench_toe.csv").read_bytes())
+    (tmp_path / "knee.toml").write_text(config_text())
+    return tmp_path
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Return a function that runs the command line in this process."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["calibrate", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        captured = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return Result(left.value.code, captured.out, captured.err)
+
+    return run
+
+
+def process(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """Start the command line in a process of its own."""
+    line = [sys.executable, "-m", "calibrate", *map(str, arguments)]
+    return subprocess.Popen(line, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a converged run of the benchmark posterior 'toe'; not to be written to."""
+    path = tmp_path_factory.mktemp("run") / "toe.h5"
+    assert start_run(bench_config(), path).reason == "converged"
+    return path

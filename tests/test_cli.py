@@ -1,0 +1,204 @@
+"""The commands as a user types them: exit codes, streams, and nothing half-written when something is wrong."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Result, config_text, process
+
+from calibrate import __version__
+from calibrate.data import read_measurement
+from calibrate.results import open_run
+
+Command = Callable[..., Result]
+
+
+def test_run_summary_resume_and_simulate_work_in_a_row(folder: Path, command: Command) -> None:
+    result = command("run", "knee.toml", "-o", "out/knee.h5")
+    assert result.code == 0
+    assert result.out == ""
+    assert "converged after" in result.err
+    result = command("summary", "out/knee.h5", "--json")
+    assert result.code == 0
+    assert result.err == ""
+    summary = json.loads(result.out)
+    assert summary["converged"] is True
+    assert list(summary["parameters"]) == ["mcl.k", "mcl.alpha", "mcl.l_0", "lcl.k", "lcl.alpha", "lcl.l_0"]
+    assert summary["parameters"]["lcl.k"]["ess_bulk"] >= 1000
+    assert command("resume", "out/knee.h5", "--steps", 7).code == 0
+    assert json.loads(command("summary", "out/knee.h5", "--json").out)["steps"] == summary["steps"] + 7
+    table = command("summary", "out/knee.h5").out
+    assert "mcl.l_0" in table
+    assert "N/mm" in table
+    assert "…" not in table
+
+
+def test_budget_spent_leaves_with_3_and_says_how_to_go_on(folder: Path, command: Command) -> None:
+    result = command("run", "knee.toml", "--max-steps", 10)
+    assert result.code == 3
+    assert "calibrate resume runs/knee.h5" in result.err
+    result = command("summary", "runs/knee.h5", "--json")
+    assert result.code == 0
+    assert json.loads(result.out)["converged"] is False
+    assert json.loads(result.out)["worst_rhat"] is None
+    assert "not converged" in command("summary", "runs/knee.h5").out
+    assert command("run", "knee.toml", "-o", "t.h5", "--max-time", "0.001").code == 3
+
+
+def test_existing_output_is_kept_unless_told_otherwise(folder: Path, command: Command) -> None:
+    (folder / "runs").mkdir()
+    target = folder / "runs" / "knee.h5"
+    target.write_text("precious")
+    result = command("run", "knee.toml")
+    assert result.code == 2
+    assert "exists already" in result.err
+    assert target.read_text() == "precious"
+    assert command("run", "knee.toml", "--overwrite", "--max-steps", 5).code == 3
+    assert open_run(target).stored == 5
+
+
+BAD_CONFIGS = {
+    "no such file": None,
+    "broken": "[knee",
+    "unknown key": config_text().replace("rolling", "roling"),
+    "no data": config_text(file="none.csv"),
+    "all fixed": config_text(
+        parameters="[parameters.mcl]\nk=1\nalpha=1\nl_0=1\n[parameters.lcl]\nk=1\nalpha=1\nl_0=1\n"
+    ),
+    "sigma": config_text(noise="sigma = -1"),
+    "walkers": config_text(extra="[sampling]\nwalkers = 8\n"),
+    "geometry": config_text().replace("radius = 20.0", "radius = 90.0", 1),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_CONFIGS)
+@pytest.mark.parametrize("name", ["run", "simulate"])
+def test_bad_input_is_one_line_exit_2_and_writes_nothing(kind: str, name: str, folder: Path, command: Command) -> None:
+    if (name, kind) in {("simulate", "all fixed"), ("simulate", "walkers")}:
+        return  # a knee whose parameters are all known, or any number of walkers, is fine to simulate
+    text = BAD_CONFIGS[kind]
+    if text is not None:
+        (folder / "bad.toml").write_text(text)
+    before = {p.name for p in folder.iterdir()}
+    result = command(name, "bad.toml", "-o", "new/file.out")
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith("calibrate: error: bad.toml: ") or kind in {"no data", "walkers"}
+    assert result.err.count("\n") == 1
+    assert {p.name for p in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        ["run", "knee.toml", "--frobnicate"],
+        ["run", "knee.toml", "--max-steps", "many"],
+        ["run", "knee.toml", "--max-steps", "0"],
+        ["run", "knee.toml", "--max-time", "-3"],
+        ["run", "knee.toml", "--seed", "-1"],
+        ["run", "knee.toml", "-o", "."],
+        ["run", "knee.toml", "-o", "/proc/nowhere/knee.h5"],
+        ["run", "knee.toml", "-o", "knee.toml/knee.h5"],
+        ["resume"],
+        ["resume", "x.h5", "--steps", "3", "--until-steps", "9"],
+        ["summary"],
+        ["simulate", "knee.toml"],
+        ["simulate", "knee.toml", "-o", "x.csv", "--set", "mcl.kk=3"],
+        ["simulate", "knee.toml", "-o", "x.csv", "--set", "mcl.k"],
+        ["simulate", "knee.toml", "-o", "x.csv", "--set", "mcl.k=-3"],
+        ["simulate", "knee.toml", "-o", "x.csv", "--set", "mcl.k=inf"],
+        ["simulate", "knee.toml", "-o", "x.csv", "--angles", "1:2"],
+        ["simulate", "knee.toml", "-o", "x.csv", "--angles=-60:60:5"],
+        ["simulate", "knee.toml", "-o", "x.csv", "--load", "torque"],
+        ["simulate", "knee.toml", "-o", "knee.toml"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_is_one_line_exit_2_and_writes_nothing(arguments: list[str], folder: Path, command: Command) -> None:
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    result = command(*arguments)
+    assert result.code == 2
+    assert result.err.startswith("calibrate: error: ")
+    assert result.err.count("\n") == 1
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_simulated_data_are_the_prediction_plus_noise_of_the_stated_size(folder: Path, command: Command) -> None:
+    arguments = ["simulate", "knee.toml", "--set", "mcl.k=40", "--angles=-8:8:4001", "--load", "force", "-o"]
+    assert command(*arguments, "a.csv").code == 0
+    assert command(*arguments, "b.csv", "--seed", 2).code == 0
+    assert command(*arguments, "exact.csv", "--set", "noise.sigma=1e-12").code == 0
+    a, b, exact = (read_measurement(folder / f"{name}.csv") for name in ("a", "b", "exact"))
+    assert a.truth["mcl.k"] == 40.0
+    assert a.truth["mcl.alpha"] == pytest.approx(0.07)  # the middle of its bounds
+    noise = a.loads - exact.loads
+    assert noise.std() == pytest.approx(2.0, abs=4 * 2.0 / np.sqrt(2 * 4001))
+    assert abs(np.corrcoef(noise, b.loads - exact.loads)[0, 1]) < 4 / np.sqrt(4001)
+    (folder / "sim.toml").write_text(config_text(file="a.csv"))
+    assert command("run", "sim.toml", "--max-steps", 40).code in (0, 3)
+    summary = json.loads(command("summary", "runs/sim.h5", "--json").out)
+    assert summary["parameters"]["mcl.k"]["truth"] == 40.0
+
+
+def test_few_points_are_a_warning_not_an_error(folder: Path, command: Command) -> None:
+    (folder / "few.csv").write_text("angle_deg,force_N\n-5,-40\n5,30\n")
+    (folder / "few.toml").write_text(config_text(file="few.csv"))
+    result = command("run", "few.toml", "--max-steps", 20)
+    assert result.code in (0, 3)
+    assert "2 data points for 6 free parameters" in result.err
+    assert "2 data points" in command("summary", "runs/few.h5").out
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_interrupted_run_leaves_with_130_and_a_file_to_resume(name: str, folder: Path, command: Command) -> None:
+    (folder / "long.toml").write_text(config_text(extra="[sampling]\nmin_ess = 1e9\n"))
+    writer = process("run", "long.toml", cwd=folder)
+    path = folder / "runs" / "long.h5"
+    deadline = time.monotonic() + 60
+    while not path.exists() or open_run(path).stored == 0:
+        assert writer.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    writer.send_signal(getattr(signal, name))
+    out, err = writer.communicate(timeout=60)
+    assert writer.returncode == 130
+    assert out == ""
+    assert "calibrate resume" in err
+    assert "Traceback" not in err
+    stored = open_run(path).stored
+    assert command("resume", path, "--steps", 3).code == 3
+    assert open_run(path).stored == stored + 3
+
+
+def test_help_and_version_say_what_there_is(command: Command) -> None:
+    text = command("--help").out
+    assert all(name in text for name in ("run", "resume", "summary", "plot", "simulate"))
+    assert command("--version").out.strip() == __version__
+    assert "N more steps" in command("resume", "--help").out
+
+
+def test_help_imports_nothing_slow() -> None:
+    code = (
+        "import sys; sys.argv = ['calibrate', '--help']\n"
+        "from calibrate.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted(set(sys.modules) & {'numpy', 'numba', 'scipy', 'emcee', 'h5py', 'matplotlib', 'sympy'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+
+
+def test_run_without_a_terminal_prints_no_bar_and_no_colour(folder: Path) -> None:
+    done = process("run", "knee.toml", "--max-steps", "20", cwd=folder)
+    out, err = done.communicate(timeout=60)
+    assert out == ""
+    assert "\x1b" not in err
+    assert all(line.startswith("calibrate: ") for line in err.splitlines())
