@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -163,6 +163,70 @@ def simulate(
     write(measurement, output, overwrite=overwrite)
     truth = ", ".join(f"{name} = {value:g}" for name, value in measurement.truth.items())
     _say(f"{output}: {measurement.angles.size} points from {truth}")
+
+
+@app.command()
+def profile(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG]", help="A TOML file; without one, the bundled real knee.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PICTURE", help="Draw a bar chart as well.")
+    ] = None,
+    angles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH:N", help="Angles in degrees; the data file's by default, -8:8:33 for no CONFIG."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of the pool; all processors by default.")
+    ] = None,
+) -> None:
+    """Measure the ladder of speed, from the symbolic knee to the process pool; takes about half a minute."""
+    from calibrate.config import load_config
+    from calibrate.examples import example
+    from calibrate.profile_view import check_picture, draw, tables
+    from calibrate.profiling import profile as measure
+
+    settings = load_config(example("oks009.toml") if config is None else config)
+    if output is not None:
+        check_picture(output)
+    content = measure(settings, angles=angles or ("-8:8:33" if config is None else None), workers=workers)
+    if output is not None:
+        draw(content, output)
+        _say(f"{output}: bar chart")
+    if as_json:
+        print(json.dumps(content, indent=2, allow_nan=False))
+    else:
+        tables(content)
+
+
+@app.command()
+def export(
+    path: RunArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.osim", help="File to write.")],
+    to: Annotated[Literal["osim"], typer.Option(help="Format: osim, an OpenSim model.")] = "osim",
+    draw: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Write the N-th posterior draw, from 0; medians by default.")
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="THEIR.osim", help="Update this model's ligaments; without it, write a planar knee."),
+    ] = None,
+    mcl: Annotated[str | None, typer.Option(metavar="NAME", help="The MCL's name in the model.")] = None,
+    lcl: Annotated[str | None, typer.Option(metavar="NAME", help="The LCL's name in the model.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Write the calibrated ligaments for another program; OpenSim itself is not needed."""
+    from calibrate.export import export_osim
+    from calibrate.results import open_run
+
+    del to
+    for note in export_osim(open_run(path), output, draw=draw, model=model, mcl=mcl, lcl=lcl, overwrite=overwrite):
+        _say(note)
+    print(output)
 
 
 def main() -> None:

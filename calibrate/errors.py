@@ -21,6 +21,18 @@ class GeometryError(CalibrateError):
     """A knee whose condyles or attachments admit no pose or no load."""
 
 
+class ParameterError(CalibrateError, ValueError):
+    """Ligament parameters with which the law has no meaning, or not as many as it has."""
+
+
+class CallOrderError(CalibrateError, RuntimeError):
+    """A step of a model asked for before the one it rests on: says which to call first."""
+
+
+class ExportError(CalibrateError):
+    """An export that cannot be written, or a foreign model that cannot take the ligaments."""
+
+
 class ChainError(CalibrateError):
     """A chain file that cannot be created, read, resumed or written."""
 

@@ -8,46 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.config import LIGAMENTS, QUANTITIES, SIGMA, UNITS, Bounds, Config, KneeConfig
+from calibrate.config import LIGAMENTS, QUANTITIES, SIGMA, UNITS, Bounds, Config
 from calibrate.data import Measurement, read_measurement
 from calibrate.density import Density, evaluate
 from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.knee.cached import CachedKnee
-from calibrate.knee.geometry import Geometry
+from calibrate.knee.geometry import Geometry, geometry_of
 
 FloatArray = NDArray[np.float64]
 
 LAW = tuple(f"{ligament}.{quantity}" for ligament in LIGAMENTS for quantity in QUANTITIES)
 ALL_NAMES = (*LAW, SIGMA)
 _SIGMA_COLUMN = len(LAW)
-
-
-def geometry_of(knee: KneeConfig) -> Geometry:
-    """Turn the configuration's `[knee]` into a geometry.
-
-    Raises
-    ------
-    GeometryError
-        If the knee has no pose.
-    """
-    return Geometry(
-        lateral_centre=knee.lateral_condyle.centre,
-        lateral_radius=knee.lateral_condyle.radius,
-        medial_centre=knee.medial_condyle.centre,
-        medial_radius=knee.medial_condyle.radius,
-        mcl_femur=knee.mcl.femur,
-        mcl_tibia=knee.mcl.tibia,
-        lcl_femur=knee.lcl.femur,
-        lcl_tibia=knee.lcl.tibia,
-        rolling=knee.rolling,
-        application_point=knee.application_point,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,6 +252,13 @@ class Posterior:
         """Return (prediction - data) / sigma, (n, n_angles), for rows `q`; not divided where sigma is inferred."""
         tension_mcl, tension_lcl = self.knee.tensions(self.full(q)[:, :_SIGMA_COLUMN])
         return self.density.mcl * tension_mcl + self.density.lcl * tension_lcl - self.density.load
+
+    def jacobian(self, q: FloatArray) -> FloatArray:
+        """Return the derivatives of `residuals` by the free parameters, (n, n_angles, ndim); 0 for sigma."""
+        weighted = replace(self.knee, mcl_coefficient=self.density.mcl, lcl_coefficient=self.density.lcl)
+        law = weighted.jacobian(self.full(q)[:, :_SIGMA_COLUMN])
+        sigma = np.zeros((*law.shape[:-1], 1))
+        return np.concatenate([law, sigma], axis=-1)[:, :, self.density.columns]
 
     def _rows(self, q: ArrayLike) -> FloatArray:
         rows = np.ascontiguousarray(q, dtype=float)

@@ -22,7 +22,8 @@ from calibrate.data import (
 )
 from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.knee.cached import CachedKnee
-from calibrate.posterior import ALL_NAMES, LAW, geometry_of
+from calibrate.knee.geometry import geometry_of
+from calibrate.posterior import ALL_NAMES, LAW
 
 FloatArray = NDArray[np.float64]
 

@@ -209,7 +209,7 @@ def test_second_writer_is_refused_and_told_who_has_it(tmp_path: Path, command: C
             assert json.loads(summary.out)["steps"] > 5
     finally:
         writer.send_signal(signal.SIGTERM)
-        _, err = writer.communicate(timeout=60)
+        _, err = writer.communicate(timeout=120)
     assert writer.returncode == 130
     assert "the file is whole" in err
     # The lock is gone with its owner.

@@ -167,7 +167,7 @@ def test_interrupted_run_leaves_with_130_and_a_file_to_resume(name: str, folder:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     writer.send_signal(getattr(signal, name))
-    out, err = writer.communicate(timeout=60)
+    out, err = writer.communicate(timeout=120)
     assert writer.returncode == 130
     assert out == ""
     assert "calibrate resume" in err
@@ -198,7 +198,7 @@ def test_help_imports_nothing_slow() -> None:
 
 def test_run_without_a_terminal_prints_no_bar_and_no_colour(folder: Path) -> None:
     done = process("run", "knee.toml", "--max-steps", "20", cwd=folder)
-    out, err = done.communicate(timeout=60)
+    out, err = done.communicate(timeout=120)
     assert out == ""
     assert "\x1b" not in err
     assert all(line.startswith("calibrate: ") for line in err.splitlines())

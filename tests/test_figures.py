@@ -441,7 +441,7 @@ def test_a_folder_below_a_file_is_refused(single: Run, tmp_path: Path) -> None:
 def test_plotting_into_a_file_is_bad_input_told_in_one_line(single: Run, tmp_path: Path) -> None:
     (tmp_path / "plots").write_text("mine")
     plotting = process("plot", single.path, "-o", "plots", cwd=tmp_path)
-    out, err = plotting.communicate(timeout=60)
+    out, err = plotting.communicate(timeout=120)
     assert plotting.returncode == 2
     assert out == ""
     assert err.strip() == "calibrate: error: plots: is a file; name a folder for the pictures with -o"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate.knee.geometry import Geometry, Kinematics, kinematics
-from calibrate.knee.ligament import tension
+from calibrate.knee.ligament import gradient, tension
 
 FloatArray = NDArray[np.float64]
 
@@ -79,6 +79,20 @@ class CachedKnee:
         """Return the predicted loads (m, n), in the file's unit and sign, for parameters (m, 8)."""
         mcl, lcl = self.tensions(parameters)
         return self.mcl_coefficient * mcl + self.lcl_coefficient * lcl
+
+    def jacobian(self, parameters: FloatArray) -> FloatArray:
+        """Return the derivatives (m, n, 8) of `loads` with respect to the parameters (m, 8)."""
+        p = np.asarray(parameters, dtype=float)[:, :, np.newaxis]
+        columns = []
+        for i, (length, coefficient) in enumerate(
+            (
+                (self.kinematics.mcl_length, self.mcl_coefficient),
+                (self.kinematics.lcl_length, self.lcl_coefficient),
+            )
+        ):
+            by_law = gradient(length, *(p[:, 4 * i + j] for j in range(3)))
+            columns += [*(coefficient * by_law), np.broadcast_to(-coefficient, by_law[0].shape)]
+        return np.stack(columns, axis=-1)
 
     def push(self, parameters: FloatArray) -> FloatArray:
         """Return the condyle's push `R . n` [N], (m, n), for parameters (m, 8); negative: it would have to pull."""

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrate.config import KneeConfig
 from calibrate.errors import GeometryError
 
 FloatArray = NDArray[np.float64]
@@ -78,6 +79,28 @@ class Geometry:
         dx = self.lateral_centre[0] - self.medial_centre[0]
         dy = self.lateral_centre[1] - self.medial_centre[1]
         return math.atan2(dy, dx) + math.asin((self.medial_radius - self.lateral_radius) / math.hypot(dx, dy))
+
+
+def geometry_of(knee: KneeConfig) -> Geometry:
+    """Turn the configuration's `[knee]` into a geometry.
+
+    Raises
+    ------
+    GeometryError
+        If the knee has no pose.
+    """
+    return Geometry(
+        lateral_centre=knee.lateral_condyle.centre,
+        lateral_radius=knee.lateral_condyle.radius,
+        medial_centre=knee.medial_condyle.centre,
+        medial_radius=knee.medial_condyle.radius,
+        mcl_femur=knee.mcl.femur,
+        mcl_tibia=knee.mcl.tibia,
+        lcl_femur=knee.lcl.femur,
+        lcl_tibia=knee.lcl.tibia,
+        rolling=knee.rolling,
+        application_point=knee.application_point,
+    )
 
 
 @dataclass(frozen=True)
@@ -156,18 +179,9 @@ def kinematics(geometry: Geometry, angles: ArrayLike) -> Kinematics:
         If a ligament's attachments coincide at one of the angles.
     """
     theta = np.array(angles, dtype=float, ndmin=1)
-    lateral = theta > geometry.theta_0
+    lateral, contact, on_tibia = _contact(geometry, theta)
     normal = np.stack([np.sin(theta), -np.cos(theta)])
     axis = np.stack([np.cos(theta), np.sin(theta)])
-    radius = np.where(lateral, geometry.lateral_radius, geometry.medial_radius)
-    centre = np.where(lateral, _column(geometry.lateral_centre), _column(geometry.medial_centre))
-    contact = centre + radius * normal
-    on_tibia = np.where(
-        lateral,
-        _column(_contact_at_reference(geometry, geometry.lateral_centre, geometry.lateral_radius)),
-        _column(_contact_at_reference(geometry, geometry.medial_centre, geometry.medial_radius)),
-    )
-    on_tibia[0] += geometry.rolling * radius * (theta - geometry.theta_0)
 
     def lever(tibial_point: Point) -> FloatArray:
         """From the contact to a point of the tibia, in the femur frame."""
@@ -190,6 +204,28 @@ def kinematics(geometry: Geometry, angles: ArrayLike) -> Kinematics:
     applied = geometry.application_point
     force_arm = None if applied is None else _cross(lever(applied), axis)
     return Kinematics(theta, mcl_length, lcl_length, mcl_arm, lcl_arm, force_arm, mcl_distal, lcl_distal, lateral)
+
+
+def tibial_origin(geometry: Geometry, angles: ArrayLike) -> FloatArray:
+    """Return where the tibia frame's origin lies in the femur frame [mm], shape (2, n), at angles [rad] (n,)."""
+    theta = np.array(angles, dtype=float, ndmin=1)
+    _, contact, on_tibia = _contact(geometry, theta)
+    return contact - _rotate(theta, on_tibia)
+
+
+def _contact(geometry: Geometry, theta: FloatArray) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
+    """Tell which condyle carries the load, and where the contact lies in the femur and in the tibia frame."""
+    lateral = theta > geometry.theta_0
+    normal = np.stack([np.sin(theta), -np.cos(theta)])
+    radius = np.where(lateral, geometry.lateral_radius, geometry.medial_radius)
+    centre = np.where(lateral, _column(geometry.lateral_centre), _column(geometry.medial_centre))
+    on_tibia = np.where(
+        lateral,
+        _column(_contact_at_reference(geometry, geometry.lateral_centre, geometry.lateral_radius)),
+        _column(_contact_at_reference(geometry, geometry.medial_centre, geometry.medial_radius)),
+    )
+    on_tibia[0] += geometry.rolling * radius * (theta - geometry.theta_0)
+    return lateral, centre + radius * normal, on_tibia
 
 
 def _contact_at_reference(geometry: Geometry, centre: Point, radius: float) -> Point:

@@ -1,4 +1,4 @@
-"""The Blankevoort ligament law in NumPy: tension and strain energy at given lengths.
+"""The Blankevoort ligament law in NumPy: tension, its derivatives and strain energy at given lengths.
 
 Source: L. Blankevoort, R. Huiskes, J. Biomech. Eng. 113 (1991) 263, in the form of OpenSim's
 `Blankevoort1991Ligament` without damping: quadratic in the toe, then linear, with `alpha` the transition strain.
@@ -41,6 +41,25 @@ def tension(length: ArrayLike, k: ArrayLike, alpha: ArrayLike, l_0: ArrayLike) -
     # (e in the toe, t beyond it) * (2 e - that) is e^2 in the toe and 2 t (e - t/2) beyond: one branch-free form.
     # Adding zero turns a slack ligament's -0 into 0.
     return np.asarray(k * in_toe * (2.0 * elongation - in_toe) / (2.0 * toe) + 0.0, dtype=float)
+
+
+def gradient(length: ArrayLike, k: ArrayLike, alpha: ArrayLike, l_0: ArrayLike) -> FloatArray:
+    """Return the derivatives of `tension` by `k`, `alpha` and `l_0`; all arguments broadcast.
+
+    They are continuous; `calibrate.knee.precomputed` derives the same from the symbolic law, and the tests compare.
+
+    Returns
+    -------
+    ndarray, shape (3, ...)
+        In mm, N and N/mm.
+    """
+    k, alpha, l_0 = (np.asarray(a, dtype=float) for a in (k, alpha, l_0))
+    elongation = np.asarray(length, dtype=float) - l_0
+    toe = alpha * l_0
+    in_toe = np.clip(elongation, 0.0, toe)
+    half = in_toe**2 / (2.0 * toe)
+    by_k = in_toe * (2.0 * elongation - in_toe) / (2.0 * toe)
+    return np.stack(np.broadcast_arrays(by_k, -k * half / alpha, -k * (in_toe / toe + half / l_0)))
 
 
 def energy(length: ArrayLike, k: ArrayLike, alpha: ArrayLike, l_0: ArrayLike) -> FloatArray:

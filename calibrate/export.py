@@ -1,0 +1,150 @@
+"""A run's ligaments in other programs' formats: which values, which file; the format itself is `calibrate.osim`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate import __version__
+from calibrate.config import LIGAMENTS, QUANTITIES
+from calibrate.errors import ExportError
+from calibrate.osim import planar_model, update_model
+from calibrate.results import Run
+
+FloatArray = NDArray[np.float64]
+
+
+def ligaments(run: Run, draw: int | None = None) -> dict[str, FloatArray]:
+    """Return a run's ligaments.
+
+    Parameters
+    ----------
+    run : Run
+        What `calibrate.open_run` returns.
+    draw : int, optional
+        A row of `run.samples()`, from 0: one posterior draw, its parameters as they go together. By default the median
+        of each parameter by itself.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (4,)
+        `[k, alpha, l_0, f_ref]` of "mcl" and "lcl" in N/mm, -, mm, N; fixed parameters included.
+
+    Raises
+    ------
+    ExportError
+        If there is no such draw.
+    ChainError
+        If nothing is stored yet.
+    """
+    samples = run.samples()
+    if draw is not None and not 0 <= draw < len(samples):
+        raise ExportError(f"--draw {draw}: {run.path} has the draws 0 to {len(samples) - 1}")
+    full = run.posterior.full(np.median(samples, axis=0) if draw is None else samples[draw])[0]
+    size = len(QUANTITIES)
+    return {name: full[size * i : size * (i + 1)] for i, name in enumerate(LIGAMENTS)}
+
+
+def export_osim(
+    run: Run,
+    output: str | Path,
+    *,
+    draw: int | None = None,
+    model: str | Path | None = None,
+    mcl: str | None = None,
+    lcl: str | None = None,
+    overwrite: bool = False,
+) -> list[str]:
+    """Write a run's ligaments as OpenSim's `Blankevoort1991Ligament`.
+
+    Parameters
+    ----------
+    run : Run
+        What `calibrate.open_run` returns.
+    output : str or Path
+        The .osim file to write.
+    draw : int, optional
+        Which posterior draw; the medians by default. See `ligaments`.
+    model : str or Path, optional
+        A model to update. Only the values of the ligaments named by `mcl` and `lcl` change. Without it, a stand-alone
+        planar knee is written; see `calibrate.osim.planar_model`.
+    mcl, lcl : str, optional
+        The ligaments' names in `model`; one of them may be left out.
+    overwrite : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    list of str
+        What the file cannot say, for the user to know.
+
+    Raises
+    ------
+    ExportError
+        If the model cannot take the ligaments, or the file exists or cannot be written.
+    """
+    path = Path(output)
+    _check(path, overwrite)
+    values = ligaments(run, draw)
+    names = {"mcl": mcl, "lcl": lcl}
+    if model is None:
+        if mcl is not None or lcl is not None:
+            raise ExportError("--mcl and --lcl name ligaments of a model; give it with --model")
+        of = "medians" if draw is None else f"posterior draw {draw}"
+        credits = f"calibrate {__version__}: {of} of {run.path.name}, data {run.file.measurement.source}"
+        content = planar_model(run.posterior.geometry, values, credits)
+        written = list(values)
+    else:
+        written = [ligament for ligament, name in names.items() if name is not None]
+        chosen = {str(names[ligament]): values[ligament] for ligament in written}
+        if not chosen or len(chosen) < len(written):
+            raise ExportError("--model: name the ligaments to update, each another one, with --mcl and --lcl")
+        content = update_model(_read(Path(model)), chosen, str(model))
+    _write(path, content)
+    return list(_notes(values, written, foreign=model is not None))
+
+
+def _notes(values: dict[str, FloatArray], written: list[str], *, foreign: bool) -> Iterator[str]:
+    for name in written:
+        tare = values[name][-1]
+        if tare != 0.0:
+            yield (
+                f"{name}.f_ref = {tare:.4g} N has no place in an OpenSim ligament: the file's tension is T, "
+                "without the tare that this program subtracts"
+            )
+    if foreign:
+        yield (
+            "slack lengths belong to the calibrated attachments; if the model's differ, check its ligaments' lengths "
+            "at the reference pose"
+        )
+
+
+def _check(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise ExportError(f"{path}: is a folder; name a file, like {path / 'knee.osim'}")
+    if path.exists() and not overwrite:
+        raise ExportError(f"{path}: exists already; replace it with --overwrite, or choose another with -o")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written ({error.strerror}); choose another with -o") from None
+    finally:
+        temporary.unlink(missing_ok=True)
