@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from calibrate.errors import ConfigError
+from calibrate.files import read_text
 
 LIGAMENTS = ("mcl", "lcl")
 QUANTITIES = ("k", "alpha", "l_0", "f_ref")
@@ -235,15 +236,8 @@ def load_config(path: str | Path) -> Config:
         the file, the key, the value found and the remedy.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: this is no text in UTF-8, so no TOML file") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    return parse_config(text, path)
+    text = read_text(path, ConfigError, "TOML")
+    return parse_config(text.removeprefix("\ufeff"), path)
 
 
 def parse_config(text: str, source: str | Path | None = None) -> Config:

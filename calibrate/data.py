@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from calibrate.config import did_you_mean
 from calibrate.errors import DataError
+from calibrate.files import read_text
 
 FloatArray = NDArray[np.float64]
 LoadKind = Literal["force", "moment"]
@@ -93,14 +94,7 @@ def read_measurement(path: str | Path) -> Measurement:
         If the file is missing, is no such CSV, or holds a value that cannot be meant.
     """
     path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: this is no text in UTF-8, so no CSV file") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    text = read_text(path, DataError, "CSV")
     return parse_measurement(text, str(path))
 
 

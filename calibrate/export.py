@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from calibrate import __version__
 from calibrate.config import LIGAMENTS, QUANTITIES
 from calibrate.errors import ExportError
+from calibrate.files import check_target, replacing
 from calibrate.osim import planar_model, update_model
 from calibrate.results import Run
 
@@ -88,7 +88,7 @@ def export_osim(
         If the model cannot take the ligaments, or the file exists or cannot be written.
     """
     path = Path(output)
-    _check(path, overwrite)
+    check_target(path, ExportError, overwrite=overwrite)
     values = ligaments(run, draw)
     names = {"mcl": mcl, "lcl": lcl}
     if model is None:
@@ -104,7 +104,8 @@ def export_osim(
         if not chosen or len(chosen) < len(written):
             raise ExportError("--model: name the ligaments to update, each another one, with --mcl and --lcl")
         content = update_model(_read(Path(model)), chosen, str(model))
-    _write(path, content)
+    with replacing(path, ExportError) as temporary:
+        temporary.write_bytes(content)
     return list(_notes(values, written, foreign=model is not None))
 
 
@@ -123,28 +124,8 @@ def _notes(values: dict[str, FloatArray], written: list[str], *, foreign: bool) 
         )
 
 
-def _check(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise ExportError(f"{path}: is a folder; name a file, like {path / 'knee.osim'}")
-    if path.exists() and not overwrite:
-        raise ExportError(f"{path}: exists already; replace it with --overwrite, or choose another with -o")
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise ExportError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be written ({error.strerror}); choose another with -o") from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -21,6 +20,7 @@ from calibrate.data import (
     read_measurement,
 )
 from calibrate.errors import ConfigError, DataError, GeometryError
+from calibrate.files import check_target, replacing
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of
 from calibrate.posterior import ALL_NAMES, LAW
@@ -104,19 +104,9 @@ def write(measurement: Measurement, path: str | Path, *, overwrite: bool = False
         If the file exists and `overwrite` is not given, or it cannot be written.
     """
     path = Path(path)
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; name a file, like {path / 'data.csv'}")
-    if path.exists() and not overwrite:
-        raise DataError(f"{path}: exists already; replace it with --overwrite, or choose another with -o")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    check_target(path, DataError, overwrite=overwrite)
+    with replacing(path, DataError) as temporary:
         temporary.write_bytes(measurement.text.encode())
-        temporary.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another with -o") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _parse_angles(text: str) -> FloatArray:

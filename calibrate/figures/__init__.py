@@ -6,7 +6,6 @@ all of them. What they share is in `style`, the pictures of draws are in `draws`
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from calibrate.errors import ChainError
 from calibrate.figures.curves import ligament_plot, load_angle_plot
 from calibrate.figures.draws import corner_plot, trace_plot
 from calibrate.figures.style import DPI
+from calibrate.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,14 +67,6 @@ def save_all(run: Run, folder: Path) -> list[Path]:
 
 
 def _write(figure: Figure, path: Path, kind: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
+    with replacing(path, ChainError) as temporary:
         figure.savefig(temporary, format=kind, dpi=DPI, metadata=_METADATA[kind])
-        temporary.replace(path)
-    except OSError as error:
-        raise ChainError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another folder with -o"
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
