@@ -320,7 +320,7 @@ def _reading(path: Path) -> Iterator[h5py.File]:
         raise ChainError(f"{path}: no such file")
     if not path.is_file():
         raise ChainError(f"{path}: is no file")
-    if not _has_signature(path):
+    if not is_hdf5(path):
         raise ChainError(f"{path}: is no HDF5 file, so no run of calibrate")
     try:
         with _open(path, "r") as f:
@@ -340,7 +340,7 @@ def _reading(path: Path) -> Iterator[h5py.File]:
         raise ChainError(f"{path}: truncated, damaged or no run of calibrate ({_reason(error)})") from None
 
 
-def _has_signature(path: Path) -> bool:
+def is_hdf5(path: Path) -> bool:
     """Tell an HDF5 file by its first bytes; asking HDF5 itself fails while a writer holds its lock."""
     try:
         with path.open("rb") as f:

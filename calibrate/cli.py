@@ -6,7 +6,10 @@ Results go to stdout, messages and progress to stderr. Exit codes: 0 done and co
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -149,7 +152,10 @@ def simulate(
         str | None, typer.Option(metavar="LOW:HIGH:N", help="Angles in degrees; the data file's by default.")
     ] = None,
     load: Annotated[
-        str | None, typer.Option(metavar="force|moment", help="What is applied; as in the data by default.")
+        str | None,
+        typer.Option(
+            metavar="force|moment", help="What is applied; by default as in the data, a moment if there are none."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
@@ -160,7 +166,7 @@ def simulate(
     from calibrate.simulate import write
 
     measurement = make(load_config(config), settings or [], angles=angles, load=load, seed=seed)
-    write(measurement, output, overwrite=overwrite)
+    write(measurement, output, overwrite=overwrite, spare=config)
     truth = ", ".join(f"{name} = {value:g}" for name, value in measurement.truth.items())
     _say(f"{output}: {measurement.angles.size} points from {truth}")
 
@@ -231,17 +237,25 @@ def export(
 
 def main() -> None:
     """Run the command line; every error of the user's is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a narrow encoding must not stop a summary
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
+        if code == INTERRUPTED:
+            _complain("interrupted", INTERRUPTED)
     except RunError as error:
         code = _complain(error, FAILED)
     except CalibrateError as error:
         code = _complain(error, BAD_INPUT)
     except KeyboardInterrupt:
         code = _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has left, as 'head' does
-        sys.stdout = None
-        code = 0
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+            raise
+        sys.stdout = None  # nobody reads on, or there is no room: there is nothing more to say to it
+        code = _complain(f"the output could not be written ({error.strerror})", FAILED)
     except Exception as error:
         if not hasattr(error, "format_message"):  # anything but the parser's own complaints is a bug: show it whole
             raise
@@ -255,20 +269,21 @@ def _sit(path: Path, config: Config, go: Any) -> None:
 
     with Watch(config) as watch:
         outcome: Outcome = go(watch, on_progress=watch.on_progress, should_stop=watch.should_stop)
+    quoted = shlex.quote(str(path))
     steps = f"{outcome.steps} steps in {outcome.seconds:.1f} s"
     if outcome.reason == "converged":
         _say(f"converged after {steps}")
-        _say(f"next: calibrate summary {path}; calibrate plot {path}")
+        _say(f"next: calibrate summary {quoted}; calibrate plot {quoted}")
         raise typer.Exit(CONVERGED)
     if outcome.reason == "interrupted":
-        _say(f"interrupted after {steps}; the file is whole: calibrate resume {path}")
+        _say(f"stopped after {steps}; the file is whole: calibrate resume {quoted}")
         raise typer.Exit(INTERRUPTED)
     converged = outcome.diagnosis is not None and outcome.diagnosis.converged(
         config.sampling.max_rhat, config.sampling.min_ess
     )
     if converged:
         raise typer.Exit(CONVERGED)
-    _say(f"budget spent after {steps}, not converged; go on: calibrate resume {path}")
+    _say(f"budget spent after {steps}, not converged; go on: calibrate resume {quoted}")
     raise typer.Exit(NOT_CONVERGED)
 
 
@@ -277,5 +292,7 @@ def _say(message: str) -> None:
 
 
 def _complain(message: object, code: int) -> int:
-    print(f"calibrate: error: {' '.join(str(message).split())}", file=sys.stderr)
+    text = " ".join(str(message).split())
+    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    print(f"calibrate: error: {shown}", file=sys.stderr)
     return code

@@ -7,13 +7,12 @@ measurements (`calibrate.data`) and knows no knee mechanics beyond what makes a 
 from __future__ import annotations
 
 import difflib
-import math
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
@@ -23,9 +22,14 @@ QUANTITIES = ("k", "alpha", "l_0", "f_ref")
 UNITS = {"k": "N/mm", "alpha": "", "l_0": "mm", "f_ref": "N"}
 POSITIVE_QUANTITIES = frozenset({"k", "alpha", "l_0"})
 SIGMA = "noise.sigma"
+LAW = tuple(f"{ligament}.{quantity}" for ligament in LIGAMENTS for quantity in QUANTITIES)
+PARAMETER_NAMES = (*LAW, SIGMA)
 
-Point = tuple[FiniteFloat, FiniteFloat]
-Positive = Annotated[FiniteFloat, Field(gt=0)]
+# Strict: neither "60" nor true is a number; 60 is.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True)]
+Point = tuple[Number, Number]
+Positive = Annotated[Number, Field(gt=0)]
 
 
 class _Model(BaseModel):
@@ -51,18 +55,23 @@ class KneeConfig(_Model):
 
     lateral_condyle: Condyle
     medial_condyle: Condyle
-    rolling: Annotated[FiniteFloat, Field(ge=0, le=1)] = 1.0
+    rolling: Annotated[Number, Field(ge=0, le=1)] = 1.0
     application_point: Point | None = None
     mcl: Attachments
     lcl: Attachments
 
 
+# Beyond these a number is a slip of the unit or of the keyboard, and floating-point arithmetic no longer holds.
+_LARGEST = 1e9
+_CLOSEST = 1e-9
+
+
 class Bounds(_Model):
     """The range in which a free parameter is uniformly likely, and optionally a point to start the fit from."""
 
-    lower: FiniteFloat
-    upper: FiniteFloat
-    start: FiniteFloat | None = None
+    lower: Number
+    upper: Number
+    start: Number | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Bounds:
@@ -70,24 +79,31 @@ class Bounds(_Model):
             raise ValueError(f"lower and upper are both {self.lower:g}: write the number alone to fix the parameter")
         if self.lower > self.upper:
             raise ValueError(f"lower = {self.lower:g} is above upper = {self.upper:g}: exchange them")
-        if not math.isfinite(self.upper - self.lower):
-            raise ValueError("the bounds are too far apart: give a range that means something")
+        largest = max(abs(self.lower), abs(self.upper))
+        if largest > _LARGEST:
+            raise ValueError(f"bounds as large as {largest:g} mean nothing here: check the unit")
+        if self.upper - self.lower < _CLOSEST * largest:
+            raise ValueError(f"lower and upper are closer than {_CLOSEST:g} of their size: write the number alone")
         if self.start is not None and not self.lower <= self.start <= self.upper:
             raise ValueError(f"start = {self.start:g} lies outside the bounds {self.lower:g} to {self.upper:g}")
         return self
 
 
-Parameter = FiniteFloat | Bounds
+Parameter = Number | Bounds
 
 
 def _check_positive(name: str, parameter: float | Bounds) -> None:
     if isinstance(parameter, Bounds):
+        if parameter.upper < 1.0 / _LARGEST:
+            raise ValueError(f"{name}: upper = {parameter.upper:g} means nothing here: check the unit")
         if parameter.lower < 0:
             raise ValueError(
                 f"{name}: lower = {parameter.lower:g}, but {name} is positive: use a lower bound of 0 or more"
             )
     elif parameter <= 0:
         raise ValueError(f"{name} = {parameter:g}, but it has to be positive")
+    elif not 1.0 / _LARGEST < parameter < _LARGEST:
+        raise ValueError(f"{name} = {parameter:g} means nothing here: check the unit")
 
 
 class LigamentConfig(_Model):
@@ -143,19 +159,19 @@ class PriorConfig(_Model):
 class SamplingConfig(_Model):
     """How the posterior is sampled, and when to stop."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**64)] = Field(1, description="one seed gives one chain")
-    ensembles: Annotated[int, Field(ge=2, le=64)] = Field(4, description="independent ensembles of walkers")
-    walkers: Annotated[int, Field(ge=4, le=65536)] = Field(64, description="walkers in each ensemble, an even number")
-    thin: Annotated[int, Field(ge=1)] = Field(1, description="store every n-th step")
-    max_steps: Annotated[int, Field(ge=1)] = Field(100_000, description="steps of each ensemble at the most")
+    seed: Annotated[Count, Field(ge=0, lt=2**64)] = Field(1, description="one seed gives one chain")
+    ensembles: Annotated[Count, Field(ge=2, le=64)] = Field(4, description="independent ensembles of walkers")
+    walkers: Annotated[Count, Field(ge=4, le=65536)] = Field(64, description="walkers in each ensemble, an even number")
+    thin: Annotated[Count, Field(ge=1)] = Field(1, description="store every n-th step")
+    max_steps: Annotated[Count, Field(ge=1)] = Field(100_000, description="steps of each ensemble at the most")
     max_time: Positive | None = Field(None, description="seconds of sampling at the most")
-    max_rhat: Annotated[FiniteFloat, Field(gt=1)] = Field(
-        1.01, description="converged: R-hat between ensembles below this"
-    )
+    max_rhat: Annotated[Number, Field(gt=1)] = Field(1.01, description="converged: R-hat between ensembles below this")
     min_ess: Positive = Field(1000.0, description="converged: at least this many effective samples of every parameter")
 
     @model_validator(mode="after")
     def _check(self) -> SamplingConfig:
+        if self.thin > self.max_steps:
+            raise ValueError(f"thin = {self.thin} is more than max_steps = {self.max_steps}: no step would be stored")
         if self.walkers % 2:
             raise ValueError(f"walkers = {self.walkers}, but an ensemble moves in two halves: use an even number")
         return self
@@ -252,7 +268,7 @@ def parse_config(text: str, source: str | Path | None = None) -> Config:
     where = "configuration" if path is None else str(path)
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOML's own errors, and integers of thousands of digits
         raise ConfigError(f"{where}: not valid TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{where}: not valid TOML: nested too deeply") from None

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.config import did_you_mean
+from calibrate.config import PARAMETER_NAMES, did_you_mean
 from calibrate.errors import DataError
 from calibrate.files import read_text
 
@@ -150,12 +150,18 @@ def format_measurement(
     angle_unit: AngleUnit,
     comments: Sequence[str],
     truth: Mapping[str, float],
+    sigma: FloatArray | None = None,
 ) -> str:
     """Write a measurement as the text of a file that `parse_measurement` reads back to the last bit."""
     lines = [f"# {comment}" for comment in comments]
     lines += [f"# {_TRUTH} {name} = {value!r}" for name, value in truth.items()]
-    lines.append(f"angle_{angle_unit},{kind}_{_SUFFIX[kind]}")
-    lines += [f"{float(a)!r},{float(f)!r}" for a, f in zip(angles, loads, strict=True)]
+    header = [f"angle_{angle_unit}", f"{kind}_{_SUFFIX[kind]}"]
+    columns = [angles, loads]
+    if sigma is not None:
+        header.append(f"sigma_{_SUFFIX[kind]}")
+        columns.append(sigma)
+    lines.append(",".join(header))
+    lines += [",".join(repr(float(value)) for value in row) for row in zip(*columns, strict=True)]
     return "\n".join(lines) + "\n"
 
 
@@ -163,9 +169,8 @@ def _read_truth(comment: str, truth: dict[str, float], where: str) -> None:
     if not comment.startswith(_TRUTH):
         return
     name, separator, value = (part.strip() for part in comment.removeprefix(_TRUTH).partition("="))
-    if not separator or not name:
-        raise DataError(f"{where}: '# {comment}' should read '# truth: mcl.k = 40', say")
-    truth[name] = _number(value, f"{where}, truth of {name}")
+    if separator and name in PARAMETER_NAMES:  # anything else is somebody's remark
+        truth[name] = _number(value, f"{where}, truth of {name}")
 
 
 def _read_header(header: Sequence[str], where: str) -> tuple[LoadKind, AngleUnit, str | None]:

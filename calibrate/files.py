@@ -37,18 +37,42 @@ def read_text(path: Path, error: type[CalibrateError], kind: str) -> str:
         raise error(f"{path}: cannot be read ({getattr(problem, 'strerror', None) or problem})") from None
 
 
-def check_target(path: Path, error: type[CalibrateError], *, overwrite: bool) -> None:
-    """Refuse to write where a folder is, or a file that is to be kept.
+def check_target(
+    path: Path, error: type[CalibrateError], *, overwrite: bool, spare: Path | None = None, hint: str = ""
+) -> None:
+    """Refuse to write where a folder or a device is, over a file that is to be kept, or over the program's own input.
+
+    Parameters
+    ----------
+    path : Path
+        What is to be written.
+    error : type
+        What to raise.
+    overwrite : bool
+        Whether an existing file may go.
+    spare : Path, optional
+        An input that may not, even then.
+    hint : str
+        What else a user could do about an existing file, with a comma and a space behind it.
 
     Raises
     ------
     CalibrateError
         Of type `error`.
     """
-    if path.is_dir():
-        raise error(f"{path}: is a folder; name a file in it with -o")
-    if path.exists() and not overwrite:
-        raise error(f"{path}: exists already; replace it with --overwrite, or choose another with -o")
+    try:
+        if path.is_dir():
+            raise error(f"{path}: is a folder; name a file in it with -o")
+        if not path.exists():
+            return
+        if not overwrite:
+            raise error(f"{path}: exists already; {hint}replace it with --overwrite, or choose another with -o")
+        if not path.is_file():
+            raise error(f"{path}: is no regular file; choose another with -o")
+        if spare is not None and spare.exists() and path.samefile(spare):
+            raise error(f"{path}: is what this command reads; choose another with -o")
+    except (OSError, ValueError) as problem:
+        raise error(f"{path}: cannot be written ({getattr(problem, 'strerror', None) or problem})") from None
 
 
 @contextlib.contextmanager
@@ -60,6 +84,7 @@ def replacing(path: Path, error: type[CalibrateError]) -> Iterator[Path]:
     CalibrateError
         Of type `error`, if the folder cannot be made or the file not be written; then nothing is left behind.
     """
+    path = path.resolve()  # what a link points to is replaced, not the link
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

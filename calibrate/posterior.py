@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.config import LIGAMENTS, QUANTITIES, SIGMA, UNITS, Bounds, Config
+from calibrate.config import LAW, PARAMETER_NAMES, SIGMA, UNITS, Bounds, Config
 from calibrate.data import Measurement, read_measurement
 from calibrate.density import Density, evaluate
 from calibrate.errors import ConfigError, DataError, GeometryError
@@ -23,8 +23,6 @@ from calibrate.knee.geometry import Geometry, geometry_of
 
 FloatArray = NDArray[np.float64]
 
-LAW = tuple(f"{ligament}.{quantity}" for ligament in LIGAMENTS for quantity in QUANTITIES)
-ALL_NAMES = (*LAW, SIGMA)
 _SIGMA_COLUMN = len(LAW)
 
 
@@ -42,8 +40,6 @@ class Posterior:
         Their bounds.
     start : ndarray, shape (ndim,)
         The user's starting point, NaN where none was given.
-    walls : {"penalty", "hard"}
-        What the bounds are made of.
     measurement : Measurement
         The data.
     knee : CachedKnee
@@ -60,7 +56,6 @@ class Posterior:
     lower: FloatArray
     upper: FloatArray
     start: FloatArray
-    walls: Literal["penalty", "hard"]
     density: Density = field(repr=False)
 
     @classmethod
@@ -129,7 +124,7 @@ class Posterior:
             positive=np.array([not name.endswith("f_ref") for name in free]),
             weight=math.inf if config.prior.walls == "hard" else config.prior.weight,
             template=template,
-            columns=np.array([ALL_NAMES.index(name) for name in free]),
+            columns=np.array([PARAMETER_NAMES.index(name) for name in free]),
             mcl_length=arrays[0],
             lcl_length=arrays[1],
             mcl=arrays[2],
@@ -146,7 +141,6 @@ class Posterior:
             lower=lower,
             upper=upper,
             start=np.array([np.nan if b.start is None else b.start for b in free.values()]),
-            walls=config.prior.walls,
             density=density,
         )
 
@@ -168,10 +162,20 @@ class Posterior:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know before believing a result."""
+        found = []
         count = self.measurement.angles.size
         if count < self.ndim:
-            return (f"{count} data points for {self.ndim} free parameters: the prior bounds will decide some of them",)
-        return ()
+            found.append(
+                f"{count} data points for {self.ndim} free parameters: the prior bounds will decide some of them"
+            )
+        spill = math.sqrt(0.5 / self.density.weight)
+        loose = [name for name, width in zip(self.names, self.upper - self.lower, strict=True) if spill > 0.05 * width]
+        if loose:
+            found.append(
+                f"prior.weight = {self.density.weight:g} lets parameters spill about {spill:.2g} beyond their bounds, "
+                f'much for {", ".join(loose)}; use a larger weight or walls = "hard"'
+            )
+        return tuple(found)
 
     def full(self, q: ArrayLike) -> FloatArray:
         """Return all nine parameters for rows of free ones.

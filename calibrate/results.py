@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate import chain
-from calibrate.config import LIGAMENTS, SIGMA, Config
+from calibrate.config import LAW, LIGAMENTS, SIGMA, Config
 from calibrate.data import Measurement
 from calibrate.errors import ChainError
 from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
-from calibrate.posterior import LAW, Posterior
+from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import MIN_TIMES, Diagnosis, burn_in, diagnose
 
 FloatArray = NDArray[np.float64]
@@ -292,7 +292,7 @@ class Run:
             )
         if SIGMA not in self.names:
             count = self.measurement.angles.size
-            best = float((self.posterior.residuals(few) ** 2).sum(axis=1).min())
+            best = min(float((self.posterior.residuals(q) ** 2).sum()) for q in few[:, np.newaxis])
             if best > count + 4.0 * np.sqrt(2.0 * count):
                 yield (
                     f"the best fit misses the data by {np.sqrt(best / count):.1f} sigma on average: sigma is too small "

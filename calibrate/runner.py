@@ -15,6 +15,7 @@ import numpy as np
 from calibrate import chain
 from calibrate.config import Config
 from calibrate.errors import ChainError, ConfigError, RunError
+from calibrate.files import check_target
 from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress, sample
 from calibrate.sampling.start import draw_walkers, find_map
@@ -65,7 +66,7 @@ def start_run(
         If writing fails in mid-run; then the file is whole up to some step, and can be resumed.
     """
     path = Path(output)
-    _check_output(path, overwrite)
+    _check_output(path, overwrite, config)
     posterior = Posterior.from_config(config)
     for warning in posterior.warnings:
         on_warning(warning)
@@ -86,7 +87,7 @@ def start_run(
     except OSError as error:
         raise ChainError(f"{path.parent}: cannot be made ({error.strerror}); choose another folder with -o") from None
     with chain.writing(path):
-        _check_output(path, overwrite)
+        _check_output(path, overwrite, config)
         chain.create(path, config, posterior.measurement, posterior.names, starts)
         budget = Budget(settings.max_steps, settings.max_time)
         with _streaming(path, settings.ensembles) as backends:
@@ -133,6 +134,8 @@ def resume_run(
         If writing fails in mid-run.
     """
     path = Path(path)
+    if max_time is not None and not 0.0 < max_time < math.inf:
+        raise ConfigError(f"--max-time {max_time:g}: must be a positive number of seconds")
     chain.read(path)
     with chain.writing(path):
         stored = chain.read(path)
@@ -148,22 +151,28 @@ def resume_run(
             total = (
                 until_steps if until_steps is not None else done + (steps if steps is not None else settings.max_steps)
             )
+            if steps is not None and steps < settings.thin:
+                raise ChainError(
+                    f"{path}: stores every {settings.thin}th step, so --steps has to be {settings.thin} at least"
+                )
             if total < done:
                 raise ChainError(f"{path}: already has {done} steps, more than {total}; use --steps to add some")
-            budget = Budget(total, max_time or settings.max_time, until_converged=steps is None and until_steps is None)
+            budget = Budget(
+                total,
+                settings.max_time if max_time is None else max_time,
+                until_converged=steps is None and until_steps is None,
+            )
             return sample(
                 posterior, backends, stored.starts, settings, budget, on_progress=on_progress, should_stop=should_stop
             )
 
 
-def _check_output(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise ChainError(f"{path}: is a folder; name a file, like {path / 'knee.h5'}")
-    if path.exists() and not overwrite:
-        raise ChainError(
-            f"{path}: exists already; go on with it by 'calibrate resume', replace it with --overwrite, "
-            "or choose another with -o"
-        )
+def _check_output(path: Path, overwrite: bool, config: Config) -> None:
+    check_target(
+        path, ChainError, overwrite=overwrite, spare=config.source, hint="go on with it by 'calibrate resume', "
+    )
+    if path.exists() and not chain.is_hdf5(path):
+        raise ChainError(f"{path}: is no chain file, so --overwrite leaves it alone; choose another with -o")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from calibrate.config import Config
 from calibrate.sampling.loop import Progress
 
 _LOG_EVERY = 10.0
+_NARROW = 88
 _PAGE = 110  # columns of a summary that goes to a file or a pipe
 
 
@@ -79,6 +80,8 @@ class Watch:
             print(f"calibrate: {line}", file=sys.stderr, flush=True)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._stop and number == signal.SIGINT:  # asked twice: do not wait for the step in hand
+            raise KeyboardInterrupt
         self._stop = True
 
     def _share_done(self, progress: Progress) -> float:
@@ -103,8 +106,8 @@ class Watch:
 def summary_tables(content: Mapping[str, Any]) -> None:
     """Print a summary to stdout: parameters, what follows from them, convergence, warnings."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PAGE)
+    if not console.is_terminal or console.width < _NARROW:
+        console = Console(highlight=False, width=_PAGE)  # a wrapped line can be read, a cropped number not
     data = content["data"]
     state = "converged" if content["converged"] else "NOT CONVERGED"
     console.print(f"{content['file']}: {state}", style="bold", markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.config import SIGMA, Bounds, Config, did_you_mean
+from calibrate.config import LAW, PARAMETER_NAMES, SIGMA, Bounds, Config, did_you_mean
 from calibrate.data import (
     MAX_ANGLE,
     AngleUnit,
@@ -23,9 +23,10 @@ from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.files import check_target, replacing
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of
-from calibrate.posterior import ALL_NAMES, LAW
 
 FloatArray = NDArray[np.float64]
+
+_MOST_ANGLES = 10_000_000
 
 
 def simulate(
@@ -48,7 +49,7 @@ def simulate(
     angles : str, optional
         "LOW:HIGH:N" in degrees; the angles of the configuration's data file by default.
     load : {"force", "moment"}, optional
-        What is applied; by default as in the configuration's data file, but a moment if `angles` are given.
+        What is applied; by default as in the configuration's data file, and a moment if there is none.
     seed : int
         Seed of the noise.
 
@@ -64,20 +65,31 @@ def simulate(
     """
     if load is not None and load not in get_args(LoadKind):
         raise ConfigError(f"--load {load}: must be force or moment")
-    unit: AngleUnit = "deg"
-    kind: LoadKind = "moment"
-    known_sigma: FloatArray | None = None
-    if angles is None:
+    template: Measurement | None = None
+    if angles is None or config.data_path.exists():
         try:
             template = read_measurement(config.data_path)
         except DataError as error:
-            raise DataError(f"{error}; give --angles LOW:HIGH:N to simulate without it") from None
-        at, unit, kind, known_sigma = template.angles, template.angle_unit, template.kind, template.sigma
-    else:
-        at = _parse_angles(angles)
-    if load is not None:
+            if angles is None:
+                raise DataError(f"{error}; give --angles LOW:HIGH:N to simulate without it") from None
+            raise
+    kind: LoadKind = template.kind if template is not None else "moment"
+    if load is not None and load != kind:
+        if template is not None and not any(setting.split("=")[0].strip() == SIGMA for setting in settings):
+            raise ConfigError(
+                f"--load {load}: the noise is in {template.unit}, the data's unit; --set {SIGMA}=... as well"
+            )
         kind = "force" if load == "force" else "moment"
+    unit: AngleUnit = "deg"
+    known_sigma: FloatArray | None = None
+    if angles is not None:
+        at = _parse_angles(angles)
+    else:
+        assert template is not None
+        at, unit, known_sigma = template.angles, template.angle_unit, template.sigma
     truth = _truth(config, settings, sigma_needed=known_sigma is None)
+    sigma = np.asarray(truth[SIGMA]) if SIGMA in truth else known_sigma
+    assert sigma is not None
     radians = np.deg2rad(at) if unit == "deg" else at
     try:
         knee = CachedKnee.build(geometry_of(config.knee), radians, kind, config.data.positive)
@@ -89,22 +101,21 @@ def simulate(
         f"Simulated laxity test, seed {seed}; {config.data.positive} is positive in both columns.",
         "Gaussian noise on the load; the parameters it was made with:",
     )
-    text = format_measurement(
-        at, exact + np.asarray(truth.get(SIGMA, known_sigma)) * noise, kind, unit, comments, truth
-    )
+    noisy = exact + sigma * noise
+    text = format_measurement(at, noisy, kind, unit, comments, truth, sigma if sigma.ndim else None)
     return parse_measurement(text, "simulated data")
 
 
-def write(measurement: Measurement, path: str | Path, *, overwrite: bool = False) -> None:
+def write(measurement: Measurement, path: str | Path, *, overwrite: bool = False, spare: Path | None = None) -> None:
     """Write a measurement file, whole or not at all.
 
     Raises
     ------
     DataError
-        If the file exists and `overwrite` is not given, or it cannot be written.
+        If the file exists and `overwrite` is not given, it is `spare`, the configuration, or it cannot be written.
     """
     path = Path(path)
-    check_target(path, DataError, overwrite=overwrite)
+    check_target(path, DataError, overwrite=overwrite, spare=spare)
     with replacing(path, DataError) as temporary:
         temporary.write_bytes(measurement.text.encode())
 
@@ -112,11 +123,11 @@ def write(measurement: Measurement, path: str | Path, *, overwrite: bool = False
 def _parse_angles(text: str) -> FloatArray:
     try:
         low, high, count = text.split(":")
-        at = np.linspace(float(low), float(high), int(count))
+        at = np.linspace(float(low), float(high), min(int(count), _MOST_ANGLES + 1))
     except (ValueError, OverflowError):
         raise ConfigError(f"--angles {text}: must be LOW:HIGH:N in degrees, like -8:8:33") from None
-    if at.size == 0 or not np.isfinite(at).all() or np.abs(np.deg2rad(at)).max() > MAX_ANGLE:
-        raise ConfigError(f"--angles {text}: at least one angle is needed, and none beyond 45 degrees")
+    if not 0 < at.size <= _MOST_ANGLES or not np.isfinite(at).all() or np.abs(np.deg2rad(at)).max() > MAX_ANGLE:
+        raise ConfigError(f"--angles {text}: one to {_MOST_ANGLES:,} angles, none beyond 45 degrees")
     return at
 
 
@@ -125,8 +136,8 @@ def _truth(config: Config, settings: Sequence[str], *, sigma_needed: bool) -> di
     given: dict[str, float] = {}
     for setting in settings:
         name, separator, value = (part.strip() for part in setting.partition("="))
-        if name not in ALL_NAMES:
-            raise ConfigError(f"--set {setting}: unknown parameter '{name}'; {did_you_mean(name, ALL_NAMES)}")
+        if name not in PARAMETER_NAMES:
+            raise ConfigError(f"--set {setting}: unknown parameter '{name}'; {did_you_mean(name, PARAMETER_NAMES)}")
         try:
             given[name] = float(value)
         except ValueError:

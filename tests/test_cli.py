@@ -58,9 +58,64 @@ def test_existing_output_is_kept_unless_told_otherwise(folder: Path, command: Co
     result = command("run", "knee.toml")
     assert result.code == 2
     assert "exists already" in result.err
+    assert command("run", "knee.toml", "--overwrite").code == 2  # it replaces chain files only
     assert target.read_text() == "precious"
-    assert command("run", "knee.toml", "--overwrite", "--max-steps", 5).code == 3
-    assert open_run(target).stored == 5
+    for steps in (7, 5):
+        assert command("run", "knee.toml", "-o", "x.h5", "--overwrite", "--max-steps", steps).code == 3
+        assert open_run("x.h5").stored == steps
+
+
+def test_inputs_and_devices_are_never_overwritten(folder: Path, command: Command) -> None:
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    for output in ("knee.toml", "bench_toe.csv", "/dev/null"):
+        assert command("run", "knee.toml", "-o", output, "--overwrite").code == 2
+    assert command("simulate", "knee.toml", "-o", "knee.toml", "--overwrite").code == 2
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert Path("/dev/null").is_char_device()
+
+
+def test_simulation_keeps_load_unit_and_sigma_of_the_data(folder: Path, command: Command) -> None:
+    (folder / "each.csv").write_text("angle_rad,moment_Nm,sigma_Nm\n-0.1,-9,0.5\n0.1,9,0.25\n")
+    (folder / "each.toml").write_text(config_text(file="each.csv", noise=""))
+    assert command("simulate", "each.toml", "-o", "again.csv").code == 0
+    again = read_measurement(folder / "again.csv")
+    assert (again.kind, again.angle_unit) == ("moment", "rad")
+    np.testing.assert_array_equal(again.sigma, [0.5, 0.25])
+    assert command("simulate", "knee.toml", "--angles=-8:8:5", "-o", "five.csv").code == 0
+    assert read_measurement(folder / "five.csv").kind == "force"
+    result = command("simulate", "knee.toml", "--load", "moment", "-o", "other.csv")
+    assert result.code == 2
+    assert "noise.sigma" in result.err
+    assert command("simulate", "knee.toml", "--load", "moment", "--set", "noise.sigma=0.3", "-o", "other.csv").code == 0
+    assert read_measurement(folder / "other.csv").kind == "moment"
+
+
+EXTREMES = {
+    "sigma": config_text(noise="sigma = 1e-8"),
+    "smaller sigma": config_text(noise="sigma = 1e-150"),
+    "huge bound": config_text().replace("upper = 100.0", "upper = 1e300", 1),
+    "tiny bound": config_text().replace("lower = 10.0, upper = 100.0", "lower = 0, upper = 1e-300", 1),
+    "narrow bounds": config_text().replace("lower = 10.0, upper = 100.0", "lower = 60.0, upper = 60.00000000000001", 1),
+    "thin": config_text(extra="[sampling]\nthin = 1000000000000\n"),
+    "huge integer": config_text(extra=f"[sampling]\nseed = {'9' * 5001}\n"),
+    "text": config_text(noise='sigma = "2"'),
+    "truth": config_text(noise="sigma = true"),
+}
+
+
+@pytest.mark.parametrize("kind", EXTREMES)
+def test_numbers_beyond_reason_are_refused_or_calibrated_but_never_hang_or_crash(
+    kind: str, folder: Path, command: Command
+) -> None:
+    (folder / "x.toml").write_text(EXTREMES[kind])
+    result = command("run", "x.toml", "--max-steps", 5)
+    assert result.code == 2 or (kind == "sigma" and result.code == 3)
+    assert result.err.count("\n") == 1
+
+
+def test_loose_penalty_is_a_warning(folder: Path, command: Command) -> None:
+    (folder / "x.toml").write_text(config_text(extra="[prior]\nweight = 1e-9\n"))
+    assert "prior.weight = 1e-09 lets parameters spill" in command("run", "x.toml", "--max-steps", 5).err
 
 
 BAD_CONFIGS = {
@@ -106,6 +161,11 @@ def test_bad_input_is_one_line_exit_2_and_writes_nothing(kind: str, name: str, f
         ["run", "knee.toml", "-o", "."],
         ["run", "knee.toml", "-o", "/proc/nowhere/knee.h5"],
         ["run", "knee.toml", "-o", "knee.toml/knee.h5"],
+        ["run", "knee.toml", "-o", "x" * 300],
+        ["simulate", "knee.toml", "-o", "x" * 300],
+        ["simulate", "knee.toml", "-o", "knee.toml/x.csv"],
+        ["simulate", "knee.toml", "-o", "x.csv", "--angles=-8:8:99999999999"],
+        ["run", "\x1b[31mevil.toml"],
         ["resume"],
         ["resume", "x.h5", "--steps", "3", "--until-steps", "9"],
         ["summary"],
@@ -119,7 +179,7 @@ def test_bad_input_is_one_line_exit_2_and_writes_nothing(kind: str, name: str, f
         ["simulate", "knee.toml", "-o", "x.csv", "--load", "torque"],
         ["simulate", "knee.toml", "-o", "knee.toml"],
     ],
-    ids=" ".join,
+    ids=lambda arguments: repr(" ".join(arguments))[:60],
 )
 def test_bad_usage_is_one_line_exit_2_and_writes_nothing(arguments: list[str], folder: Path, command: Command) -> None:
     before = {p.name: p.read_bytes() for p in folder.iterdir()}

@@ -79,7 +79,7 @@ BAD = {
         "line 3: angle_rad = -6 is -344 degrees, beyond 45; if the column is in degrees",
     ),
     "too far": ("angle_deg,force_N\n60,2\n", "line 2: angle_deg = 60 is beyond 45 degrees"),
-    "bad truth": ("# truth: mcl.k\nangle_deg,force_N\n1,2\n", "line 1: .*should read"),
+    "bad truth": ("# truth: mcl.k = much\nangle_deg,force_N\n1,2\n", "line 1, truth of mcl.k: 'much' is no number"),
     "open quote": ('angle_deg,force_N\n"1,2\n', "line 2"),
 }
 
@@ -94,6 +94,11 @@ def test_bad_measurements_name_line_and_column(kind: str, tmp_path: Path) -> Non
     assert message.startswith(str(tmp_path / "x.csv"))
     assert re.search(says, message), message
     assert "\n" not in message
+
+
+def test_remarks_about_truth_are_remarks() -> None:
+    text = "# truth: the surgeon says 40\n# truth: lcl.k = 41.5\n# truth: mood = good\nangle_deg,force_N\n1,2\n"
+    assert parse_measurement(text).truth == {"lcl.k": 41.5}
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:

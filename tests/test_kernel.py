@@ -1,9 +1,14 @@
 """The compiled batch evaluator says what NumPy says, row by row, and never NaN or +inf."""
 
+import hashlib
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import LENHART, SYMMETRIC
 
+from calibrate.knee import kernel
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.kernel import log_likelihood
 
@@ -46,6 +51,19 @@ def test_meaningless_parameters_are_impossible(value: float, column: int) -> Non
     assert not (got == np.inf).any()
     if not 0.0 < value < np.inf:
         assert (got == -np.inf).all()
+
+
+def test_compiled_code_kept_on_disk_is_that_of_all_its_sources() -> None:
+    # numba itself looks at one file only, and would go on using a likelihood that has been changed in another.
+    package = Path(kernel.__file__).parent.parent
+    using = {
+        str(p.relative_to(package))
+        for p in package.rglob("*.py")
+        if re.search(r"^@(compiled|inlined)$", p.read_text(), re.M)
+    }
+    assert using == set(kernel._SOURCES)
+    digest = hashlib.sha256(b"".join((package / name).read_bytes() for name in kernel._SOURCES)).hexdigest()[:16]
+    assert digest == kernel._DIGEST
 
 
 @pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0, -1.0])

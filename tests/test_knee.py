@@ -81,10 +81,30 @@ def test_sliding_contact_does_work() -> None:
 
 def test_force_load_is_the_moment_over_the_points_virtual_displacement() -> None:
     angles = np.deg2rad([-6.0, -2.0, 4.0, 7.0])
-    arm = kinematics(LENHART, angles).force_arm
-    assert arm is not None
     moment, force = (loads(LENHART, angles, PARAMETERS["taut"], kind) for kind in ("moment", "force"))
-    np.testing.assert_allclose(force * arm, 1000.0 * moment, rtol=1e-12)
+    step = 1e-5
+    # How far a small turn moves the application point along the tibia's x axis, from the poses alone: rolling without
+    # slip on a circle, the contact is at rest, so the tibia turns about it.
+    moved = (applied_point(angles + step) - applied_point(angles - step)) / (2 * step)
+    along = moved[0] * np.cos(angles) + moved[1] * np.sin(angles)
+    np.testing.assert_allclose(force * along, 1000.0 * moment, rtol=1e-8)
+
+
+def applied_point(angles: np.ndarray) -> np.ndarray:
+    """Return where the application point of LENHART is, from physics.md's pose written out: `p + R (x - s)`."""
+    g, theta_0 = LENHART, LENHART.theta_0
+    out = []
+    for theta in angles:
+        centre, radius = (g.lateral_centre, g.lateral_radius) if theta > theta_0 else (g.medial_centre, g.medial_radius)
+        c, s = np.cos(theta_0), np.sin(theta_0)
+        at_0 = np.array([centre[0] + radius * s, centre[1] - radius * c])
+        on_tibia = np.array([c * at_0[0] + s * at_0[1], -s * at_0[0] + c * at_0[1]])
+        on_tibia[0] += g.rolling * radius * (theta - theta_0)
+        c, s = np.cos(theta), np.sin(theta)
+        arm = np.array(g.application_point) - on_tibia
+        contact = np.array([centre[0] + radius * s, centre[1] - radius * c])
+        out.append((contact[0] + c * arm[0] - s * arm[1], contact[1] + s * arm[0] + c * arm[1]))
+    return np.array(out).T
 
 
 def mirrored(g: Geometry) -> Geometry:

@@ -73,7 +73,7 @@ def test_a_move_without_its_hastings_factor_misses_the_known_answer() -> None:
 
 
 def test_flat_likelihood_returns_the_prior(tmp_path: Path) -> None:
-    config = bench_config(noise="sigma = 1e9", extra='[prior]\nwalls = "hard"\n[sampling]\nmin_ess = 4000\n')
+    config = bench_config(noise="sigma = 1e8", extra='[prior]\nwalls = "hard"\n[sampling]\nmin_ess = 4000\n')
     result = run(config, tmp_path)
     kept = result.chains.coords[:, result.burn_in :]
     for i in range(6):
@@ -217,6 +217,13 @@ def test_ensembles_that_disagree_have_not_converged() -> None:
     assert not diagnose(apart).converged(1.01, 1000)
 
 
+def test_drift_is_seen_with_any_number_of_walkers() -> None:
+    rng = np.random.default_rng(1)
+    for walkers in (16, 64, 8192):
+        drifting = rng.standard_normal((4, 40, walkers, 1)) + np.linspace(0, 3, 40)[:, np.newaxis, np.newaxis]
+        assert diagnose(drifting).rhat[0] > 1.1
+
+
 def test_a_chain_that_never_moved_or_is_too_short_has_not_converged() -> None:
     stuck = np.ones((4, 400, 16, 1))
     assert not diagnose(stuck).converged(1.01, 1)
@@ -255,6 +262,15 @@ def test_global_random_state_is_neither_used_nor_touched(tmp_path: Path) -> None
 
 def test_a_given_start_is_where_the_fit_begins() -> None:
     posterior = Posterior.from_config(bench_config())
-    nudged = replace(posterior, start=np.where(np.arange(6) == 0, 37.0, np.nan))
-    fits, _ = find_map(nudged, np.random.default_rng(0))
-    assert len(fits) == len(find_map(posterior, np.random.default_rng(0))[0]) + 1
+    begun = []
+
+    class Watched(Posterior):
+        def residuals(self, q: np.ndarray) -> np.ndarray:
+            begun.append(q[0].copy())
+            return super().residuals(q)
+
+    watched = Watched(**{name: getattr(posterior, name) for name in posterior.__dataclass_fields__})
+    nudged = replace(watched, start=np.where(np.arange(6) == 0, 37.0, np.nan))
+    find_map(nudged, np.random.default_rng(0))
+    middle = 0.5 * (posterior.lower + posterior.upper)
+    np.testing.assert_allclose(begun[0], [37.0, *middle[1:]], rtol=1e-12)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from calibrate.config import LIGAMENTS, SIGMA
+from calibrate.config import LAW, LIGAMENTS, PARAMETER_NAMES, SIGMA
 from calibrate.figures.style import (
     BAND_50,
     FAINT,
@@ -29,7 +29,6 @@ from calibrate.figures.style import (
 )
 from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
-from calibrate.posterior import ALL_NAMES, LAW
 from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
@@ -275,12 +274,12 @@ def _sigma(run: Run, full: FloatArray) -> FloatArray:
 
 def _true_parameters(run: Run) -> FloatArray:
     """Return the nine true parameters of simulated data, NaN where unknown; fixed ones count as true unless stated."""
-    true = np.full(len(ALL_NAMES), np.nan)
+    true = np.full(len(PARAMETER_NAMES), np.nan)
     if run.file.measurement.truth:
         true = run.posterior.density.template.copy()
         for name, value in run.file.measurement.truth.items():
-            if name in ALL_NAMES:
-                true[ALL_NAMES.index(name)] = value
+            if name in PARAMETER_NAMES:
+                true[PARAMETER_NAMES.index(name)] = value
     return true
 
 

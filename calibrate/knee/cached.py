@@ -18,6 +18,7 @@ from calibrate.knee.ligament import gradient, tension
 FloatArray = NDArray[np.float64]
 
 MM_PER_M = 1000.0
+_BLOCK = 100_000  # numbers in a temporary
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,7 @@ class CachedKnee:
 
     def loads(self, parameters: FloatArray) -> FloatArray:
         """Return the predicted loads (m, n), in the file's unit and sign, for parameters (m, 8)."""
-        mcl, lcl = self.tensions(parameters)
-        return self.mcl_coefficient * mcl + self.lcl_coefficient * lcl
+        return self._sum(parameters, self.mcl_coefficient, self.lcl_coefficient)
 
     def jacobian(self, parameters: FloatArray) -> FloatArray:
         """Return the derivatives (m, n, 8) of `loads` with respect to the parameters (m, 8)."""
@@ -96,6 +96,14 @@ class CachedKnee:
 
     def push(self, parameters: FloatArray) -> FloatArray:
         """Return the condyle's push `R . n` [N], (m, n), for parameters (m, 8); negative: it would have to pull."""
-        mcl, lcl = self.tensions(parameters)
         # Force balance along the plateau's normal: the applied force is parallel to the plateau and drops out.
-        return -(self.kinematics.mcl_distal * mcl + self.kinematics.lcl_distal * lcl)
+        return self._sum(parameters, -self.kinematics.mcl_distal, -self.kinematics.lcl_distal)
+
+    def _sum(self, parameters: FloatArray, mcl_weight: FloatArray, lcl_weight: FloatArray) -> FloatArray:
+        """Return weighted sums of the tensions, (m, n), in blocks of rows: no temporary as large as the result."""
+        out = np.empty((len(parameters), mcl_weight.size))
+        rows = max(1, _BLOCK // mcl_weight.size)
+        for first in range(0, len(parameters), rows):
+            mcl, lcl = self.tensions(parameters[first : first + rows])
+            out[first : first + rows] = mcl_weight * mcl + lcl_weight * lcl
+        return out

@@ -6,8 +6,10 @@ compiled likelihood; `calibrate.knee.ligament` says the same in NumPy, and the t
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -22,12 +24,25 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
 
+# Every file with compiled code. numba looks at the file of the cached function alone and would go on using it after a
+# change to what is inlined from elsewhere, so the folder that the cache lies in is named after all of them.
+_SOURCES = ("knee/kernel.py", "density.py", "sampling/moves.py")
+_PACKAGE = Path(__file__).parent.parent
+_DIGEST = hashlib.sha256(b"".join((_PACKAGE / name).read_bytes() for name in _SOURCES)).hexdigest()[:16]
+
+
 def compiled(function: _Function) -> _Function:
     """Compile a function with numba, keeping the result on disk where a folder for it can be written."""
+    settings: Any = numba.config
+    chosen = settings.CACHE_DIR  # by the user, through NUMBA_CACHE_DIR
+    if not chosen:
+        settings.CACHE_DIR = str(_PACKAGE / "__pycache__" / f"compiled-{_DIGEST}")
     try:
         return cast(_Function, numba.njit(cache=True, **_OPTIONS)(function))
     except RuntimeError:  # numba found no folder to keep its cache in: compile anew in each process
         return cast(_Function, numba.njit(**_OPTIONS)(function))
+    finally:
+        settings.CACHE_DIR = chosen
 
 
 def inlined(function: _Function) -> _Function:

@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 MIN_STORED = 32
 # Autocorrelation times that the kept half of a run has to last, and so the dropped half as well.
 MIN_TIMES = 10.0
+_RHAT_STEPS = 100
 _RHAT_DRAWS = 4000
 
 
@@ -131,8 +132,9 @@ def _rhat(x: FloatArray) -> float:
     rhat: Any = array_stats.rhat
     ensembles, steps, walkers = x.shape
     # Ranking is the cost of R-hat, and some thousand draws of each ensemble show a difference as well as all do.
-    stride = max(1, steps * walkers // _RHAT_DRAWS)
-    return float(rhat(x[:, ::stride].reshape(ensembles, -1), chain_axis=0, draw_axis=1))
+    by_step = max(1, steps // _RHAT_STEPS)
+    by_walker = max(1, steps // by_step * walkers // _RHAT_DRAWS)
+    return float(rhat(x[:, ::by_step, ::by_walker].reshape(ensembles, -1), chain_axis=0, draw_axis=1))
 
 
 def _normal_scores(x: FloatArray) -> FloatArray:

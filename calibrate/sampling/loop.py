@@ -124,7 +124,7 @@ def sample(
         _Ensemble(posterior, backend, start, state, settings.thin)
         for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
     ]
-    last = math.ceil(budget.steps / settings.thin)
+    last = budget.steps // settings.thin
     diagnosis: Diagnosis | None = None
     checked = -1
 

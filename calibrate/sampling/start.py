@@ -24,6 +24,12 @@ _FITS = 8
 _DEPTH = 15.0
 # Fits this much worse than the best are other hills, not other places on the same one.
 _AS_GOOD = 3.0
+# The ball of walkers shrinks by a fifth each time; after this many it is a point.
+_ROUNDS = 200
+_HOPELESS = (
+    "no walkers can be started around the best fit: the posterior is too narrow or too wide for the computer's "
+    "numbers; check the bounds, sigma and their units"
+)
 
 
 @dataclass(frozen=True)
@@ -106,15 +112,18 @@ def draw_walkers(
     ndarray, shape (walkers, ndim)
         All inside the bounds, none much less likely than the best fit.
     """
-    floor = fits[0].log_prob - _DEPTH - posterior.ndim
+    # Where the log-probability is huge, rounding alone moves it by more than that.
+    floor = fits[0].log_prob - max(_DEPTH + posterior.ndim, 1e-9 * abs(fits[0].log_prob))
     good = sample[np.asarray(posterior.log_prob(sample)) > floor]
     taken = good[rng.permutation(len(good))[: walkers // 4]]
-    hills = [fit for fit in fits if fit.log_prob > fits[0].log_prob - _AS_GOOD]
+    hills = [fit for fit in fits if fit.log_prob >= fits[0].log_prob - _AS_GOOD]
     roots = [np.linalg.cholesky(fit.covariance) for fit in hills]
     found = [taken]
     missing = walkers - len(taken)
     spread = 1.0
-    while missing:
+    for _ in range(_ROUNDS):
+        if not missing:
+            return np.vstack(found)
         which = rng.integers(len(hills), size=missing)
         noise = rng.standard_normal((missing, posterior.ndim))
         drawn = np.array([hills[w].q + spread * (roots[w] @ z) for w, z in zip(which, noise, strict=True)])
@@ -124,7 +133,7 @@ def draw_walkers(
         missing -= len(kept)
         # A curved ridge leaves its tangent: come closer until the ball fits on it.
         spread *= 0.8
-    return np.vstack(found)
+    raise ConfigError(_HOPELESS)
 
 
 def _fit(posterior: Posterior, start: FloatArray) -> Fit:
@@ -165,7 +174,12 @@ def _fit(posterior: Posterior, start: FloatArray) -> Fit:
         slope = jacobian(q[law]) / scale
         hessian[np.ix_(law, law)] += slope.T @ slope
     root_width = np.sqrt(information)
-    covariance = np.linalg.inv(hessian / np.outer(root_width, root_width)) / np.outer(root_width, root_width)
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            covariance = np.linalg.inv(hessian / np.outer(root_width, root_width)) / np.outer(root_width, root_width)
+            np.linalg.cholesky(covariance)
+    except (np.linalg.LinAlgError, FloatingPointError):
+        raise ConfigError(_HOPELESS) from None
     return Fit(q, 0.5 * (covariance + covariance.T), float(posterior.log_prob(q)))
 
 
