@@ -106,6 +106,20 @@ def resume(
 
 
 @app.command()
+def repair(
+    path: Annotated[Path, typer.Argument(metavar="RUN.h5", help="A damaged chain file; it is only read.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW.h5", help="File to write what is whole to.")],
+) -> None:
+    """Save what is whole of a chain file that something else has damaged; a killed run needs only 'resume'."""
+    from calibrate.chain.repair import repair as save
+
+    done = save(path, output)
+    for sentence in done.found or ("no damage found",):
+        _say(f"{path}: {sentence}")
+    _say(f"{output}: {done.steps} steps of each ensemble saved")
+
+
+@app.command()
 def summary(
     path: RunArgument, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 ) -> None:

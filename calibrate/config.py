@@ -168,6 +168,11 @@ class SamplingConfig(_Model):
     max_rhat: Annotated[Number, Field(gt=1)] = Field(1.01, description="converged: R-hat between ensembles below this")
     min_ess: Positive = Field(1000.0, description="converged: at least this many effective samples of every parameter")
 
+    durability: Literal["process", "fsync"] = Field(
+        "process", description="what is stored survives the end of the process; with 'fsync' a loss of power as well"
+    )
+    compression: Literal["none", "gzip"] = Field("none", description="of the finished file")
+
     @model_validator(mode="after")
     def _check(self) -> SamplingConfig:
         if self.thin > self.max_steps:

@@ -14,6 +14,9 @@ from calibrate.knee.kernel import compiled, inlined, log_likelihood_one
 
 FloatArray = NDArray[np.float64]
 
+# Raised whenever the same parameters and data would get another log-probability: a chain is not resumed across that.
+MODEL_VERSION = 1
+
 
 class Density(NamedTuple):
     """A posterior as compiled code takes it.

@@ -41,10 +41,10 @@ def ligaments(run: Run, draw: int | None = None) -> dict[str, FloatArray]:
     ChainError
         If nothing is stored yet.
     """
-    samples = run.samples()
-    if draw is not None and not 0 <= draw < len(samples):
-        raise ExportError(f"--draw {draw}: {run.path} has the draws 0 to {len(samples) - 1}")
-    full = run.posterior.full(np.median(samples, axis=0) if draw is None else samples[draw])[0]
+    samples = run.some_samples()
+    if draw is not None and not 0 <= draw < run.draws:
+        raise ExportError(f"--draw {draw}: {run.path} has the draws 0 to {run.draws - 1}")
+    full = run.posterior.full(np.median(samples, axis=0) if draw is None else run.draw(draw))[0]
     size = len(QUANTITIES)
     return {name: full[size * i : size * (i + 1)] for i, name in enumerate(LIGAMENTS)}
 

@@ -23,7 +23,7 @@ from calibrate.errors import ChainError
 from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import MIN_TIMES, Diagnosis, burn_in, diagnose
+from calibrate.sampling.convergence import MIN_TIMES, Diagnosis, burn_in, diagnose, stride
 
 FloatArray = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class Run:
     posterior : Posterior
         Rebuilt from the file alone.
     chains : Chains
-        Every stored step, burn-in included.
+        Every stored step, burn-in included; read from the file when asked for.
     """
 
     path: Path
@@ -124,7 +124,7 @@ class Run:
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """Convergence of every parameter."""
-        return diagnose(self.chains.coords[:, self.burn_in :])
+        return diagnose(self._kept)
 
     @property
     def converged(self) -> bool:
@@ -132,7 +132,7 @@ class Run:
         return self.diagnosis.converged(self.config.sampling.max_rhat, self.config.sampling.min_ess)
 
     def samples(self) -> FloatArray:
-        """Return the draws, burn-in dropped.
+        """Return all draws, burn-in dropped.
 
         Returns
         -------
@@ -145,18 +145,49 @@ class Run:
             If nothing is stored yet.
         """
         self._need_steps()
-        return self.chains.coords[:, self.burn_in :].reshape(-1, self.posterior.ndim)
+        return np.asarray(self.chains.coords[:, self.burn_in :]).reshape(-1, self.posterior.ndim)
+
+    def some_samples(self) -> FloatArray:
+        """Return the draws that estimates are made from: all, or every n-th step of a chain with many millions.
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        self._need_steps()
+        return self._kept.reshape(-1, self.posterior.ndim)
+
+    @property
+    def draws(self) -> int:
+        """How many `samples` there are."""
+        ensembles, stored, walkers = self.chains.log_prob.shape
+        return int(ensembles * (stored - self.burn_in) * walkers)
+
+    def draw(self, number: int) -> FloatArray:
+        """Return one of `samples`, shape (ndim,), reading nothing else."""
+        walkers = self.chains.log_prob.shape[2]
+        step, walker = divmod(number, walkers)
+        ensemble, step = divmod(step, self.stored - self.burn_in)
+        return np.asarray(self.chains.coords[ensemble, self.burn_in + step, walker])
+
+    @cached_property
+    def _kept(self) -> FloatArray:
+        """What estimates are made from, shape (ensembles, steps, walkers, ndim), as in the run's own check."""
+        ensembles, stored, walkers = self.chains.log_prob.shape
+        thin = stride(ensembles, stored - self.burn_in, walkers)
+        return np.asarray(self.chains.coords[:, self.burn_in + thin - 1 :: thin])
 
     def thinned(self, draws: int) -> FloatArray:
         """Return at most `draws` of the samples, evenly spread over the chain."""
-        samples = self.samples()
+        samples = self.some_samples()
         rows = np.linspace(0, len(samples) - 1, min(draws, len(samples))).round().astype(int)
         return np.asarray(samples[rows])
 
     def log_prob(self) -> FloatArray:
         """Return the log-posterior of each of `samples`, shape (draws,)."""
         self._need_steps()
-        return self.chains.log_prob[:, self.burn_in :].reshape(-1)
+        return np.asarray(self.chains.log_prob[:, self.burn_in :]).reshape(-1)
 
     def predict(self, angles: ArrayLike | None = None, draws: int = 1000) -> FloatArray:
         """Predict the load-angle curve from posterior draws.
@@ -216,7 +247,7 @@ class Run:
         ChainError
             If nothing is stored yet.
         """
-        samples = self.samples()
+        samples = self.some_samples()
         diagnosis = self.diagnosis
         parameters = {}
         for i, (name, unit) in enumerate(zip(self.names, self.posterior.units, strict=True)):
@@ -249,9 +280,9 @@ class Run:
             "burn_in": self.burn_in * self.config.sampling.thin,
             "ensembles": int(self.chains.coords.shape[0]),
             "walkers": int(self.chains.coords.shape[2]),
-            "draws": int(samples.shape[0]),
+            "draws": self.draws,
             "acceptance": _known(self.chains.acceptance),
-            "max_log_prob": _known(float(self.chains.log_prob.max())),
+            "max_log_prob": _known(chain.extremes(self.chains.log_prob)[1]),
             "worst_rhat": _known(diagnosis.worst_rhat),
             "smallest_ess": _known(diagnosis.smallest_ess),
             "autocorrelation_times": _known(float(np.min(diagnosis.autocorrelation_times))),
@@ -272,7 +303,7 @@ class Run:
                 f"{np.min(diagnosis.autocorrelation_times):.1f} autocorrelation times ({MIN_TIMES:g} wanted); "
                 "go on with 'calibrate resume'"
             )
-        samples = self.samples()
+        samples = self.some_samples()
         low, high = np.quantile(samples, [0.025, 0.975], axis=0)
         strip = _STRIP * (high - low)
         at_lower = (samples < self.posterior.lower + strip).mean(axis=0) > _FILLED * _STRIP
@@ -314,9 +345,9 @@ class Run:
         except ImportError:
             raise ImportError("to_arviz needs arviz-base: pip install 'calibrate[notebook]'") from None
         self._need_steps()
-        kept = self.chains.coords[:, self.burn_in :]
+        kept = np.asarray(self.chains.coords[:, self.burn_in :])
         by_chain = kept.transpose(0, 2, 1, 3).reshape(-1, kept.shape[1], kept.shape[3])
-        log_prob = self.chains.log_prob[:, self.burn_in :].transpose(0, 2, 1).reshape(-1, kept.shape[1])
+        log_prob = np.asarray(self.chains.log_prob[:, self.burn_in :]).transpose(0, 2, 1).reshape(-1, kept.shape[1])
         posterior = {name: by_chain[:, :, i] for i, name in enumerate(self.names)}
         with warnings.catch_warnings():
             # More walkers than steps is what an ensemble sampler does, not the transposed array ArviZ suspects.
@@ -350,8 +381,8 @@ def open_run(path: str | Path) -> Run:
         If the file is missing, damaged, or no run.
     """
     path = Path(path)
-    file = chain.read(path)
-    return Run(path, file, Posterior.from_config(file.config, file.measurement), chain.read_chains(path))
+    file, chains = chain.read_run(path)
+    return Run(path, file, Posterior.from_config(file.config, file.measurement), chains)
 
 
 def _describe(values: FloatArray) -> dict[str, float | None]:

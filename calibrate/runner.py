@@ -13,12 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from calibrate import chain
-from calibrate.config import Config
+from calibrate.config import Config, SamplingConfig
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
 from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress, sample
 from calibrate.sampling.start import draw_walkers, find_map
+
+# Log-probabilities of one posterior agree to this, whatever processor they are from.
+_SAME = 1e-9
+# Steps that a new file has room for; the writer's own choice unless a test sets it.
+_CAPACITY: int | None = None
 
 
 def _ignore(news: object) -> None:
@@ -88,9 +93,10 @@ def start_run(
         raise ChainError(f"{path.parent}: cannot be made ({error.strerror}); choose another folder with -o") from None
     with chain.writing(path):
         _check_output(path, overwrite, config)
-        chain.create(path, config, posterior.measurement, posterior.names, starts)
+        origin = chain.new_origin(config, posterior.measurement, posterior.names, starts)
+        chain.create(path, origin, starts, durability=settings.durability, capacity=_CAPACITY)
         budget = Budget(settings.max_steps, settings.max_time)
-        with _streaming(path, settings.ensembles) as backends:
+        with _streaming(path, settings) as backends:
             return sample(
                 posterior, backends, starts, settings, budget, on_progress=on_progress, should_stop=should_stop
             )
@@ -129,7 +135,8 @@ def resume_run(
     Raises
     ------
     ChainError
-        If the file is no run, is damaged, or another process is writing it.
+        If the file is no run, is damaged, was made from another problem than it is now, or another process is
+        writing it.
     RunError
         If writing fails in mid-run.
     """
@@ -138,7 +145,7 @@ def resume_run(
         raise ConfigError(f"--max-time {max_time:g}: must be a positive number of seconds")
     chain.read(path)
     with chain.writing(path):
-        stored = chain.read(path)
+        stored, chains = chain.read_run(path)
         settings = stored.config.sampling
         posterior = Posterior.from_config(stored.config, stored.measurement)
         if posterior.names != stored.names:
@@ -146,7 +153,8 @@ def resume_run(
                 f"{path}: holds {', '.join(stored.names)}, but its configuration frees "
                 f"{', '.join(posterior.names)}; the file was altered"
             )
-        with _streaming(path, settings.ensembles) as backends:
+        _check_problem(path, stored, chains, posterior)
+        with _streaming(path, settings) as backends:
             done = min(backend.iteration for backend in backends) * settings.thin
             total = (
                 until_steps if until_steps is not None else done + (steps if steps is not None else settings.max_steps)
@@ -175,17 +183,53 @@ def _check_output(path: Path, overwrite: bool, config: Config) -> None:
         raise ChainError(f"{path}: is no chain file, so --overwrite leaves it alone; choose another with -o")
 
 
+def _check_problem(path: Path, stored: chain.RunFile, chains: chain.Chains, posterior: Posterior) -> None:
+    """Refuse to go on with a chain of another posterior: emcee reuses the log-probabilities, so no walker would move.
+
+    Both what the posterior is made from and what it gives are compared: the fingerprint, and the log-probability of the
+    last walkers. Another processor may give other last bits, and these pass.
+    """
+    if stored.fingerprint:
+        now = chain.fingerprint(stored.config, stored.measurement)
+        found = chain.differences(stored.fingerprint, now)
+        if found:
+            raise ChainError(f"{path}: this is not the problem that the run was started with: {'; '.join(found[:3])}")
+    if not chains.log_prob.shape[1]:
+        return
+    before = np.asarray(chains.log_prob[:, -1]).ravel()
+    after = posterior.log_prob(np.asarray(chains.coords[:, -1]).reshape(before.size, -1))
+    worst = int(np.argmax(np.abs(after - before)))
+    if not np.allclose(after, before, rtol=_SAME, atol=_SAME):
+        raise ChainError(
+            f"{path}: the posterior has changed since these steps were stored: log-probability {before[worst]:.10g} "
+            f"then, {after[worst]:.10g} now, at the same parameters; start a new run, or use the calibrate that made "
+            f"it ({stored.versions.get('calibrate', 'unknown')})"
+        )
+
+
 @contextmanager
-def _streaming(path: Path, ensembles: int) -> Iterator[list[chain.StreamingBackend]]:
-    """Hand out the backends, write what they hold at the end, and say plainly when writing fails."""
-    backends = chain.backends(path, ensembles)
+def _streaming(path: Path, settings: SamplingConfig) -> Iterator[list[chain.StreamingBackend]]:
+    """Hand out the backends, leave the file at rest at the end, and say plainly when writing fails."""
+    remedy = f"everything stored is whole; make room, then 'calibrate resume {path}' goes on"
     try:
-        yield backends
-        for backend in backends:
-            backend.flush()
+        writer = chain.ChainWriter(
+            path, durability=settings.durability, compression=settings.compression, capacity=_CAPACITY
+        )
     except OSError as error:
-        stored = math.nan if not backends else min(backend.iteration for backend in backends)
-        raise RunError(
-            f"{path}: writing failed after {stored} stored steps ({error.strerror or error}); "
-            f"make room, then 'calibrate resume {path}' goes on"
-        ) from error
+        raise RunError(f"{path}: no room to go on ({error.strerror or error}); {remedy}") from error
+    with writer:
+        try:
+            yield writer.backends
+            writer.flush()
+        except OSError as error:
+            stored = min(writer.stored)
+            raise RunError(
+                f"{path}: writing failed after {stored} stored steps ({error.strerror or error}); {remedy}"
+            ) from error
+        try:
+            writer.finish()
+        except OSError as error:
+            raise RunError(
+                f"{path}: all {min(writer.stored)} steps are stored, but there is no room for the copy that makes it "
+                f"a finished file ({error.strerror or error}); {remedy}"
+            ) from error

@@ -207,6 +207,17 @@ def test_simulated_data_are_the_prediction_plus_noise_of_the_stated_size(folder:
     assert summary["parameters"]["mcl.k"]["truth"] == 40.0
 
 
+@pytest.mark.parametrize("seconds", ["0", "nan", "inf", "-1"])
+def test_time_limits_have_to_be_limits(seconds: str, folder: Path, command: Command) -> None:
+    assert command("run", "knee.toml", "-o", "x.h5", "--max-steps", 5).code == 3
+    for arguments in (("resume", "x.h5"), ("run", "knee.toml", "-o", "y.h5")):
+        result = command(*arguments, f"--max-time={seconds}")
+        assert result.code == 2
+        assert result.err.count("\n") == 1
+    assert command("resume", "x.h5", "--max-time", "1e-9").code == 3
+    assert open_run("x.h5").stored == 6
+
+
 def test_few_points_are_a_warning_not_an_error(folder: Path, command: Command) -> None:
     (folder / "few.csv").write_text("angle_deg,force_N\n-5,-40\n5,30\n")
     (folder / "few.toml").write_text(config_text(file="few.csv"))

@@ -185,7 +185,8 @@ def ligament_plot(run: Run) -> Figure:
         k, alpha, l_0 = full[:, first : first + 3].T
         visited = getattr(run.posterior.knee.kinematics, f"{ligament}_length")
         of_slack = f"{ligament}.l_0"
-        slack = np.quantile(run.samples()[:, run.names.index(of_slack)] if of_slack in run.names else l_0, _QUANTILES)
+        every = run.some_samples()[:, run.names.index(of_slack)] if of_slack in run.names else l_0
+        slack = np.quantile(every, _QUANTILES)
         start, end = _length_range(slack, visited)
         length = np.linspace(start, end, _POINTS)
         curves = tension(length, k[:, np.newaxis], alpha[:, np.newaxis], l_0[:, np.newaxis])

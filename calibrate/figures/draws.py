@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from calibrate.chain import extremes
 from calibrate.figures.style import (
     BAND_50,
     BAND_90,
@@ -64,7 +65,7 @@ def corner_plot(run: Run) -> Figure:
     """
     import corner  # imports pyplot, so only those who want a corner pay for it
 
-    ndim, limits = len(run.names), _limits(run, run.samples())
+    ndim, limits = len(run.names), _limits(run, run.some_samples())
     labels = [label(name, unit) for name, unit in zip(run.names, run.posterior.units, strict=True)]
 
     left, bottom, top, right = 17.0, 15.0, 17.0, 4.0
@@ -133,7 +134,7 @@ def _mark_parameters(
     run: Run, axes: NDArray[np.object_], labels: list[str], limits: list[tuple[float, float]], fontsize: float
 ) -> None:
     """Draw medians, intervals, bounds and true values into the corner, and write them above the diagonal."""
-    quantiles = np.quantile(run.samples(), [0.05, 0.5, 0.95], axis=0)
+    quantiles = np.quantile(run.some_samples(), [0.05, 0.5, 0.95], axis=0)
     for i, name in enumerate(run.names):
         low, middle, high = quantiles[:, i]
         ax = axes[i, i]
@@ -216,7 +217,7 @@ def trace_plot(run: Run) -> Figure:
     ChainError
         If nothing is stored yet.
     """
-    run.samples()  # says so if nothing is stored
+    run.some_samples()  # says so if nothing is stored
     ensembles, stored, walkers, ndim = run.chains.coords.shape
     shown = np.linspace(0, walkers - 1, max(1, min(walkers, _WALKERS // ensembles))).round().astype(int)
     points = max(50, _SEGMENTS // (ensembles * (shown.size + 1)))
@@ -233,12 +234,12 @@ def trace_plot(run: Run) -> Figure:
     ]
     marker = "." if stored == 1 else ""
     for i, ax in enumerate(axes):
-        values = run.chains.coords[..., i] if i < ndim else run.chains.log_prob
         for e in range(ensembles):
             colour = ENSEMBLES[e % len(ENSEMBLES)]
-            few = values[e][np.ix_(picked, shown)]
+            values = run.chains.coords[e, picked, :, i] if i < ndim else run.chains.log_prob[e, picked]
+            few = values[:, shown]
             ax.plot(steps, few, color=colour, linewidth=0.35, alpha=0.5, marker=marker, gid="walker")
-            mean = values[e][picked].mean(axis=1)
+            mean = values.mean(axis=1)
             ax.plot(steps, mean, color=colour, linewidth=1.0, marker=marker, gid="mean")
         if edge:
             ax.axvspan(0.0, edge, color="#E0E0E0", linewidth=0, zorder=0, gid="burn-in")
@@ -311,7 +312,6 @@ def _verdicts(run: Run, i: int) -> list[tuple[str, bool]]:
 
 def _see_the_kept(ax: Axes, run: Run) -> None:
     """Scale the log-posterior to the kept steps: a walker's first steps can lie a million below."""
-    kept = run.log_prob()
-    low, high = float(kept.min()), float(kept.max())
+    low, high = extremes(run.chains.log_prob, run.burn_in)
     air = 0.05 * (high - low) or 1.0
-    ax.set_ylim(max(float(run.chains.log_prob.min()), low - 10.0 * air) - air, high + air)
+    ax.set_ylim(max(extremes(run.chains.log_prob)[0], low - 10.0 * air) - air, high + air)

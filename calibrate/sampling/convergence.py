@@ -22,6 +22,9 @@ MIN_STORED = 32
 MIN_TIMES = 10.0
 _RHAT_STEPS = 100
 _RHAT_DRAWS = 4000
+# Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
+_DRAWS = 2_000_000
+_STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,14 @@ class Diagnosis:
 def burn_in(stored: int) -> int:
     """Return how many of the stored steps to drop: the first half."""
     return stored // 2
+
+
+def stride(ensembles: int, kept: int, walkers: int) -> int:
+    """Return of how many kept steps one suffices for estimates: 1 unless a chain is too long to hold in memory.
+
+    Effective samples are those of the steps looked at, so a long chain has at least what is reported.
+    """
+    return max(1, kept // max(_STEPS, _DRAWS // (ensembles * walkers)))
 
 
 def diagnose(chains: FloatArray) -> Diagnosis:

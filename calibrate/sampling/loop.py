@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import MIN_STORED, Diagnosis, burn_in, diagnose
+from calibrate.sampling.convergence import MIN_STORED, Diagnosis, burn_in, diagnose, stride
 from calibrate.sampling.moves import default_moves
 
 FloatArray = NDArray[np.float64]
@@ -151,7 +151,7 @@ def sample(
     while True:
         stored = min(e.stored for e in ensembles)
         if stored != checked and stored > 0 and (stored >= last or next_check(stored - 1) == stored):
-            diagnosis, checked = diagnose(_kept(backends)), stored
+            diagnosis, checked = diagnose(_kept(backends, stored)), stored
             report()
             if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess):
                 return outcome("converged")
@@ -202,7 +202,12 @@ class _Ensemble:
             yield
 
 
-def _kept(backends: Sequence[emcee.backends.Backend]) -> FloatArray:
-    """Return the ensembles' chains without their burn-in, shape (ensembles, steps, walkers, ndim)."""
-    stored = int(backends[0].iteration)
-    return np.stack([backend.get_chain(discard=burn_in(stored))[: stored - burn_in(stored)] for backend in backends])
+def _kept(backends: Sequence[emcee.backends.Backend], stored: int) -> FloatArray:
+    """Return what convergence is judged by, shape (ensembles, steps, walkers, ndim).
+
+    That is the first `stored` steps without their burn-in, thinned if there are very many: it depends on nothing else.
+    """
+    first, walkers = burn_in(stored), backends[0].shape[0]
+    thin = stride(len(backends), stored - first, walkers)
+    steps = (stored - first) // thin
+    return np.stack([backend.get_chain(discard=first, thin=thin)[:steps] for backend in backends])

@@ -1,0 +1,67 @@
+"""A chain larger than memory: its size, and the most memory that `calibrate summary` takes of it.
+
+`python -m benchmarks.large_chain [--quick]`: 10 GB, or 1 GB with `--quick`, in the folder for temporary files. The
+rows are independent normal draws. Exit code 1 if the summary needs 1 GB or more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import emcee
+import numpy as np
+
+from calibrate import chain
+from calibrate.config import load_config
+from calibrate.examples import example
+from calibrate.posterior import Posterior
+
+LIMIT = 2**30
+
+
+def main() -> int:
+    """Make the chain, summarise it, and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="1 GB")
+    size = 10**9 if parser.parse_args().quick else 10**10
+    config = load_config(example("oks009.toml"))
+    posterior = Posterior.from_config(config)
+    ensembles, walkers, ndim = config.sampling.ensembles, config.sampling.walkers, posterior.ndim
+    rng = np.random.default_rng(1)
+    middle, width = (posterior.lower + posterior.upper) / 2, (posterior.upper - posterior.lower) / 20
+    starts = middle + width * rng.normal(size=(ensembles, walkers, ndim))
+    steps = size // (8 * ensembles * walkers * (ndim + 1))
+    # Drawing so many numbers would take longer than writing them: a thousand of them in random order do.
+    pool = middle + width * rng.normal(size=(997, walkers, ndim))
+    states = [emcee.State(q, log_prob=-q[:, 0], random_state=np.random.RandomState(1).get_state()) for q in pool]
+    accepted = np.ones(walkers, dtype=bool)
+    with tempfile.TemporaryDirectory() as folder:
+        path, begin = Path(folder) / "large.h5", time.monotonic()
+        chain.create(path, chain.new_origin(config, posterior.measurement, posterior.names, starts), starts)
+        with chain.ChainWriter(path) as writer:
+            for order in rng.integers(len(states), size=(steps, ensembles)):
+                for backend, one in zip(writer.backends, order, strict=True):
+                    backend.save_step(states[one], accepted)
+            writer.finish()
+        took = time.monotonic() - begin
+        writing = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(f"{path.stat().st_size / 1e9:.2f} GB, {steps} steps, written in {took:.0f} s")
+        print(f"most memory while writing: {writing / 1e6:.0f} MB")
+        begin = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "calibrate", "summary", str(path), "--json"], check=True, stdout=subprocess.DEVNULL
+        )
+        took = time.monotonic() - begin
+        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        print(f"most memory of calibrate summary: {most / 1e6:.0f} MB, in {took:.0f} s")
+    return int(most >= LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

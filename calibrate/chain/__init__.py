@@ -1,0 +1,53 @@
+"""The HDF5 file of a run: its layout, the backends that stream into it, and reading it back.
+
+One file per run. Groups `ensemble_0`, `ensemble_1`, ... have emcee's own layout, so that
+`emcee.backends.HDFBackend(file, name="ensemble_0", read_only=True)` reads them. The group `calibrate` holds all that
+is needed to go on: configuration, data, first walkers, and where it all came from.
+
+What holds, and why
+-------------------
+*The metadata of a file that has a name never change.* To make, enlarge or finish a run, a complete new file is written
+under a hidden name beside it and then renamed: a process killed at any moment leaves the old file or the new one.
+(Resizing HDF5 datasets in place does not have this property: some prefixes of the writes that it consists of leave a
+file that cannot be opened. `tests/test_crash.py` shows both, stopping after every single write.)
+
+*Between these, only raw bytes are written, in this order*: the rows of all ensembles into room that was allocated when
+the file was made, then one of two slots that say how many rows count, with the accepted moves, the random states and
+a CRC-32. A record is whole or it does not count, and then the one before it does. Rows that count are never written
+again. So a process killed at any moment, and a reader at any moment, has completed blocks only; and the chain goes on
+from the random state that belongs to its last row, so it is to the last bit the chain of a run never stopped.
+
+*Neither side waits for the other.* Readers take no lock, keep the file that they have opened whatever takes its name,
+and never write. The writer holds a shared lock, which keeps other HDF5 programs from writing to the file; a lock file
+beside it keeps other writers of calibrate out, and is void once its process is gone.
+
+*A failing write loses nothing.* Rows without room leave the last record as it was; a new file without room is dropped.
+
+What is not promised: that the file survives the machine's losing power, unless `durability = "fsync"`, and then only
+what the drive has honestly written; locks and the order of writes on network file systems; a run whose free space
+does not suffice for a second copy is not enlarged or finished, but says so. It needs a POSIX system.
+"""
+
+from calibrate.chain.lock import writing
+from calibrate.chain.origin import SCHEMA, RunFile, differences, fingerprint, new_origin
+from calibrate.chain.reader import Chains, Stored, extremes, is_hdf5, read, read_chains, read_run
+from calibrate.chain.writer import ChainWriter, StreamingBackend, create
+
+__all__ = [
+    "SCHEMA",
+    "ChainWriter",
+    "Chains",
+    "RunFile",
+    "Stored",
+    "StreamingBackend",
+    "create",
+    "differences",
+    "extremes",
+    "fingerprint",
+    "is_hdf5",
+    "new_origin",
+    "read",
+    "read_chains",
+    "read_run",
+    "writing",
+]
