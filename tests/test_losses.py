@@ -144,11 +144,14 @@ def test_ctrl_c_stops_the_pool_and_leaves_no_process(tmp_path):
     script.write_text(
         textwrap.dedent(
             """
+            import signal
             import numpy as np
             from knees import knee
             from calibrate import parallel_total_loss
 
             if __name__ == "__main__":
+                # A shell may have started us in the background, where Ctrl-C is ignored.
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 rows = np.tile([50.0, 0.05, 80.0, 0.0, 50.0, 0.05, 56.0, 0.0], (100_000, 1))
                 config = knee()
                 while True:
