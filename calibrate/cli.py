@@ -36,6 +36,9 @@ app = typer.Typer(
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.")]
 MaxTime = Annotated[float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Threads; one for each core by default. The chain does not depend on it.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -62,13 +65,14 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed, in place of the configuration's.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Steps of each ensemble at the most.")] = None,
     max_time: MaxTime = None,
+    workers: Workers = None,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
     from calibrate.examples import example
 
     chosen = example("oks009.toml") if config is None else config
-    settings = load_config(chosen).with_sampling(seed=seed, max_steps=max_steps, max_time=max_time)
+    settings = load_config(chosen).with_sampling(seed=seed, max_steps=max_steps, max_time=max_time, workers=workers)
     target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
     if config is None:
         _say("no CONFIG given: calibrating the bundled example, the real knee oks009")
@@ -90,6 +94,7 @@ def resume(
         int | None, typer.Option(min=1, help="Go on to N steps in all, converged or not.", metavar="N")
     ] = None,
     max_time: MaxTime = None,
+    workers: Workers = None,
 ) -> None:
     """Go on with a run from its file alone: until converged, or by the steps asked for."""
     if steps is not None and until_steps is not None:
@@ -101,7 +106,9 @@ def resume(
     _sit(
         path,
         config,
-        lambda watch, **calls: resume_run(path, steps=steps, until_steps=until_steps, max_time=max_time, **calls),
+        lambda watch, **calls: resume_run(
+            path, steps=steps, until_steps=until_steps, max_time=max_time, workers=workers, **calls
+        ),
     )
 
 

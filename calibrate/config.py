@@ -6,14 +6,14 @@ measurements (`calibrate.data`) and knows no knee mechanics beyond what makes a 
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from calibrate.complaints import explain
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
 
@@ -30,6 +30,7 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True)]
 Point = tuple[Number, Number]
 Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0)]
 
 
 class _Model(BaseModel):
@@ -68,6 +69,8 @@ _CLOSEST = 1e-9
 
 class Bounds(_Model):
     """The range in which a free parameter is uniformly likely, and optionally a point to start the fit from."""
+
+    wanted: ClassVar[str] = "must be a number (fixed) or { lower = ..., upper = ... } (free)"
 
     lower: Number
     upper: Number
@@ -156,12 +159,31 @@ class PriorConfig(_Model):
     weight: Positive = Field(1e6, description="weight of the penalty, per squared unit of the parameter")
 
 
+class MovesConfig(_Model):
+    """Shares of the moves: each step is one of them, drawn by these weights. What is not named is not used."""
+
+    block: Share = Field(0.0, description="many updates of the whole ensemble in one compiled call")
+    stretch: Share = Field(0.0, description="emcee's stretch move")
+    de: Share = Field(0.0, description="emcee's differential evolution")
+    snooker: Share = Field(0.0, description="snooker updates, the factor right that emcee 3.1.6 has wrong")
+
+    @model_validator(mode="after")
+    def _check(self) -> MovesConfig:
+        if not any(self.model_dump().values()):
+            raise ValueError("all shares are 0, so no walker would move; give one move a positive share")
+        return self
+
+
 class SamplingConfig(_Model):
     """How the posterior is sampled, and when to stop."""
 
     seed: Annotated[Count, Field(ge=0, lt=2**64)] = Field(1, description="one seed gives one chain")
     ensembles: Annotated[Count, Field(ge=2, le=64)] = Field(4, description="independent ensembles of walkers")
     walkers: Annotated[Count, Field(ge=4, le=65536)] = Field(64, description="walkers in each ensemble, an even number")
+    moves: MovesConfig = Field(MovesConfig(block=0.8, stretch=0.1, de=0.1), description="shares of the moves, by name")
+    workers: Annotated[Count, Field(ge=1)] | None = Field(
+        None, description="threads; one for each core by default. The chain does not depend on it"
+    )
     thin: Annotated[Count, Field(ge=1)] = Field(1, description="store every n-th step")
     max_steps: Annotated[Count, Field(ge=1)] = Field(100_000, description="steps of each ensemble at the most")
     max_time: Positive | None = Field(None, description="seconds of sampling at the most")
@@ -179,6 +201,8 @@ class SamplingConfig(_Model):
             raise ValueError(f"thin = {self.thin} is more than max_steps = {self.max_steps}: no step would be stored")
         if self.walkers % 2:
             raise ValueError(f"walkers = {self.walkers}, but an ensemble moves in two halves: use an even number")
+        if self.moves.snooker and self.walkers < 6:
+            raise ValueError(f"walkers = {self.walkers}, but moves.snooker needs three in each half: use at least 6")
         return self
 
 
@@ -231,7 +255,7 @@ class Config(_Model):
         try:
             sampling = SamplingConfig.model_validate({**self.sampling.model_dump(), **given})
         except ValidationError as error:
-            raise ConfigError(_explain(error, SamplingConfig, "sampling")) from None
+            raise ConfigError(explain(error, SamplingConfig, "sampling")) from None
         copy = self.model_copy(update={"sampling": sampling})
         copy._source, copy._text = self._source, self._text
         return copy
@@ -280,76 +304,6 @@ def parse_config(text: str, source: str | Path | None = None) -> Config:
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_explain(error, Config)}") from None
+        raise ConfigError(f"{where}: {explain(error, Config)}") from None
     config._source, config._text = path, text
     return config
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return a remedy for an unknown word: the nearest known one, or all of them."""
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else "known here: " + ", ".join(known)
-
-
-def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """Put the first of pydantic's complaints into one sentence: key, value found, remedy."""
-    # A misspelt key also makes the right one missing, so the misspelling is the one to report.
-    complaints = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    # A union of number and bounds complains once per branch: keep the branch the user was writing.
-    complaint = next((c for c in complaints if not _other_branch(c)), complaints[0])
-    location = [str(part) for part in complaint["loc"] if str(part) not in _BRANCHES]
-    key = ".".join([prefix, *location] if prefix else location)
-    found = complaint["input"]
-    kind, context = complaint["type"], complaint.get("ctx", {})
-    if kind == "extra_forbidden":
-        return f"{key}: unknown key; {did_you_mean(location[-1], _known_keys(model, location[:-1]))}"
-    if kind == "missing":
-        return f"{key}: missing"
-    if kind == "value_error":
-        return f"{key}: {context['error']}" if key else str(context["error"])
-    if kind == "literal_error":
-        return f"{key} = {found!r}: must be {context['expected']}"
-    if kind in {"model_type", "model_attributes_type", "dict_type"} or (
-        kind in {"float_type", "float_parsing"} and _model_at(model, location) is Bounds
-    ):
-        return f"{key} = {found!r}: {_wanted(model, location)}"
-    message = complaint["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    if kind.startswith(("float", "int", "finite", "greater", "less")):
-        message = f"must be {message}" if complaint["msg"].startswith("Input should be") else message
-    return f"{key} = {found!r}: {message}"
-
-
-_BRANCHES = {"Bounds", "float", "constrained-float", "function-after[_check(), Bounds]", "finite-float"}
-
-
-def _other_branch(complaint: Any) -> bool:
-    """Tell whether a complaint is about the branch of `number | bounds` that the user was not writing."""
-    location = [str(part) for part in complaint["loc"]]
-    is_table = isinstance(complaint["input"], dict)
-    if complaint["type"].startswith("float") and is_table:
-        return True
-    return complaint["type"] in {"model_type", "model_attributes_type"} and any(part in _BRANCHES for part in location)
-
-
-def _model_at(model: type[BaseModel], location: Sequence[str]) -> type[BaseModel] | None:
-    current: type[BaseModel] | None = model
-    for part in location:
-        field = current.model_fields.get(part) if current is not None else None
-        if field is None:
-            return None
-        annotation = field.annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        current = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
-    return current
-
-
-def _known_keys(model: type[BaseModel], location: Sequence[str]) -> list[str]:
-    at = _model_at(model, location)
-    return list(at.model_fields) if at is not None else []
-
-
-def _wanted(model: type[BaseModel], location: Sequence[str]) -> str:
-    at = _model_at(model, location)
-    if at is Bounds:
-        return "must be a number (fixed) or { lower = ..., upper = ... } (free)"
-    return "must be a table with " + ", ".join(at.model_fields) if at is not None else "must be a table"

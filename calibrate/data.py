@@ -18,7 +18,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.config import PARAMETER_NAMES, did_you_mean
+from calibrate.complaints import did_you_mean
+from calibrate.config import PARAMETER_NAMES
 from calibrate.errors import DataError
 from calibrate.files import read_text
 

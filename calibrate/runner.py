@@ -108,6 +108,7 @@ def resume_run(
     steps: int | None = None,
     until_steps: int | None = None,
     max_time: float | None = None,
+    workers: int | None = None,
     on_progress: Callable[[Progress], None] = _ignore,
     should_stop: Callable[[], bool] = _never,
 ) -> Outcome:
@@ -124,6 +125,8 @@ def resume_run(
         configuration's `max_steps` have been taken once more.
     max_time : float, optional
         Seconds at the most; the configuration's limit by default.
+    workers : int, optional
+        Threads; the configuration's number by default.
     on_progress, should_stop : callable
         See `calibrate.sampling.loop.sample`.
 
@@ -146,7 +149,7 @@ def resume_run(
     chain.read(path)
     with chain.writing(path):
         stored, chains = chain.read_run(path)
-        settings = stored.config.sampling
+        settings = stored.config.with_sampling(workers=workers).sampling
         posterior = Posterior.from_config(stored.config, stored.measurement)
         if posterior.names != stored.names:
             raise ChainError(

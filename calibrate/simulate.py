@@ -9,7 +9,8 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.config import LAW, PARAMETER_NAMES, SIGMA, Bounds, Config, did_you_mean
+from calibrate.complaints import did_you_mean
+from calibrate.config import LAW, PARAMETER_NAMES, SIGMA, Bounds, Config
 from calibrate.data import (
     MAX_ANGLE,
     AngleUnit,

@@ -32,7 +32,7 @@ def test_resumed_chain_is_bit_for_bit_the_uninterrupted_one(thin: int, tmp_path:
     start_run(bench_config(extra=f"{settings}{20 * thin}\n"), parts)
     resume_run(parts, steps=31 * thin)
     polls = iter(range(1000))
-    assert resume_run(parts, until_steps=90 * thin, should_stop=lambda: next(polls) > 20).reason == "interrupted"
+    assert resume_run(parts, until_steps=90 * thin, should_stop=lambda: next(polls) > 2).reason == "interrupted"
     resume_run(parts, until_steps=90 * thin)
     np.testing.assert_array_equal(coords(whole), coords(parts))
     # Acceptance counts and the random state go on as well.

@@ -16,7 +16,7 @@ from calibrate.results import Run, open_run
 from calibrate.runner import start_run
 from calibrate.sampling.convergence import diagnose, effective_samples
 from calibrate.sampling.loop import Budget, next_check, random_states, sample
-from calibrate.sampling.moves import Block, DifferentialEvolution, Stretch
+from calibrate.sampling.moves import Block, DifferentialEvolution, Snooker, Stretch
 from calibrate.sampling.start import draw_walkers, find_map
 from calibrate.simulate import simulate
 
@@ -141,6 +141,45 @@ def test_vectorized_accept_gives_emcees_chain_bit_for_bit(ours: type, theirs: ty
         sampler.run_mcmc(emcee.State(start, random_state=random_states(7, 1)[0]), 150)
         chains.append(np.dstack([sampler.get_chain(), sampler.get_log_prob()]))
     np.testing.assert_array_equal(*chains)
+
+
+def gaussian_variances(move: emcee.moves.Move, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variances that a move gives a standard Gaussian in five dimensions, and their standard errors."""
+    rng = np.random.default_rng(5)
+    chains = []
+    for stream in random_states(3, 4):
+        sampler = emcee.EnsembleSampler(40, 5, lambda q: -0.5 * (q * q).sum(axis=1), moves=[move], vectorize=True)
+        sampler.run_mcmc(emcee.State(rng.standard_normal((40, 5)), random_state=stream), steps)
+        chains.append(sampler.get_chain(discard=steps // 5))
+    squares = np.stack(chains) ** 2
+    errors = [np.sqrt(2.0 / effective_samples(squares[..., i])) for i in range(5)]
+    return squares.mean(axis=(0, 1, 2)), np.array(errors)
+
+
+def test_snooker_samples_a_gaussian_and_emcees_does_not() -> None:
+    variances, errors = gaussian_variances(Snooker(), 3000)
+    assert errors.max() < 0.03
+    assert (np.abs(variances - 1.0) < 4.5 * errors).all()
+    # The control: the move of emcee 3.1.6.
+    wrong, errors = gaussian_variances(emcee.moves.DESnookerMove(), 500)
+    assert (np.abs(wrong - 1.0) > 4.5 * errors).all()
+    assert wrong.mean() < 0.75
+
+
+MOVES = ("block", "stretch", "de", "snooker")
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_each_move_gives_one_chain_on_any_number_of_threads(move: str, tmp_path: Path) -> None:
+    chains = []
+    for workers in (1, 2, 5):
+        settings = f"[sampling]\nmoves = {{ {move} = 1.0 }}\nmax_steps = 60\nensembles = 5\nworkers = {workers}\n"
+        chains.append(run(bench_config(extra=settings), tmp_path).chains)
+    for other in chains[1:]:
+        np.testing.assert_array_equal(other.coords, chains[0].coords)
+        np.testing.assert_array_equal(other.log_prob, chains[0].log_prob)
+    # The control: walkers did move, and each ensemble its own way.
+    assert len(np.unique(chains[0].log_prob[:, -1])) > 5 * 32
 
 
 def test_block_keeps_log_prob_and_coordinates_together() -> None:

@@ -30,7 +30,7 @@ SCHEMA = 2
 _PACKAGES = ("emcee", "numpy", "scipy", "h5py", "numba")
 _MAX_TEXT = 2**30
 # What may change between two sittings: how long to go on, and how the file is written. No chain depends on it.
-_FREE = {"max_steps", "max_time", "max_rhat", "min_ess", "durability", "compression"}
+_FREE = {"max_steps", "max_time", "max_rhat", "min_ess", "durability", "compression", "workers"}
 
 
 @dataclass(frozen=True)

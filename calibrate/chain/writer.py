@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -83,14 +84,15 @@ class StreamingBackend(emcee.backends.Backend):  # type: ignore[misc]  # emcee i
         coords, log_prob = state.coords, state.log_prob
         if coords.shape != (self.nwalkers, self.ndim) or log_prob.shape != self._log_prob_shape:
             raise ValueError(f"expected {self.nwalkers} walkers in {self.ndim} dimensions, not {coords.shape}")
-        held = self.held
-        self._coords[:, held] = coords.T
-        self._log_prob[0, held] = log_prob
-        self.accepted += accepted
-        self.random_state = state.random_state
-        self.iteration += 1
-        self.held = held + 1
-        self._writer.stored_one(self._index, self.held)
+        with self._writer.lock:
+            held = self.held
+            self._coords[:, held] = coords.T
+            self._log_prob[0, held] = log_prob
+            self.accepted += accepted
+            self.random_state = state.random_state
+            self.iteration += 1
+            self.held = held + 1
+            self._writer.stored_one(self._index, self.held)
 
     def get_value(self, name: str, flat: bool = False, thin: int = 1, discard: int = 0) -> Any:
         """Read stored values; see `emcee.backends.Backend.get_value`. Only what is asked for is read."""
@@ -115,7 +117,7 @@ class StreamingBackend(emcee.backends.Backend):  # type: ignore[misc]  # emcee i
 
 
 class ChainWriter:
-    """The one writer of a run's file.
+    """The one writer of a run's file; its backends may be stored to from several threads.
 
     Parameters
     ----------
@@ -155,6 +157,7 @@ class ChainWriter:
         disk: Disk | None = None,
     ) -> None:
         self.path, self._disk = path, disk or Disk()
+        self.lock = threading.Lock()  # held while a step is stored, and so while a block is written
         self._sync, self._compression, self._late = durability == "fsync", compression, late
         self._fd = -1
         with contextlib.suppress(OSError):  # left behind by a process that was killed

@@ -1,17 +1,19 @@
-"""The run loop: independent ensembles step in turn until they agree, or until the budget is spent.
+"""The run loop: independent ensembles step on all cores until they agree, or until the budget is spent.
 
-Takes emcee backends and drives one `emcee.EnsembleSampler` on each. What is stored, and when the run stops, depends
-on the seed and the number of steps alone: never on the clock unless a time limit is given, nor on how often the run
-was interrupted.
+Takes emcee backends and drives one `emcee.EnsembleSampler` on each, in threads: a compiled move lets go of Python's
+lock for nearly all of its time. What is stored, and when the run stops, depends on the seed and the number of steps
+alone: never on the number of threads, on the clock unless a time limit is given, nor on how often the run was
+interrupted.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any, Literal
 
 import emcee
@@ -21,13 +23,13 @@ from numpy.typing import NDArray
 from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import MIN_STORED, Diagnosis, burn_in, diagnose, stride
-from calibrate.sampling.moves import default_moves
+from calibrate.sampling.moves import moves_of
 
 FloatArray = NDArray[np.float64]
 Reason = Literal["converged", "steps", "time", "interrupted"]
 
-# Stored steps between two looks at progress.
-_TURN = 25
+# Seconds between two looks at the clock, the user and the progress.
+_TURN = 0.1
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,13 @@ def sample(
     starts : ndarray, shape (ensembles, walkers, ndim)
         First walkers of the ensembles whose backend is empty.
     settings : SamplingConfig
-        Seed, thinning and thresholds.
+        Seed, moves, thinning, threads and thresholds.
     budget : Budget
         How far to go.
     on_progress : callable
         Told after each turn.
     should_stop : callable
-        Asked before the first and after each stored step; True ends the run, whole and resumable.
+        Asked before each turn, of a tenth of a second or one stored step; True ends the run, whole and resumable.
 
     Returns
     -------
@@ -121,66 +123,79 @@ def sample(
     """
     begin = time.monotonic()
     ensembles = [
-        _Ensemble(posterior, backend, start, state, settings.thin)
+        _Ensemble(posterior, backend, start, state, settings)
         for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
     ]
     last = budget.steps // settings.thin
     diagnosis: Diagnosis | None = None
     checked = -1
+    pace = 1
+
+    def level() -> int:
+        return min(e.stored for e in ensembles)
+
+    def elapsed() -> float:
+        return time.monotonic() - begin
 
     def report() -> None:
-        elapsed = time.monotonic() - begin
         log_prob = float(
             np.mean([e.state.log_prob.mean() for e in ensembles if e.state.log_prob is not None] or [np.nan])
         )
         acceptance = float(np.mean([e.acceptance for e in ensembles]))
-        on_progress(
-            Progress(
-                min(e.stored for e in ensembles) * settings.thin,
-                last * settings.thin,
-                elapsed,
-                log_prob,
-                acceptance,
-                diagnosis,
-            )
-        )
+        steps, total = level() * settings.thin, last * settings.thin
+        on_progress(Progress(steps, total, elapsed(), log_prob, acceptance, diagnosis))
 
     def outcome(reason: Reason) -> Outcome:
-        return Outcome(reason, min(e.stored for e in ensembles) * settings.thin, time.monotonic() - begin, diagnosis)
+        return Outcome(reason, level() * settings.thin, elapsed(), diagnosis)
 
-    while True:
-        stored = min(e.stored for e in ensembles)
-        if stored != checked and stored > 0 and (stored >= last or next_check(stored - 1) == stored):
-            diagnosis, checked = diagnose(_kept(backends, stored)), stored
-            report()
-            if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess):
-                return outcome("converged")
-        if stored >= last:
-            converged = diagnosis is not None and diagnosis.converged(settings.max_rhat, settings.min_ess)
-            return outcome("converged" if converged else "steps")
-        if should_stop():
-            return outcome("interrupted")
-        target = min(last, next_check(stored), stored + _TURN)
-        # Step by step in turn: so the ensembles are level, or get level if a killed run left them uneven.
-        for _ in zip_longest(*(ensemble.advance(target) for ensemble in ensembles)):
+    with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
+        while True:
+            stored = level()
+            if stored != checked and stored > 0 and (stored >= last or next_check(stored - 1) == stored):
+                diagnosis, checked = diagnose(_kept(backends, stored)), stored
+                report()
+                if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess):
+                    return outcome("converged")
+            if stored >= last:
+                converged = diagnosis is not None and diagnosis.converged(settings.max_rhat, settings.min_ess)
+                return outcome("converged" if converged else "steps")
             if should_stop():
                 return outcome("interrupted")
-            if budget.seconds is not None and time.monotonic() - begin > budget.seconds:
+            if budget.seconds is not None and elapsed() > budget.seconds:
                 return outcome("time")
-        report()
+            # All go as far: so the ensembles are level, or get level if a killed run left them uneven.
+            target, turn = min(last, next_check(stored), stored + pace), time.monotonic()
+            list(pool.map(_Ensemble.advance, ensembles, [target] * len(ensembles)))
+            pace = 2 * pace if time.monotonic() - turn < 0.5 * _TURN else max(1, pace // 2)
+            report()
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Ensemble:
     """One emcee sampler and the state it has reached."""
 
     def __init__(
-        self, posterior: Posterior, backend: emcee.backends.Backend, start: FloatArray, random_state: Any, thin: int
+        self,
+        posterior: Posterior,
+        backend: emcee.backends.Backend,
+        start: FloatArray,
+        random_state: Any,
+        settings: SamplingConfig,
     ) -> None:
         walkers, ndim = start.shape
         self._sampler = emcee.EnsembleSampler(
-            walkers, ndim, posterior.log_prob, moves=default_moves(posterior), vectorize=True, backend=backend
+            walkers,
+            ndim,
+            posterior.log_prob,
+            moves=moves_of(posterior, settings.moves),
+            vectorize=True,
+            backend=backend,
         )
-        self._thin = thin
+        self._thin = settings.thin
         self.stored = int(backend.iteration)
         # emcee silently ignores a RandomState object: the state has to be its tuple.
         self.state = backend.get_last_sample() if self.stored else emcee.State(start, random_state=random_state)
@@ -190,8 +205,8 @@ class _Ensemble:
         """Mean acceptance fraction of the stored steps."""
         return float(self._sampler.backend.accepted.mean() / self.stored) if self.stored else math.nan
 
-    def advance(self, target: int) -> Iterator[None]:
-        """Step until `target` stored steps, giving way after each."""
+    def advance(self, target: int) -> None:
+        """Step until `target` stored steps."""
         # The check of the first state is for users' own walkers; a chain that goes on has no first state.
         steps = self._sampler.sample(
             self.state, iterations=target - self.stored, thin_by=self._thin, skip_initial_state_check=True
@@ -199,7 +214,6 @@ class _Ensemble:
         for state in steps:
             self.state = state
             self.stored += 1
-            yield
 
 
 def _kept(backends: Sequence[emcee.backends.Backend], stored: int) -> FloatArray:
