@@ -41,7 +41,7 @@ class Budget:
     steps : int
         Total steps of each ensemble.
     seconds : float or None
-        Time for this sitting.
+        Time for this sitting, which takes one step at least.
     until_converged : bool
         Stop as soon as the ensembles have converged, or use all steps.
     """
@@ -134,6 +134,8 @@ def sample(
     def level() -> int:
         return min(e.stored for e in ensembles)
 
+    first = level()
+
     def elapsed() -> float:
         return time.monotonic() - begin
 
@@ -161,7 +163,7 @@ def sample(
                 return outcome("converged" if converged else "steps")
             if should_stop():
                 return outcome("interrupted")
-            if budget.seconds is not None and elapsed() > budget.seconds:
+            if budget.seconds is not None and stored > first and elapsed() > budget.seconds:
                 return outcome("time")
             # All go as far: so the ensembles are level, or get level if a killed run left them uneven.
             target, turn = min(last, next_check(stored), stored + pace), time.monotonic()
