@@ -234,7 +234,7 @@ def test_readers_and_a_writer_do_not_break_each_other(tmp_path: Path) -> None:
     config = bench_config(extra="[sampling]\nmax_steps = 5\nmin_ess = 1e9\n")
     start_run(config, path)
     start_run(config, alone)
-    writer = process("resume", path, "--until-steps", 300, cwd=tmp_path)
+    writer = process("resume", path, "--until-steps", 1500, cwd=tmp_path)
     reads, seen = 0, 0
     try:
         while writer.poll() is None:
@@ -250,7 +250,7 @@ def test_readers_and_a_writer_do_not_break_each_other(tmp_path: Path) -> None:
         _, err = writer.communicate()
     assert writer.returncode == 3, err
     assert reads > 3
-    resume_run(alone, until_steps=300)
+    resume_run(alone, until_steps=1500)
     np.testing.assert_array_equal(coords(path), coords(alone))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import emcee
 import numpy as np
 import pytest
+from arviz_stats.base.array import array_stats
 from conftest import bench_config
 from scipy.stats import binom, kstest
 
@@ -14,9 +15,10 @@ from calibrate.data import parse_measurement
 from calibrate.posterior import Posterior
 from calibrate.results import Run, open_run
 from calibrate.runner import start_run
-from calibrate.sampling.convergence import diagnose, effective_samples
+from calibrate.sampling.block import Block
+from calibrate.sampling.convergence import diagnose, effective_samples, independent_draws, split_rhat
 from calibrate.sampling.loop import Budget, next_check, random_states, sample
-from calibrate.sampling.moves import Block, DifferentialEvolution, Snooker, Stretch
+from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
 from calibrate.sampling.start import draw_walkers, find_map
 from calibrate.simulate import simulate
 
@@ -185,7 +187,7 @@ def test_each_move_gives_one_chain_on_any_number_of_threads(move: str, tmp_path:
 def test_block_keeps_log_prob_and_coordinates_together() -> None:
     posterior = Posterior.from_config(bench_config("toe"))
     start = np.random.default_rng(2).uniform(posterior.lower, posterior.upper, (16, 6))
-    sampler = emcee.EnsembleSampler(16, 6, posterior.log_prob, moves=[Block(posterior, 3)], vectorize=True)
+    sampler = emcee.EnsembleSampler(16, 6, posterior.log_prob, moves=[Block(posterior, 2, 2)], vectorize=True)
     state = sampler.run_mcmc(emcee.State(start, random_state=random_states(7, 1)[0]), 40)
     np.testing.assert_array_equal(state.log_prob, posterior.log_prob(state.coords))
     assert not (state.coords == start).any()
@@ -243,6 +245,19 @@ def test_effective_samples_of_an_autoregression_are_known() -> None:
     # Walkers that move together are worth one: what counting each walker as a chain of its own would miss.
     together = np.repeat(x[:, :, :1], 16, axis=2)
     assert effective_samples(together) == pytest.approx(expected / 16, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("correlation", "steps"), [(-0.5, 333), (0.0, 333), (0.5, 333), (-0.5, 2000), (0.5, 2000), (0.9, 4000)]
+)
+def test_effective_samples_and_rhat_are_those_of_arviz(correlation: float, steps: int) -> None:
+    chains = ar1(correlation, (4, steps, 1), np.random.default_rng(steps))[..., 0]
+    chains[0] += 0.1
+    rounded = np.round(chains, 1)  # ties, as rejected proposals make them
+    for x in (chains, rounded):
+        ours, theirs = independent_draws(x), array_stats.ess(x, chain_axis=0, draw_axis=1, method="mean")
+        assert ours == pytest.approx(float(theirs), rel=1e-9)
+        assert split_rhat(x) == pytest.approx(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)), rel=1e-12)
 
 
 def test_ensembles_that_disagree_have_not_converged() -> None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import emcee
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.chain.disk import Disk, HDF5Stream, read_into
 from calibrate.chain.slots import GENERATOR, EnsembleState, newest, pack, record_size
+from calibrate.lean import emcee
 
 FloatArray = NDArray[np.float64]
 RowReader = Callable[[int, int, int], tuple[FloatArray, FloatArray]]

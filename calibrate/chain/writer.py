@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-import emcee
 import h5py
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from calibrate.chain.origin import reason
 from calibrate.chain.reader import reading, translated
 from calibrate.chain.slots import EnsembleState, pack
 from calibrate.errors import ChainError
+from calibrate.lean import emcee
 
 FloatArray = NDArray[np.float64]
 

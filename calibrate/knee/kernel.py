@@ -26,7 +26,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {
 
 # Every file with compiled code. numba looks at the file of the cached function alone and would go on using it after a
 # change to what is inlined from elsewhere, so the folder that the cache lies in is named after all of them.
-_SOURCES = ("knee/kernel.py", "density.py", "sampling/moves.py")
+_SOURCES = ("knee/kernel.py", "density.py", "sampling/block.py")
 _PACKAGE = Path(__file__).parent.parent
 _DIGEST = hashlib.sha256(b"".join((_PACKAGE / name).read_bytes() for name in _SOURCES)).hexdigest()[:16]
 

@@ -4,15 +4,18 @@ Walkers of one ensemble move by each other's positions, so they are not independ
 R-hat therefore compares ensembles, and the effective sample size is counted on the ensembles' means (Goodman &
 Weare 2010, section 3), which carry whatever correlation there is between walkers: with `z` the quantity and `m` its
 mean over an ensemble, `ESS = (var z / var m) * ESS(m)`.
+
+R-hat and the effective sample size of a few series are written out here: the libraries that have them take seconds to
+import, more than a calibration lasts. The tests hold both to ArviZ's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 FloatArray = NDArray[np.float64]
 
@@ -131,27 +134,73 @@ def effective_samples(x: FloatArray) -> float:
 
 def _effective_steps(x: FloatArray) -> float:
     """Independent positions of the ensembles, of all together."""
-    from arviz_stats.base.array import array_stats  # slow to import, and not needed before the first check
+    return independent_draws(x.mean(axis=2))
 
-    ess: Any = array_stats.ess
-    return float(ess(x.mean(axis=2), chain_axis=0, draw_axis=1, method="mean"))
+
+def independent_draws(chains: FloatArray) -> float:
+    """Effective sample size of the mean over several chains of one number (Vehtari et al. 2021, section 3.2).
+
+    Autocorrelations are those of the halves of the chains together, summed in pairs while these are positive and no
+    larger than the one before (Geyer 1992).
+
+    Parameters
+    ----------
+    chains : ndarray, shape (chains, steps)
+        At least four steps each.
+
+    Returns
+    -------
+    float
+        The number of draws if the chains never move; more than that if they are anticorrelated.
+    """
+    x = _halves(chains)
+    n = x.shape[1]
+    spectrum = np.fft.rfft(x - x.mean(axis=1, keepdims=True), n=1 << (2 * n - 1).bit_length())
+    covariance = np.fft.irfft(np.abs(spectrum) ** 2)[:, :n].mean(axis=0) / n
+    total = covariance[0] + x.mean(axis=1).var(ddof=1)
+    if not total > 0.0:
+        return float(x.size)
+    correlation = 1.0 - (covariance[0] * n / (n - 1.0) - covariance) / total
+    correlation[0] = 1.0
+    pairs = correlation[: n // 2 * 2].reshape(-1, 2).sum(axis=1)
+    negative = np.flatnonzero(pairs <= 0.0)
+    stop = int(negative[0]) if negative.size else len(pairs) - 1
+    time = 2.0 * np.minimum.accumulate(pairs)[:stop].sum() - 1.0 + max(float(correlation[2 * stop]), 0.0)
+    return float(x.size / max(time, 1.0 / np.log10(x.size)))
+
+
+def split_rhat(chains: FloatArray) -> float:
+    """Rank-normalised split R-hat of several chains of one number, (chains, steps): the larger of bulk and folded.
+
+    See Vehtari et al. 2021, equations 4, 14 and 15.
+    """
+    x = _halves(chains)
+    folded = np.abs(x - np.median(x))
+    return max(_plain_rhat(_normal_scores(x)), _plain_rhat(_normal_scores(folded)))
+
+
+def _plain_rhat(x: FloatArray) -> float:
+    n = x.shape[1]
+    between = n * x.mean(axis=1).var(ddof=1)
+    return float(np.sqrt((between / x.var(axis=1, ddof=1).mean() + n - 1.0) / n))
+
+
+def _halves(x: FloatArray) -> FloatArray:
+    half = x.shape[1] // 2
+    return np.concatenate([x[:, :half], x[:, -half:]])
 
 
 def _rhat(x: FloatArray) -> float:
-    from arviz_stats.base.array import array_stats
-
-    rhat: Any = array_stats.rhat
     ensembles, steps, walkers = x.shape
     # Ranking is the cost of R-hat, and some thousand draws of each ensemble show a difference as well as all do.
     by_step = max(1, steps // _RHAT_STEPS)
     by_walker = max(1, steps // by_step * walkers // _RHAT_DRAWS)
-    return float(rhat(x[:, ::by_step, ::by_walker].reshape(ensembles, -1), chain_axis=0, draw_axis=1))
+    return split_rhat(x[:, ::by_step, ::by_walker].reshape(ensembles, -1))
 
 
 def _normal_scores(x: FloatArray) -> FloatArray:
     """Replace values by the normal quantiles of their ranks (Blom 1958), ties sharing the mean rank."""
-    from scipy.special import ndtri
-    from scipy.stats import rankdata
-
-    scores: FloatArray = ndtri((rankdata(x.ravel()) - 0.375) / (x.size + 0.25))
+    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
+    rank = np.cumsum(count) - 0.5 * (count - 1.0)
+    scores: FloatArray = ndtri((rank - 0.375) / (x.size + 0.25))[place]
     return scores.reshape(x.shape)

@@ -16,11 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import emcee
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.config import SamplingConfig
+from calibrate.lean import emcee
 from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import MIN_STORED, Diagnosis, burn_in, diagnose, stride
 from calibrate.sampling.moves import moves_of

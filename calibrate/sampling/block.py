@@ -1,0 +1,251 @@
+"""The compiled block move: many updates of a whole ensemble in one call, of which emcee sees the last."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.config import LIGAMENTS, SIGMA
+from calibrate.density import Density, likelihood_one, log_prior_one
+from calibrate.knee.kernel import compiled
+from calibrate.lean import emcee
+from calibrate.posterior import Posterior
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Chosen by the table in benchmarks/README.md, which `python -m benchmarks.moves` makes.
+ROUNDS = 4
+UPDATES = 8
+STRETCH_SHARE = 0.1
+DE_SHARE = 0.3
+_STRETCH_SCALE = 2.0
+_JUMP_SHARE = 0.1
+# Of a kernel, in standard deviations of the half that it is fitted to.
+_BANDWIDTH = 0.7
+# Directions narrower than this, against their parameter's own spread, are rounding errors.
+_FLAT = 1e-10
+# Uniform numbers of one update besides one for each dimension of a kernel.
+_NUMBERS = 3
+
+
+class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
+    """Many updates of an ensemble in one compiled call: stretch, differential evolution and kernel density.
+
+    One half of the walkers moves several times by the positions of the other half, then the other half moves
+    (Foreman-Mackey et al. 2013), and so on. Each time each walker draws its own proposal:
+
+    - a stretch (Goodman & Weare 2010, eq. 7);
+    - a difference of two walkers (ter Braak 2006) times `2.38 / sqrt(2 ndim)`, jittered, or times 1 in a tenth of
+      them, which jumps between modes;
+    - new parameters of one ligament, and the noise, from a kernel density estimate of the other half (as Farr & Farr
+      2015 do with all parameters). Kernels are products of `(1 + e^2)^(-3/2) / 2`, a Student distribution with two
+      degrees of freedom, in coordinates that make the half's covariance the identity: easily drawn, and with tails
+      that no walker is lost beyond.
+
+    All random numbers are drawn from emcee's generator beforehand.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        What to sample; its compiled density is called directly.
+    rounds : int
+        How often each half has its turn in one step.
+    updates : int
+        How often each walker moves in a turn.
+    stretch, de : float
+        Shares of the first two proposals; the third has the rest.
+    """
+
+    def __init__(
+        self,
+        posterior: Posterior,
+        rounds: int = ROUNDS,
+        updates: int = UPDATES,
+        stretch: float = STRETCH_SHARE,
+        de: float = DE_SHARE,
+    ) -> None:
+        self._density = posterior.density
+        self._below = (stretch, stretch + de)
+        self._rounds, self._updates = rounds, updates
+        self._groups, self._sizes = _groups(posterior.names)
+
+    def propose(self, model: Any, state: emcee.State) -> tuple[emcee.State, NDArray[np.bool_]]:
+        """Make one step; a walker counts as accepted if it moved in its last update."""
+        walkers = state.coords.shape[0]
+        order = model.random.permutation(walkers)
+        count = _NUMBERS + max(2, int(self._sizes.max()))
+        numbers = model.random.random_sample((self._rounds, self._updates, walkers, count))
+        accepted = _block(
+            state.coords, state.log_prob, order, numbers, self._below, self._groups, self._sizes, self._density
+        )
+        return state, accepted
+
+
+def _groups(names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
+    """Return which parameters a kernel density is made of: each ligament's with sigma, as padded rows and lengths."""
+    noise = [i for i, name in enumerate(names) if name == SIGMA]
+    groups = [[i for i, name in enumerate(names) if name.startswith(f"{ligament}.")] for ligament in LIGAMENTS]
+    rows = [group + noise for group in groups if group] or [noise]
+    padded = np.zeros((len(rows), len(names)), dtype=np.int64)
+    for row, group in zip(padded, rows, strict=True):
+        row[: len(group)] = group
+    return padded, np.array([len(row) for row in rows], dtype=np.int64)
+
+
+@compiled
+def _fit(
+    coords: FloatArray, members: IntArray, columns: IntArray, n: int, mean: FloatArray, root: FloatArray, at: FloatArray
+) -> bool:
+    """Fit the kernels to some walkers: their mean (n,), the kernels' scale (n, n), where they lie (n, members).
+
+    The scale is the Cholesky root of the covariance times the bandwidth; positions are in its units. False if the
+    walkers lie in a plane.
+    """
+    count = members.size
+    for i in range(n):
+        total = 0.0
+        for k in range(count):
+            total += coords[members[k], columns[i]]
+        mean[i] = total / count
+        for k in range(count):
+            at[i, k] = coords[members[k], columns[i]] - mean[i]
+    for i in range(n):
+        for j in range(i + 1):
+            covariance = 0.0
+            for k in range(count):
+                covariance += at[i, k] * at[j, k]
+            covariance *= _BANDWIDTH * _BANDWIDTH / (count - 1)
+            rest = covariance
+            for k in range(j):
+                rest -= root[i, k] * root[j, k]
+            if i != j:
+                root[i, j] = rest / root[j, j]
+            elif rest > _FLAT * covariance:
+                root[i, i] = math.sqrt(rest)
+            else:
+                return False
+    for i in range(n):
+        for j in range(i):
+            for k in range(count):
+                at[i, k] -= root[i, j] * at[j, k]
+        for k in range(count):
+            at[i, k] /= root[i, i]
+    return True
+
+
+@compiled
+def _kernel_density(x: FloatArray, n: int, at: FloatArray, scratch: FloatArray) -> float:
+    """Sum of the kernels at `x` (n,), both in the kernels' units; a constant factor is left out."""
+    for k in range(scratch.size):
+        scratch[k] = 1.0
+    for i in range(n):
+        here = x[i]
+        for k in range(scratch.size):
+            e = at[i, k] - here
+            scratch[k] *= 1.0 + e * e
+    total = 0.0
+    for k in range(scratch.size):
+        total += 1.0 / (scratch[k] * math.sqrt(scratch[k]))
+    return total
+
+
+@compiled
+def _block(
+    coords: FloatArray,
+    log_prob: FloatArray,
+    order: IntArray,
+    numbers: FloatArray,
+    below: tuple[float, float],
+    groups: IntArray,
+    sizes: IntArray,
+    d: Density,
+) -> NDArray[np.bool_]:
+    """Update `coords` (walkers, ndim) and `log_prob` in place; halves are the first and second half of `order`.
+
+    `numbers` are uniform on [0, 1), shape (rounds, updates, walkers, 3 + the most that a proposal needs); one below
+    the first of `below` means a stretch, below the second differential evolution.
+    """
+    rounds, updates, walkers, _ = numbers.shape
+    ndim, half = coords.shape[1], walkers // 2
+    accepted = np.empty(walkers, dtype=np.bool_)
+    q, scratch = np.empty(ndim), d.template.copy()
+    gamma_0 = 2.38 / math.sqrt(2.0 * ndim)
+    fitted = np.empty(sizes.size, dtype=np.bool_)
+    mean, root = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
+    at, kernels = np.empty((sizes.size, ndim, half)), np.empty(half)
+    here, there = np.empty(ndim), np.empty(ndim)
+    # Kernel density of each moving walker, as long as neither it nor the other half has moved; else negative.
+    density = np.empty((sizes.size, half))
+    for turn in range(2 * rounds):
+        first_half = turn % 2 == 0
+        moving = order[:half] if first_half else order[half:]
+        others = order[half:] if first_half else order[:half]
+        for g in range(sizes.size):
+            fitted[g] = _fit(coords, others[:half], groups[g], sizes[g], mean[g], root[g], at[g])
+            density[g, :] = -1.0
+        for update in range(updates):
+            for j in range(half):
+                me = moving[j]
+                u = numbers[turn // 2, update, j if first_half else half + j]
+                # What is left of a uniform number after a choice is uniform again.
+                pick = u[1] * half
+                first = int(pick)
+                pick -= first
+                a = others[first]
+                factor, proposed, g = 0.0, 0.0, -1
+                if u[0] >= below[1]:
+                    g = int(pick * sizes.size)
+                    if not fitted[g]:
+                        g = -1
+                if g >= 0:
+                    n = sizes[g]
+                    for i in range(ndim):
+                        q[i] = coords[me, i]
+                    for i in range(n):
+                        # The kernel's distribution function is (1 + e / sqrt(1 + e^2)) / 2.
+                        c = 2.0 * u[_NUMBERS + i] - 1.0
+                        there[i] = at[g, i, first] + c / math.sqrt(1.0 - c * c)
+                        value = mean[g, i]
+                        for k in range(i + 1):
+                            value += root[g, i, k] * there[k]
+                        q[groups[g, i]] = value
+                elif u[0] < below[0]:
+                    # z has density 1 / sqrt(z) on [1/2, 2]
+                    z = ((_STRETCH_SCALE - 1.0) * pick + 1.0) ** 2 / _STRETCH_SCALE
+                    factor = (ndim - 1.0) * math.log(z)
+                    for i in range(ndim):
+                        q[i] = coords[a, i] + z * (coords[me, i] - coords[a, i])
+                else:
+                    second = int(u[_NUMBERS] * (half - 1))
+                    b = others[second if second < first else second + 1]
+                    w = u[_NUMBERS + 1]
+                    gamma = 1.0 if w < _JUMP_SHARE else gamma_0 * (0.5 + (w - _JUMP_SHARE) / (1.0 - _JUMP_SHARE))
+                    for i in range(ndim):
+                        q[i] = coords[me, i] + gamma * (coords[a, i] - coords[b, i])
+                value = log_prior_one(q, d)
+                if value > -np.inf:
+                    if g >= 0:
+                        if density[g, j] < 0.0:
+                            for i in range(sizes[g]):
+                                here[i] = coords[me, groups[g, i]] - mean[g, i]
+                                for k in range(i):
+                                    here[i] -= root[g, i, k] * here[k]
+                                here[i] /= root[g, i, i]
+                            density[g, j] = _kernel_density(here, sizes[g], at[g], kernels)
+                        proposed = _kernel_density(there, sizes[g], at[g], kernels)
+                        factor = math.log(density[g, j] / proposed)
+                    value += likelihood_one(q, scratch, d)
+                yes = value + factor - log_prob[me] > math.log(u[2])
+                accepted[me] = yes
+                if yes:
+                    log_prob[me] = value
+                    for i in range(ndim):
+                        coords[me, i] = q[i]
+                    density[:, j] = -1.0
+                    if g >= 0:
+                        density[g, j] = proposed
+    return accepted
