@@ -11,7 +11,9 @@ import, more than a calibration lasts. The tests hold both to ArviZ's.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,13 +84,15 @@ def stride(ensembles: int, kept: int, walkers: int) -> int:
     return max(1, kept // max(_STEPS, _DRAWS // (ensembles * walkers)))
 
 
-def diagnose(chains: FloatArray) -> Diagnosis:
+def diagnose(chains: FloatArray, each: Callable[..., Iterable[Any]] = map) -> Diagnosis:
     """Diagnose ensembles whose burn-in has been dropped.
 
     Parameters
     ----------
     chains : ndarray, shape (ensembles, steps, walkers, ndim)
         At least two ensembles.
+    each : callable
+        Does for all parameters what is done for one, like `map`; an executor's `map` does it in threads.
 
     Returns
     -------
@@ -99,8 +103,8 @@ def diagnose(chains: FloatArray) -> Diagnosis:
     if ensembles < 2 or steps < MIN_STORED // 2:
         unknown = np.full(ndim, np.nan)
         return Diagnosis(unknown, unknown, unknown, unknown, unknown)
-    columns = [_diagnose_one(np.ascontiguousarray(chains[..., i])) for i in range(ndim)]
-    return Diagnosis(*np.array(columns).T)
+    columns = each(_diagnose_one, (np.ascontiguousarray(chains[..., i]) for i in range(ndim)))
+    return Diagnosis(*np.array(list(columns)).T)
 
 
 def _diagnose_one(x: FloatArray) -> tuple[float, float, float, float, float]:

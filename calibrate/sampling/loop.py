@@ -154,7 +154,7 @@ def sample(
         while True:
             stored = level()
             if stored != checked and stored > 0 and (stored >= last or next_check(stored - 1) == stored):
-                diagnosis, checked = diagnose(_kept(backends, stored)), stored
+                diagnosis, checked = diagnose(_kept(backends, stored), pool.map), stored
                 report()
                 if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess):
                     return outcome("converged")
