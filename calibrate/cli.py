@@ -36,6 +36,9 @@ app = typer.Typer(
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.")]
 MaxTime = Annotated[float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.")]
+MinEss = Annotated[
+    float | None, typer.Option(min=1.0, help="Converged: this many effective samples of every parameter, at least.")
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Threads; one for each core by default. The chain does not depend on it.")
 ]
@@ -65,6 +68,7 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed, in place of the configuration's.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Steps of each ensemble at the most.")] = None,
     max_time: MaxTime = None,
+    min_ess: MinEss = None,
     workers: Workers = None,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
@@ -72,7 +76,9 @@ def run(
     from calibrate.examples import example
 
     chosen = example("oks009.toml") if config is None else config
-    settings = load_config(chosen).with_sampling(seed=seed, max_steps=max_steps, max_time=max_time, workers=workers)
+    settings = load_config(chosen).with_sampling(
+        seed=seed, max_steps=max_steps, max_time=max_time, min_ess=min_ess, workers=workers
+    )
     target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
     if config is None:
         _say("no CONFIG given: calibrating the bundled example, the real knee oks009")
@@ -94,6 +100,7 @@ def resume(
         int | None, typer.Option(min=1, help="Go on to N steps in all, converged or not.", metavar="N")
     ] = None,
     max_time: MaxTime = None,
+    min_ess: MinEss = None,
     workers: Workers = None,
 ) -> None:
     """Go on with a run from its file alone: until converged, or by the steps asked for."""
@@ -102,13 +109,11 @@ def resume(
     from calibrate.chain import read
     from calibrate.runner import resume_run
 
-    config = read(path).config
+    changes: dict[str, Any] = {"max_time": max_time, "min_ess": min_ess, "workers": workers}
     _sit(
         path,
-        config,
-        lambda watch, **calls: resume_run(
-            path, steps=steps, until_steps=until_steps, max_time=max_time, workers=workers, **calls
-        ),
+        read(path).config.with_sampling(**changes),
+        lambda watch, **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
     )
 
 

@@ -188,7 +188,9 @@ class SamplingConfig(_Model):
     max_steps: Annotated[Count, Field(ge=1)] = Field(100_000, description="steps of each ensemble at the most")
     max_time: Positive | None = Field(None, description="seconds of sampling at the most")
     max_rhat: Annotated[Number, Field(gt=1)] = Field(1.01, description="converged: R-hat between ensembles below this")
-    min_ess: Positive = Field(1000.0, description="converged: at least this many effective samples of every parameter")
+    min_ess: Positive = Field(
+        10_000.0, description="converged: at least this many effective samples of every parameter"
+    )
 
     durability: Literal["process", "fsync"] = Field(
         "process", description="what is stored survives the end of the process; with 'fsync' a loss of power as well"

@@ -5,7 +5,6 @@ No global state: any process may start any number of runs, each with its own fil
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,6 +107,7 @@ def resume_run(
     steps: int | None = None,
     until_steps: int | None = None,
     max_time: float | None = None,
+    min_ess: float | None = None,
     workers: int | None = None,
     on_progress: Callable[[Progress], None] = _ignore,
     should_stop: Callable[[], bool] = _never,
@@ -124,9 +124,11 @@ def resume_run(
         Go on to this many steps in all, converged or not. With neither, go on until converged, or until the
         configuration's `max_steps` have been taken once more.
     max_time : float, optional
-        Seconds at the most; the configuration's limit by default.
+        Seconds at the most.
+    min_ess : float, optional
+        Effective samples to go on to.
     workers : int, optional
-        Threads; the configuration's number by default.
+        Threads. These three are the configuration's by default.
     on_progress, should_stop : callable
         See `calibrate.sampling.loop.sample`.
 
@@ -144,12 +146,10 @@ def resume_run(
         If writing fails in mid-run.
     """
     path = Path(path)
-    if max_time is not None and not 0.0 < max_time < math.inf:
-        raise ConfigError(f"--max-time {max_time:g}: must be a positive number of seconds")
     chain.read(path)
     with chain.writing(path):
         stored, chains = chain.read_run(path)
-        settings = stored.config.with_sampling(workers=workers).sampling
+        settings = stored.config.with_sampling(max_time=max_time, min_ess=min_ess, workers=workers).sampling
         posterior = Posterior.from_config(stored.config, stored.measurement)
         if posterior.names != stored.names:
             raise ChainError(
@@ -168,11 +168,7 @@ def resume_run(
                 )
             if total < done:
                 raise ChainError(f"{path}: already has {done} steps, more than {total}; use --steps to add some")
-            budget = Budget(
-                total,
-                settings.max_time if max_time is None else max_time,
-                until_converged=steps is None and until_steps is None,
-            )
+            budget = Budget(total, settings.max_time, until_converged=steps is None and until_steps is None)
             return sample(
                 posterior, backends, stored.starts, settings, budget, on_progress=on_progress, should_stop=should_stop
             )

@@ -56,7 +56,7 @@ def test_run_interrupted_before_its_first_step_can_be_resumed(tmp_path: Path) ->
 
 def test_resume_to_convergence_stops_where_the_uninterrupted_run_does(tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
-    config = bench_config(extra="[sampling]\nmin_ess = 8000\n")
+    config = bench_config(extra="[sampling]\nmin_ess = 12000\n")
     assert start_run(config, whole).reason == "converged"
     assert len(coords(whole)[0]) > 70
 
@@ -64,9 +64,11 @@ def test_resume_to_convergence_stops_where_the_uninterrupted_run_does(tmp_path: 
         count = iter(range(polls))
         return lambda: next(count, None) is None
 
-    outcome = start_run(config, parts, should_stop=after(90))
+    # A sitting's turns grow from one step to a tenth of a second.
+    outcome = start_run(config, parts, should_stop=after(5))
+    assert outcome.reason == "interrupted"
     while outcome.reason != "converged":
-        outcome = resume_run(parts, should_stop=after(137))
+        outcome = resume_run(parts, should_stop=after(6))
     np.testing.assert_array_equal(coords(whole), coords(parts))
 
 

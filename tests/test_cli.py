@@ -20,7 +20,7 @@ Command = Callable[..., Result]
 
 
 def test_run_summary_resume_and_simulate_work_in_a_row(folder: Path, command: Command) -> None:
-    result = command("run", "knee.toml", "-o", "out/knee.h5")
+    result = command("run", "knee.toml", "-o", "out/knee.h5", "--seed", 2)
     assert result.code == 0
     assert result.out == ""
     assert "converged after" in result.err
@@ -30,7 +30,7 @@ def test_run_summary_resume_and_simulate_work_in_a_row(folder: Path, command: Co
     summary = json.loads(result.out)
     assert summary["converged"] is True
     assert list(summary["parameters"]) == ["mcl.k", "mcl.alpha", "mcl.l_0", "lcl.k", "lcl.alpha", "lcl.l_0"]
-    assert summary["parameters"]["lcl.k"]["ess_bulk"] >= 1000
+    assert summary["parameters"]["lcl.k"]["ess_bulk"] >= 10_000
     assert command("resume", "out/knee.h5", "--steps", 7).code == 0
     assert json.loads(command("summary", "out/knee.h5", "--json").out)["steps"] == summary["steps"] + 7
     table = command("summary", "out/knee.h5").out
@@ -253,6 +253,17 @@ def test_help_and_version_say_what_there_is(command: Command) -> None:
     assert all(name in text for name in ("run", "resume", "summary", "plot", "simulate"))
     assert command("--version").out.strip() == __version__
     assert "N more steps" in command("resume", "--help").out
+
+
+def test_a_run_goes_on_to_more_effective_samples(folder: Path, command: Command) -> None:
+    assert command("run", "knee.toml", "-o", "x.h5", "--min-ess", 500).code == 0
+    before = open_run("x.h5")
+    assert 500 <= before.diagnosis.smallest_ess < 8000
+    assert command("resume", "x.h5", "--min-ess", 8000).code == 0
+    after = open_run("x.h5")
+    assert after.diagnosis.smallest_ess >= 8000
+    np.testing.assert_array_equal(after.chains.coords[:, : before.stored], before.chains.coords[:])
+    assert command("resume", "x.h5", "--min-ess", 0).code == 2
 
 
 def test_help_imports_nothing_slow() -> None:

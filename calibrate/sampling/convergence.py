@@ -25,6 +25,9 @@ FloatArray = NDArray[np.float64]
 MIN_STORED = 32
 # Autocorrelation times that the kept half of a run has to last, and so the dropped half as well.
 MIN_TIMES = 10.0
+# A run stops when it has more than it needs by this factor: the estimates err by a tenth or so, and a few steps more
+# should not take the verdict back.
+MARGIN = 1.25
 _RHAT_STEPS = 100
 _RHAT_DRAWS = 4000
 # Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
@@ -65,10 +68,14 @@ class Diagnosis:
         """The smallest effective sample size, bulk or tail; NaN if any is unknown."""
         return float(np.minimum(self.ess_bulk, self.ess_tail).min())
 
-    def converged(self, max_rhat: float, min_ess: float) -> bool:
-        """Tell whether R-hat, effective samples and length suffice for every parameter; what is unknown does not."""
-        long_enough = float(np.min(self.autocorrelation_times)) >= MIN_TIMES
-        return bool(self.worst_rhat < max_rhat and self.smallest_ess >= min_ess and long_enough)
+    def converged(self, max_rhat: float, min_ess: float, margin: float = 1.0) -> bool:
+        """Tell whether R-hat, effective samples and length suffice for every parameter; what is unknown does not.
+
+        With a margin, all three have to be better by that factor.
+        """
+        agreed = margin * (self.worst_rhat - 1.0) < max_rhat - 1.0
+        long_enough = float(np.min(self.autocorrelation_times)) >= margin * MIN_TIMES
+        return bool(agreed and self.smallest_ess >= margin * min_ess and long_enough)
 
 
 def burn_in(stored: int) -> int:

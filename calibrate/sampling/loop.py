@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from calibrate.config import SamplingConfig
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import MIN_STORED, Diagnosis, burn_in, diagnose, stride
+from calibrate.sampling.convergence import MARGIN, MIN_STORED, Diagnosis, burn_in, diagnose, stride
 from calibrate.sampling.moves import moves_of
 
 FloatArray = NDArray[np.float64]
@@ -156,7 +156,7 @@ def sample(
             if stored != checked and stored > 0 and (stored >= last or next_check(stored - 1) == stored):
                 diagnosis, checked = diagnose(_kept(backends, stored), pool.map), stored
                 report()
-                if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess):
+                if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess, MARGIN):
                     return outcome("converged")
             if stored >= last:
                 converged = diagnosis is not None and diagnosis.converged(settings.max_rhat, settings.min_ess)

@@ -1,0 +1,120 @@
+"""Which moves, how many updates a step, how many walkers: `python -m benchmarks.moves [--quick]`.
+
+Every line is sampled in turn, several times over, by one thread and in memory, so that ratios are those of the moves.
+Prints Markdown: updates that an effective sample takes (of the worst parameter), and effective samples per second of
+the thread's CPU time, emcee's own work included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import emcee
+import numpy as np
+
+from benchmarks.problems import posterior
+from benchmarks.table import busy, markdown, number, setting
+from calibrate.posterior import Posterior
+from calibrate.sampling.block import DE_SHARE, ROUNDS, STRETCH_SHARE, UPDATES, Block
+from calibrate.sampling.convergence import diagnose
+from calibrate.sampling.loop import random_states
+from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
+from calibrate.sampling.start import draw_walkers, find_map
+
+NAMES = ("ridge", "toe", "oks009")
+ENSEMBLES = 4
+Moves = list[tuple[emcee.moves.Move, float]]
+
+
+def block(
+    stretch: float = STRETCH_SHARE,
+    de: float = DE_SHARE,
+    rounds: int = ROUNDS,
+    updates: int = UPDATES,
+    share: float = 0.8,
+) -> tuple[Callable[[Posterior], Moves], float]:
+    """Return the maker of a mixture of blocks and emcee's moves, and the mean updates of a walker in a step."""
+
+    def make(p: Posterior) -> Moves:
+        rest = (1.0 - share) / 2.0
+        plain = [(Stretch(), rest), (DifferentialEvolution(), rest)] if rest > 0.0 else []
+        return [(Block(p, rounds, updates, stretch, de), share), *plain]
+
+    return make, share * rounds * updates + 1.0 - share
+
+
+def plain(move: type) -> tuple[Callable[[Posterior], Moves], float]:
+    """Return the same for one of the plain moves."""
+    return lambda p: [(move(), 1.0)], 1.0
+
+
+LINES = {
+    "**the default**": (block(), 64),
+    "block: stretch 1": (block(1.0, 0.0), 64),
+    "block: DE 1": (block(0.0, 1.0), 64),
+    "block: stretch 0.5, DE 0.5": (block(0.5, 0.5), 64),
+    "block: DE 0.5, kernels 0.5": (block(0.0, 0.5), 64),
+    "block: stretch 0.1, kernels 0.9": (block(0.1, 0.0), 64),
+    "block: DE 0.1, kernels 0.9": (block(0.0, 0.1), 64),
+    "1 x 8 updates a step": (block(rounds=1, updates=8), 64),
+    "2 x 8 updates a step": (block(rounds=2, updates=8), 64),
+    "8 x 8 updates a step": (block(rounds=8, updates=8), 64),
+    "8 x 4 updates a step": (block(rounds=8, updates=4), 64),
+    "2 x 16 updates a step": (block(rounds=2, updates=16), 64),
+    "32 walkers": (block(), 32),
+    "128 walkers": (block(), 128),
+    "128 walkers, 2 x 8 updates": (block(rounds=2, updates=8), 128),
+    "256 walkers, 2 x 8 updates": (block(rounds=2, updates=8), 256),
+    "blocks only": (block(share=1.0), 64),
+    "half blocks": (block(share=0.5), 64),
+    "plain stretch": (plain(Stretch), 64),
+    "plain DE": (plain(DifferentialEvolution), 64),
+    "plain snooker": (plain(Snooker), 64),
+}
+
+
+def sit(p: Posterior, make: Callable[[Posterior], Moves], per_step: float, walkers: int, updates: int, seed: int):
+    """Sample and return updates per effective sample and effective samples per CPU second, of the worst parameter."""
+    rng = np.random.default_rng(seed)
+    fits, prior = find_map(p, rng)
+    steps = max(100, round(updates / (ENSEMBLES * walkers * per_step)))
+    chains, seconds = [], 0.0
+    for stream in random_states(seed, ENSEMBLES):
+        sampler = emcee.EnsembleSampler(walkers, p.ndim, p.log_prob, moves=make(p), vectorize=True)
+        state = emcee.State(draw_walkers(p, fits, prior, walkers, rng), random_state=stream)
+        state = sampler.run_mcmc(state, max(20, steps // 4), store=False)
+        begin = time.thread_time()
+        sampler.run_mcmc(state, steps, skip_initial_state_check=True)
+        seconds += time.thread_time() - begin
+        chains.append(sampler.get_chain())
+    ess = float(diagnose(np.stack(chains)).ess_bulk.min())
+    return steps * ENSEMBLES * walkers * per_step / ess, ess / seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the samples, one turn")
+    quick = parser.parse_args().quick
+    turns, updates = (1, 400_000) if quick else (5, 2_000_000)
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for name in NAMES:
+        p = posterior(name)
+        for turn in range(turns + 1):
+            for label, ((make, per_step), walkers) in LINES.items():
+                size = updates if turn else 1000  # the first turn compiles
+                result = sit(p, make, per_step, walkers, size if label[:5] != "plain" else size // 4, turn)
+                if turn:
+                    found.setdefault((label, name), []).append(result)
+    rows = []
+    for label in LINES:
+        middle = [np.median(found[label, name], axis=0) for name in NAMES]
+        rows.append([label, *(number(m[0]) for m in middle), *(number(m[1]) for m in middle)])
+    print(markdown(["moves", *(f"{n}: updates" for n in NAMES), *(f"{n}: ESS/s" for n in NAMES)], rows))
+    print(f"\n{setting()}{busy()}")
+
+
+if __name__ == "__main__":
+    main()
