@@ -26,7 +26,7 @@ import emcee
 import numpy as np
 
 from calibrate import chain, cli, runner
-from calibrate.chain import layout, writer
+from calibrate.chain import whole, writer
 from calibrate.examples import example
 from calibrate.results import open_run
 
@@ -109,7 +109,7 @@ def announce() -> None:
 
     writer.ChainWriter.__init__ = impatient  # type: ignore[method-assign]
     runner._CAPACITY = CAPACITY
-    announced(layout, "write_file", rewriting)
+    announced(whole, "write_file", rewriting)
     announced(writer.ChainWriter, "flush", lambda given: "flush")
     announced(writer.ChainWriter, "_open", lambda given: "recovery")
 

@@ -22,7 +22,7 @@ from conftest import bench_config
 
 from calibrate import chain
 from calibrate.chain.disk import Disk, HDF5Stream
-from calibrate.chain.layout import temporary
+from calibrate.chain.whole import temporary
 from calibrate.errors import ChainError
 from calibrate.posterior import Posterior
 
@@ -139,6 +139,9 @@ def check_finished(path: Path, steps: int) -> None:
         assert f["ensemble_0/chain"].shape == (steps, WALKERS, NDIM)
         assert f["ensemble_0/log_prob"].shape == (steps, WALKERS)
         assert "slots" not in f["calibrate"]
+        rows = f["ensemble_0/chain"].chunks[0]
+        chunks = -(-steps // rows)
+        assert chunks * rows - steps < chunks  # as even as can be: none is nearly empty
 
 
 def test_after_every_single_write_the_file_holds_what_was_promised(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ does not suffice for a second copy is not enlarged or finished, but says so. It 
 from calibrate.chain.lock import writing
 from calibrate.chain.origin import SCHEMA, RunFile, differences, fingerprint, new_origin
 from calibrate.chain.reader import Chains, Stored, extremes, is_hdf5, read, read_chains, read_run
-from calibrate.chain.writer import ChainWriter, StreamingBackend, create
+from calibrate.chain.whole import create
+from calibrate.chain.writer import ChainWriter, StreamingBackend
 
 __all__ = [
     "SCHEMA",

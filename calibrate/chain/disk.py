@@ -66,7 +66,7 @@ class HDF5Stream(io.RawIOBase):
         self.fd = fd
         self._disk = disk
         self._position = 0
-        self._error: OSError | None = None
+        self._error: BaseException | None = None
 
     def check(self) -> None:
         """Raise what went wrong while HDF5 was writing."""
@@ -126,7 +126,7 @@ class HDF5Stream(io.RawIOBase):
         if self._error is None:
             try:
                 self._disk.write(self.fd, view, self._position)
-            except OSError as error:
+            except BaseException as error:  # an impatient Ctrl-C, too: HDF5 must not take it for a write
                 self._error = error
         self._position += view.nbytes
         return view.nbytes
@@ -138,7 +138,7 @@ class HDF5Stream(io.RawIOBase):
         if self._error is None:
             try:
                 self._disk.truncate(self.fd, size)
-            except OSError as error:
+            except BaseException as error:
                 self._error = error
         return size
 

@@ -1,4 +1,4 @@
-"""Where things lie in a chain file: emcee's groups, their datasets, the two slots; and writing a whole new file.
+"""Where things lie in a chain file: emcee's groups, their datasets, the two slots.
 
 A file is *at rest* or *live*. Both have emcee's layout. At rest there is exactly what was stored. Live, the datasets
 have room for more, none of which is written yet, and `calibrate/slots` says how much of it counts.
@@ -7,7 +7,6 @@ have room for more, none of which is written yet, and `calibrate/slots` says how
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.chain.disk import Disk, HDF5Stream, read_into
-from calibrate.chain.slots import GENERATOR, EnsembleState, newest, pack, record_size
-from calibrate.lean import emcee
+from calibrate.chain.slots import GENERATOR, EnsembleState, newest
 
 FloatArray = NDArray[np.float64]
-RowReader = Callable[[int, int, int], tuple[FloatArray, FloatArray]]
 
 GROUP = "calibrate"
 SLOTS = "slots"
@@ -98,11 +95,6 @@ def chunk_rows(walkers: int) -> int:
     return max(1, _CHUNK // (8 * walkers))
 
 
-def temporary(path: Path) -> Path:
-    """Return the hidden name under which a run's next file is written: always the same, so none is left over."""
-    return path.with_name(f".{path.name}.new")
-
-
 def states_of(f: h5py.File, ensembles: int, walkers: int) -> tuple[list[EnsembleState], bool]:
     """Return how far each ensemble has come, and whether the file is live.
 
@@ -140,14 +132,21 @@ def places_of(f: h5py.File, ensembles: int) -> Places:
     slots = f[GROUP][SLOTS]
     offset = int(slots.id.get_offset())
     return Places(
-        [_table(chain) for chain in chains],
-        [_table(log_prob) for log_prob in log_probs],
+        [table_of(chain) for chain in chains],
+        [table_of(log_prob) for log_prob in log_probs],
         (offset, offset + slots.shape[1]),
         int(chains[0].shape[0]),
     )
 
 
-def _table(dataset: h5py.Dataset) -> Table:
+def table_of(dataset: h5py.Dataset) -> Table:
+    """Find the rows of a dataset; a chunk that has no place yet is an error.
+
+    Raises
+    ------
+    ValueError
+        If the dataset is laid out in another way.
+    """
     rows, walkers = dataset.chunks[:2]
     columns = dataset.shape[2] if dataset.ndim == 3 else 1
     offsets = np.full((-(-dataset.shape[0] // rows), columns), -1, dtype=np.int64)
@@ -162,159 +161,8 @@ def _table(dataset: h5py.Dataset) -> Table:
     return Table(offsets, int(rows), int(walkers))
 
 
-def write_file(
-    path: Path,
-    origin: Callable[[h5py.File], None],
-    shape: tuple[int, int],
-    states: Sequence[EnsembleState],
-    rows: RowReader,
-    *,
-    capacity: int | None,
-    compression: str = "none",
-    sync: bool = False,
-    disk: Disk,
-) -> None:
-    """Write a whole new file beside `path`, then give it that name: whoever opens `path` finds the old or the new.
-
-    Parameters
-    ----------
-    path : Path
-        The name.
-    origin : callable
-        Writes the group `calibrate`.
-    shape : tuple of int
-        Walkers and dimensions.
-    states : sequence of EnsembleState
-        How far each ensemble has come.
-    rows : callable
-        Gives steps `first` to `stop` of an ensemble: coordinates (ndim, n, walkers) and log-probabilities
-        (1, n, walkers).
-    capacity : int or None
-        Steps that a live file has room for; None for a file at rest.
-    compression : {"none", "gzip"}
-        Of a file at rest.
-    sync : bool
-        Wait for the disk before and after the new file gets the name.
-    disk : Disk
-        To write with.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; then the file of that name is as it was.
-    """
-    new = temporary(path)
-    stream = HDF5Stream(disk.create(new), disk)
-    try:
-        try:
-            with h5py.File(stream, "w") as f:
-                origin(f)
-                compressed = capacity is None and compression != "none"
-                for i, state in enumerate(states):
-                    _write_ensemble(f.create_group(f"ensemble_{i}"), shape, state, capacity, compressed)
-                if compressed:
-                    for i, state in enumerate(states):
-                        for first, block, log_prob in _blocks(rows, i, state.iteration, chunk_rows(shape[0])):
-                            stop = first + block.shape[1]
-                            for column, values in enumerate(block):
-                                f[f"ensemble_{i}/chain"][first:stop, :, column] = values
-                            f[f"ensemble_{i}/log_prob"][first:stop] = log_prob[0]
-                if capacity is not None:
-                    _write_slots(f[GROUP], states, shape[0])
-                tables = [
-                    (_table(f[f"ensemble_{i}/chain"]), _table(f[f"ensemble_{i}/log_prob"]))
-                    for i in range(len(states))
-                    if not compressed
-                ]
-        except Exception:
-            stream.check()  # the first cause, in place of what HDF5 made of it
-            raise
-        stream.check()
-        for i, (chain, log_probs) in enumerate(tables):
-            for first, block, log_prob in _blocks(rows, i, states[i].iteration, chain.rows):
-                chain.write(disk, stream.fd, first, block)
-                log_probs.write(disk, stream.fd, first, log_prob)
-        if sync:
-            disk.sync(stream.fd)
-        disk.replace(new, path)
-        if sync:
-            disk.sync_folder(path.parent)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
-    finally:
-        stream.close()
-
-
 def _bytes(values: FloatArray) -> memoryview:
     return memoryview(values.data).cast("B")
-
-
-def _blocks(rows: RowReader, ensemble: int, steps: int, size: int) -> Iterator[tuple[int, FloatArray, FloatArray]]:
-    for first in range(0, steps, size):
-        block, log_prob = rows(ensemble, first, min(steps, first + size))
-        yield first, np.ascontiguousarray(block), np.ascontiguousarray(log_prob)
-
-
-def _write_ensemble(
-    group: h5py.Group, shape: tuple[int, int], state: EnsembleState, capacity: int | None, compressed: bool
-) -> None:
-    walkers, ndim = shape
-    for key, value in {"version": emcee.__version__, "nwalkers": walkers, "ndim": ndim, "has_blobs": False}.items():
-        group.attrs[key] = value
-    group.attrs["iteration"] = state.iteration
-    for i, value in enumerate(state.random_state or ()):
-        group.attrs[f"random_state_{i}"] = value
-    group["accepted"] = state.accepted
-    steps = state.iteration if capacity is None else capacity
-    # A file that is shorter than a chunk need not hold a whole one.
-    size = max(1, min(chunk_rows(walkers), steps))
-    for name, row in (("chain", (walkers, ndim)), ("log_prob", (walkers,))):
-        chunk = (size, walkers, 1) if name == "chain" else (size, walkers)
-        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        plist.set_chunk(chunk)
-        if compressed:
-            plist.set_shuffle()
-            plist.set_deflate(4)
-        else:
-            # All places are settled now and never change; what is not written stays a hole in the file.
-            plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-            plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        space = h5py.h5s.create_simple((steps, *row), (h5py.h5s.UNLIMITED, *row))
-        h5py.h5d.create(group.id, name.encode(), h5py.h5t.IEEE_F64LE, space, plist)
-
-
-def _write_slots(group: h5py.Group, states: Sequence[EnsembleState], walkers: int) -> None:
-    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    space = h5py.h5s.create_simple((2, record_size(len(states), walkers)))
-    h5py.h5d.create(group.id, SLOTS.encode(), h5py.h5t.STD_U8LE, space, plist)
-    group[SLOTS][0] = np.frombuffer(pack(0, states), dtype=np.uint8)
-
-
-def rows_of(f: h5py.File) -> RowReader:
-    """Return the reader of a file's rows that `write_file` takes; one parameter at a time, as they lie."""
-
-    def rows(ensemble: int, first: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        chain = f[f"ensemble_{ensemble}/chain"]
-        block = np.stack([chain[first:stop, :, column] for column in range(chain.shape[2])])
-        return block, f[f"ensemble_{ensemble}/log_prob"][first:stop][np.newaxis]
-
-    return rows
-
-
-def origin_of(f: h5py.File) -> Callable[[h5py.File], None]:
-    """Return the copier of a file's group `calibrate` that `write_file` takes."""
-
-    def origin(new: h5py.File) -> None:
-        group = new.create_group(GROUP)
-        for key, value in f[GROUP].attrs.items():
-            group.attrs[key] = value
-        for name in f[GROUP]:
-            if name != SLOTS:
-                group.create_dataset(name, data=f[GROUP][name][()], dtype=f[GROUP][name].dtype)
-
-    return origin
 
 
 def open_stream(path: Path) -> h5py.File:

@@ -11,6 +11,7 @@ from pathlib import Path
 import filelock
 
 from calibrate.chain.origin import reason
+from calibrate.chain.whole import real
 from calibrate.errors import ChainError
 
 
@@ -23,7 +24,8 @@ def writing(path: Path) -> Iterator[None]:
     ChainError
         If another process is, or the folder cannot be written to.
     """
-    marker = path.with_name(path.name + ".lock")
+    file = real(path)  # one lock for all links to it
+    marker = file.with_name(file.name + ".lock")
     lock = filelock.FileLock(marker)
     try:
         lock.acquire(blocking=False)
@@ -45,5 +47,6 @@ def writing(path: Path) -> Iterator[None]:
         yield
     finally:
         # Gone while still held: who comes next makes a new one, who waits finds this one unlinked.
-        marker.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may have become read-only
+            marker.unlink(missing_ok=True)
         lock.release()

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.chain import layout
+from calibrate.chain import layout, whole
 from calibrate.chain.disk import Disk, HDF5Stream
 from calibrate.chain.origin import RunFile, read_origin, reason
 from calibrate.chain.reader import translated
@@ -87,12 +87,12 @@ def repair(path: Path, output: Path) -> Repair:
             posterior = Posterior.from_config(file.config, file.measurement)
         ensembles, walkers, ndim = file.starts.shape
         states = _states(f, ensembles, walkers, found)
-        whole = [_whole_rows(f, i, posterior, walkers) for i in range(ensembles)]
-        steps = min(whole)
+        counts = [_whole_rows(f, i, posterior, walkers) for i in range(ensembles)]
+        steps = min(counts)
         kept = []
         for i, state in enumerate(states):
-            if state is not None and whole[i] < state.iteration:
-                found.append(f"ensemble_{i}: {whole[i]} of {state.iteration} stored steps are whole")
+            if state is not None and counts[i] < state.iteration:
+                found.append(f"ensemble_{i}: {counts[i]} of {state.iteration} stored steps are whole")
             if state is None or state.iteration != steps:
                 state = _fresh(f, i, steps, walkers, file)
             kept.append(state)
@@ -102,8 +102,8 @@ def repair(path: Path, output: Path) -> Repair:
                 "numbers, so the chain is a sound one but not that of a run never stopped"
             )
         try:
-            layout.write_file(
-                output, layout.origin_of(f), (walkers, ndim), kept, layout.rows_of(f), capacity=None, disk=Disk()
+            whole.write_file(
+                output, whole.origin_of(f), (walkers, ndim), kept, whole.rows_of(f), capacity=None, disk=Disk()
             )
         except OSError as error:
             raise ChainError(f"{output}: cannot be written ({reason(error)})") from None
@@ -136,7 +136,7 @@ def _states(f: h5py.File, ensembles: int, walkers: int, found: list[str]) -> lis
 
 def _whole_rows(f: h5py.File, ensemble: int, posterior: Posterior, walkers: int) -> int:
     """Count the rows from the first on that can be read and have their own log-probability."""
-    rows, steps = layout.rows_of(f), 0
+    rows, steps = whole.rows_of(f), 0
     try:
         room = min(len(f[f"ensemble_{ensemble}/{name}"]) for name in ("chain", "log_prob"))
     except (OSError, KeyError, RuntimeError, TypeError):
@@ -156,7 +156,7 @@ def _whole_rows(f: h5py.File, ensemble: int, posterior: Posterior, walkers: int)
 
 def _fresh(f: h5py.File, ensemble: int, steps: int, walkers: int, file: RunFile) -> EnsembleState:
     """Return the state of a chain cut at `steps`: moves counted from the rows, and new random numbers."""
-    accepted, rows = np.zeros(walkers), layout.rows_of(f)
+    accepted, rows = np.zeros(walkers), whole.rows_of(f)
     last = file.starts[ensemble].T[:, np.newaxis]
     for first in range(0, steps, _BLOCK):
         coords, _ = rows(ensemble, first, min(steps, first + _BLOCK))

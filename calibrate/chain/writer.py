@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -18,20 +19,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.chain import layout
-from calibrate.chain.disk import Disk
-from calibrate.chain.origin import reason
+from calibrate.chain import layout, whole
+from calibrate.chain.disk import Disk, HDF5Stream
 from calibrate.chain.reader import reading, translated
 from calibrate.chain.slots import EnsembleState, pack
-from calibrate.errors import ChainError
+from calibrate.errors import RunError
 from calibrate.lean import emcee
 
 FloatArray = NDArray[np.float64]
 
 # Bytes held in memory at the most, if a step of all ensembles is smaller than that.
 _BUFFER = 2**21
-# Bytes that a new file has room for at least: holes, which take no space until they are written.
-_ROOM = 2**26
 # Seconds that a stored step may be late in the file.
 _LATE = 1.0
 
@@ -128,7 +126,7 @@ class ChainWriter:
     compression : {"none", "gzip"}
         Of the finished file.
     capacity : int, optional
-        Steps that a file made live has room for at first; it doubles as need be.
+        Steps that a file made live has room for beyond those that it holds; it doubles as need be.
     buffer : int
         Bytes held in memory at the most, if a step of all ensembles is smaller than that.
     late : float
@@ -143,6 +141,8 @@ class ChainWriter:
         If the file is damaged.
     OSError
         If there is no room to make it live.
+    RunError
+        From `flush` and `finish`, if another file has taken the name in mid-run.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class ChainWriter:
         self._sync, self._compression, self._late = durability == "fsync", compression, late
         self._fd = -1
         with contextlib.suppress(OSError):  # left behind by a process that was killed
-            layout.temporary(path).unlink()
+            whole.temporary(whole.real(path)).unlink()
         with reading(path) as f:
             shapes = [f[f"ensemble_{i}/chain"].shape[1:] for i in range(_ensembles(f))]
             self._shape: tuple[int, int] = shapes[0]
@@ -170,7 +170,7 @@ class ChainWriter:
             self._sequence = layout.sequence_of(f, len(shapes), walkers) if live else 0
         self._last = states
         self.stored = [state.iteration for state in states]
-        rows = _room(len(states), walkers, ndim) if capacity is None else capacity
+        rows = whole.room(len(states), walkers, ndim) if capacity is None else capacity
         self.block = max(1, min(buffer // (8 * len(states) * walkers * (ndim + 1)), layout.chunk_rows(walkers)))
         self.backends = [StreamingBackend(self, i, self._shape, state) for i, state in enumerate(states)]
         self._flushed = time.monotonic()
@@ -178,7 +178,7 @@ class ChainWriter:
         if live:
             self._open()
         else:
-            self._make_live(max(rows, max(self.stored) + 1), states)
+            self._make_live(max(self.stored) + rows, states)
 
     def __enter__(self) -> ChainWriter:
         return self
@@ -259,15 +259,15 @@ class ChainWriter:
         self._open()
 
     def _rewrite(self, capacity: int | None, states: list[EnsembleState]) -> None:
-        with reading(self.path) as f:
-            origin, stored_rows = layout.origin_of(f), layout.rows_of(f)
+        with self._reading() as f:
+            origin, stored_rows = whole.origin_of(f), whole.rows_of(f)
 
         def rows(ensemble: int, first: int, stop: int) -> tuple[FloatArray, FloatArray]:
             with translated(self.path):  # reading it may fail for damage, writing it for want of space
                 return stored_rows(ensemble, first, stop)
 
-        layout.write_file(
-            self.path,
+        whole.write_file(
+            whole.real(self.path),
             origin,
             self._shape,
             states,
@@ -278,6 +278,23 @@ class ChainWriter:
             disk=self._disk,
         )
 
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[h5py.File]:
+        """Open the file that is being written, whatever has become of its name; none if none is yet."""
+        if self._fd < 0:
+            with reading(self.path) as f:
+                yield f
+            return
+        mine = os.fstat(self._fd)
+        with contextlib.suppress(FileNotFoundError):  # renamed or deleted: the next whole file has the name again
+            if not os.path.samestat(mine, self.path.stat()):
+                raise RunError(
+                    f"{self.path}: another file has taken this name in mid-run and is left alone; the run's own file, "
+                    f"if it was only renamed, holds {min(self.stored)} steps and can be resumed"
+                )
+        with translated(self.path):
+            yield h5py.File(HDF5Stream(os.dup(self._fd)), "r")
+
     def _open(self) -> None:
         with reading(self.path) as f, translated(self.path):
             self._places = layout.places_of(f, len(self.backends))
@@ -286,64 +303,5 @@ class ChainWriter:
         self._fd = self._disk.open(self.path)
 
 
-def _room(ensembles: int, walkers: int, ndim: int) -> int:
-    """Return the steps that a new file has room for: whole chunks, so that it rarely has to be enlarged."""
-    rows = layout.chunk_rows(walkers)
-    return rows * max(1, _ROOM // (8 * ensembles * walkers * (ndim + 1) * rows))
-
-
 def _ensembles(f: h5py.File) -> int:
     return int(f[layout.GROUP]["starts"].shape[0])
-
-
-def create(
-    path: Path,
-    origin: Any,
-    starts: FloatArray,
-    *,
-    durability: Literal["process", "fsync"] = "process",
-    capacity: int | None = None,
-    disk: Disk | None = None,
-) -> None:
-    """Write a new run with nothing stored yet; it appears under its name only when it is whole.
-
-    Parameters
-    ----------
-    path : Path
-        The file; one that is there is replaced.
-    origin : callable
-        Writes the group `calibrate`; see `calibrate.chain.origin.new_origin`.
-    starts : ndarray, shape (ensembles, walkers, ndim)
-        The first walkers.
-    durability : {"process", "fsync"}
-        See `ChainWriter`.
-    capacity : int, optional
-        Steps that it has room for at first.
-    disk : Disk, optional
-        To write with.
-
-    Raises
-    ------
-    ChainError
-        If it cannot be written.
-    """
-    ensembles, walkers, ndim = starts.shape
-    states = [EnsembleState(0, np.zeros(walkers), None) for _ in range(ensembles)]
-    rows = _room(ensembles, walkers, ndim) if capacity is None else capacity
-
-    def none(ensemble: int, first: int, stop: int) -> Any:
-        raise AssertionError("a new run has no rows")
-
-    try:
-        layout.write_file(
-            path,
-            origin,
-            (walkers, ndim),
-            states,
-            none,
-            capacity=rows,
-            sync=durability == "fsync",
-            disk=disk or Disk(),
-        )
-    except OSError as error:
-        raise ChainError(f"{path}: cannot be written ({reason(error)})") from None
