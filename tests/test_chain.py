@@ -231,31 +231,6 @@ def test_lock_of_a_killed_process_is_not_in_the_way(tmp_path: Path) -> None:
     assert resume_run(path, steps=5).reason in ("steps", "converged")
 
 
-def test_readers_and_a_writer_do_not_break_each_other(tmp_path: Path) -> None:
-    path, alone = tmp_path / "run.h5", tmp_path / "alone.h5"
-    config = bench_config(extra="[sampling]\nmax_steps = 5\nmin_ess = 1e9\n")
-    start_run(config, path)
-    start_run(config, alone)
-    writer = process("resume", path, "--until-steps", 1500, cwd=tmp_path)
-    reads, seen = 0, 0
-    try:
-        while writer.poll() is None:
-            run = open_run(path)
-            assert run.stored >= seen
-            seen = run.stored
-            # Every value read is a finished one: it has the log-probability that its coordinates have.
-            last = run.chains.coords[:, -1].reshape(-1, 6)
-            np.testing.assert_array_equal(run.posterior.log_prob(last), run.chains.log_prob[:, -1].ravel())
-            reads += 1
-    finally:
-        writer.terminate()
-        _, err = writer.communicate()
-    assert writer.returncode == 3, err
-    assert reads > 3
-    resume_run(alone, until_steps=1500)
-    np.testing.assert_array_equal(coords(path), coords(alone))
-
-
 def test_failed_write_says_so_and_leaves_a_file_to_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.h5"
     config = bench_config(extra="[sampling]\nmax_steps = 120\nmin_ess = 1e9\n")
