@@ -86,10 +86,7 @@ def start_run(
     starts = np.stack(
         [draw_walkers(posterior, fits, prior_sample, settings.walkers, rng) for _ in range(settings.ensembles)]
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ChainError(f"{path.parent}: cannot be made ({error.strerror}); choose another folder with -o") from None
+    _make_folder(path.parent, settings.durability == "fsync")
     with chain.writing(path):
         _check_output(path, overwrite, config)
         origin = chain.new_origin(config, posterior.measurement, posterior.names, starts)
@@ -180,6 +177,17 @@ def _check_output(path: Path, overwrite: bool, config: Config) -> None:
     )
     if path.exists() and not chain.is_hdf5(path):
         raise ChainError(f"{path}: is no chain file, so --overwrite leaves it alone; choose another with -o")
+
+
+def _make_folder(folder: Path, durable: bool) -> None:
+    """Make a folder and those above it; if `durable`, wait until their names are on the disk."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in made if durable else ():
+            chain.Disk().sync_folder(place.parent)
+    except OSError as error:
+        raise ChainError(f"{folder}: cannot be made ({error.strerror}); choose another folder with -o") from None
 
 
 def _check_problem(path: Path, stored: chain.RunFile, chains: chain.Chains, posterior: Posterior) -> None:

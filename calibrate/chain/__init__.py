@@ -28,6 +28,7 @@ what the drive has honestly written; locks and the order of writes on network fi
 does not suffice for a second copy is not enlarged or finished, but says so. It needs a POSIX system.
 """
 
+from calibrate.chain.disk import Disk
 from calibrate.chain.lock import writing
 from calibrate.chain.origin import SCHEMA, RunFile, differences, fingerprint, new_origin
 from calibrate.chain.reader import Chains, Stored, extremes, is_hdf5, read, read_chains, read_run
@@ -38,6 +39,7 @@ __all__ = [
     "SCHEMA",
     "ChainWriter",
     "Chains",
+    "Disk",
     "RunFile",
     "Stored",
     "StreamingBackend",

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import io
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ class Disk:
 
     def sync(self, fd: int) -> None:
         """Wait until a file's content is on the disk."""
-        os.fdatasync(fd)
+        if sys.platform == "darwin":  # where fsync leaves it in the drive's memory
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        else:
+            os.fdatasync(fd)
 
     def sync_folder(self, folder: Path) -> None:
         """Wait until a folder's names are on the disk."""
