@@ -82,6 +82,12 @@ class Failing(Disk):
         self._call()
         super().replace(new, old)
 
+    def sync(self, fd: int) -> None:
+        self._call()
+
+    def sync_folder(self, folder: Path) -> None:
+        self._call()
+
 
 def test_after_every_single_write_the_file_holds_what_was_promised(tmp_path: Path) -> None:
     path, twin = tmp_path / "run.h5", tmp_path / "twin.h5"
@@ -137,14 +143,14 @@ def test_negative_control_resizing_in_place_does_not_survive_every_write(tmp_pat
     assert wrong > 0
 
 
-def test_disk_full_at_any_write_loses_nothing_and_the_run_goes_on_once_there_is_room(tmp_path: Path) -> None:
+def test_a_disk_that_fails_at_any_call_loses_nothing_and_the_run_goes_on_once_it_works(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     at, completed = 0, False
     while not completed:
         disk, promised = Failing(at), 0
         try:
-            chain.create(path, ORIGIN, STARTS, capacity=4, disk=disk)
-            with chain.ChainWriter(path, buffer=7 * 8 * 2 * 12 * 3, disk=disk) as writer:
+            chain.create(path, ORIGIN, STARTS, durability="fsync", capacity=4, disk=disk)
+            with chain.ChainWriter(path, durability="fsync", buffer=7 * 8 * 2 * 12 * 3, disk=disk) as writer:
                 try:
                     store(writer, 7)
                     writer.finish()
@@ -153,7 +159,8 @@ def test_disk_full_at_any_write_loses_nothing_and_the_run_goes_on_once_there_is_
                     promised = min(writer.stored)
         except ChainError as error:
             assert "No space left on device" in str(error)  # noqa: PT017
-            assert not path.exists()
+            assert not path.exists() or stored(path) == 0  # all is there, only not for certain
+            path.unlink(missing_ok=True)
         except OSError as error:
             assert error.errno == 28  # noqa: PT017
             assert stored(path) >= promised
@@ -164,8 +171,8 @@ def test_disk_full_at_any_write_loses_nothing_and_the_run_goes_on_once_there_is_
             check_finished(path, 7)
             path.unlink()
         assert list(tmp_path.iterdir()) == []
-        at += 5  # every one takes minutes, and did pass
-    assert at > 60
+        at += 1
+    assert at > 250
 
 
 def test_a_step_is_late_by_a_second_at_most_even_if_steps_are_slow(
