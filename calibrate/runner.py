@@ -196,11 +196,9 @@ def _check_problem(path: Path, stored: chain.RunFile, chains: chain.Chains, post
     Both what the posterior is made from and what it gives are compared: the fingerprint, and the log-probability of the
     last walkers. Another processor may give other last bits, and these pass.
     """
-    if stored.fingerprint:
-        now = chain.fingerprint(stored.config, stored.measurement)
-        found = chain.differences(stored.fingerprint, now)
-        if found:
-            raise ChainError(f"{path}: this is not the problem that the run was started with: {'; '.join(found[:3])}")
+    found = chain.differences(stored.fingerprint, chain.fingerprint(stored.config, stored.measurement))
+    if found:
+        raise ChainError(f"{path}: this is not the problem that the run was started with: {'; '.join(found[:3])}")
     if not chains.log_prob.shape[1]:
         return
     before = np.asarray(chains.log_prob[:, -1]).ravel()

@@ -125,6 +125,9 @@ def spoil(kind: str, path: Path, good: Path) -> None:
     elif kind == "newer":
         with h5py.File(path, "r+") as file:
             file["calibrate"].attrs["schema_version"] = chain.SCHEMA + 1
+    elif kind == "older":
+        with h5py.File(path, "r+") as file:
+            file["calibrate"].attrs["schema_version"] = chain.SCHEMA - 1
     elif kind == "altered data":
         with h5py.File(path, "r+") as file:
             file["calibrate/data"][-2] = ord("7")
@@ -149,6 +152,7 @@ KINDS = {
     "other hdf5": "no run of calibrate",
     "truncated": "truncated",
     "newer": "newer calibrate",
+    "older": "older calibrate",
     "altered data": "SHA-256",
     "bad config": "damaged",
     "no ensembles": "ensemble_2 is missing",

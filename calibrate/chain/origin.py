@@ -52,7 +52,7 @@ class RunFile:
     versions : dict
         Of Python and the packages that started it.
     fingerprint : dict
-        The problem as it was at the start, see `fingerprint`; empty in a file of schema 1.
+        The problem as it was at the start, see `fingerprint`.
     """
 
     config: Config
@@ -115,17 +115,15 @@ def read_origin(f: h5py.File, path: Path) -> RunFile:
     Raises
     ------
     ChainError
-        If there is none, it is of a newer schema, or it contradicts itself.
+        If there is none, it is of another schema, or it contradicts itself.
     """
     if GROUP not in f or "schema_version" not in f[GROUP].attrs:
         raise ChainError(f"{path}: this HDF5 file is no run of calibrate (it has no group '{GROUP}')")
     group = f[GROUP]
     schema = int(group.attrs["schema_version"])
-    if schema > SCHEMA:
-        raise ChainError(
-            f"{path}: written by a newer calibrate (schema {schema}; this one reads up to {SCHEMA}); "
-            "upgrade calibrate to use it"
-        )
+    if schema != SCHEMA:
+        age, remedy = ("a newer", "upgrade calibrate") if schema > SCHEMA else ("an older", "use that calibrate")
+        raise ChainError(f"{path}: written by {age} calibrate (schema {schema}; this one has {SCHEMA}); {remedy}")
     config = Config.model_validate_json(value(group, "config"))
     config._source, config._text = (
         Path(_text(group, "config_name") or path.name),
@@ -142,24 +140,24 @@ def read_origin(f: h5py.File, path: Path) -> RunFile:
         raise ChainError(
             f"{path}: the first walkers have shape {starts.shape}, the configuration says {shape}; the file is damaged"
         )
-    mark: dict[str, Any] = {}
-    if schema > 1:
-        text = value(group, "fingerprint")
-        if hashlib.sha256(text).hexdigest() != _text(group, "fingerprint_sha256"):
-            raise ChainError(f"{path}: the fingerprint does not match its SHA-256, so the file was altered or damaged")
-        mark = json.loads(text)
+    mark = value(group, "fingerprint")
+    if hashlib.sha256(mark).hexdigest() != _text(group, "fingerprint_sha256"):
+        raise ChainError(f"{path}: the fingerprint does not match its SHA-256, so the file was altered or damaged")
     versions = json.loads(_text(group, "versions"))
-    return RunFile(config, measurement, names, starts, _text(group, "created"), versions, mark)
+    return RunFile(config, measurement, names, starts, _text(group, "created"), versions, json.loads(mark))
 
 
 def _fixed(text: str) -> np.bytes_:
-    """Return a text as HDF5 keeps it in place: strings of variable length lie in a heap, on whose damage HDF5 hangs."""
-    return np.bytes_(text.encode() or b"\n")
+    """Return a text as HDF5 keeps it in place: strings of variable length lie in a heap, on whose damage HDF5 hangs.
+
+    File names may hold bytes that are no text in UTF-8; these stay as they are.
+    """
+    return np.bytes_(text.encode("utf-8", "surrogateescape") or b"\n")
 
 
 def _text(group: h5py.Group, name: str) -> str:
     found = group.attrs[name]
-    return (found.decode() if isinstance(found, bytes) else str(found)).strip()
+    return (found.decode("utf-8", "surrogateescape") if isinstance(found, bytes) else str(found)).strip()
 
 
 def check_ensemble(f: h5py.File, name: str, shape: tuple[int, ...]) -> None:

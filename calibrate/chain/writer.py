@@ -7,6 +7,7 @@ The rows' and slots' places in the file are known once it is made, so a step is 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 import time
@@ -157,7 +158,8 @@ class ChainWriter:
         disk: Disk | None = None,
     ) -> None:
         self.path, self._disk = path, disk or Disk()
-        self.lock = threading.Lock()  # held while a step is stored, and so while a block is written
+        self.lock = threading.RLock()  # held while a step is stored, and whenever the file is in use
+        self._closed = False
         self._sync, self._compression, self._late = durability == "fsync", compression, late
         self._fd = -1
         with contextlib.suppress(OSError):  # left behind by a process that was killed
@@ -203,6 +205,12 @@ class ChainWriter:
         OSError
             If it cannot be written; it is still held then, and the file has what it had.
         """
+        with self.lock:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._closed:  # a thread that has not heard yet of the end
+            raise OSError(errno.EBADF, "the file is closed")
         if not any(backend.held for backend in self.backends):
             self._flushed = time.monotonic()
             return
@@ -229,9 +237,10 @@ class ChainWriter:
 
     def read(self, ensemble: int, name: str, first: int, stop: int, step: int) -> FloatArray:
         """Return steps `first:stop:step` of an ensemble's `chain` (n, walkers, ndim) or `log_prob` (n, walkers)."""
-        self.flush()
-        table = {"chain": self._places.chain, "log_prob": self._places.log_prob}[name][ensemble]
-        values = table.read(self._fd, first, stop, step)
+        with self.lock:
+            self._flush()
+            table = {"chain": self._places.chain, "log_prob": self._places.log_prob}[name][ensemble]
+            values = table.read(self._fd, first, stop, step)
         return np.ascontiguousarray(values.transpose(1, 2, 0)) if name == "chain" else values[0]
 
     def finish(self) -> None:
@@ -242,12 +251,18 @@ class ChainWriter:
         OSError
             If there is no room for that; the live file is whole then, and everything stored is in it.
         """
-        self.flush()
-        self._rewrite(None, self._last)
-        self.close()
+        with self.lock:
+            self._flush()
+            self._rewrite(None, self._last)
+            self.close()
 
     def close(self) -> None:
-        """Let go of the file as it is."""
+        """Let go of the file as it is; nothing is stored any more."""
+        with self.lock:
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -299,7 +314,7 @@ class ChainWriter:
         with reading(self.path) as f, translated(self.path):
             self._places = layout.places_of(f, len(self.backends))
             self._last, _ = layout.states_of(f, len(self.backends), self._shape[0])
-        self.close()
+        self._let_go()
         self._fd = self._disk.open(self.path)
 
 

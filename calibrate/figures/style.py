@@ -67,7 +67,7 @@ def new_figure(width: float, height: float, *, constrained: bool = True) -> Figu
 def heading(figure: Figure, run: Run, x: float = 0.01, **place: Any) -> None:
     """Say on top, from `x` on (a share of the width), whose picture this is and whether it may be believed yet."""
     state = f"{'converged' if run.converged else 'NOT CONVERGED'} after {run.steps} step{'' if run.steps == 1 else 's'}"
-    name = run.path.name
+    name = "".join(letter if letter.isprintable() else "?" for letter in run.path.name)
     # A long name gives way, so that what follows it is never cut off; 2.1 mm hold a bold letter.
     room = max(8, int((1.0 - x) * figure.get_figwidth() * INCH / 2.1) - len(state) - 4)
     if len(name) > room:
