@@ -238,7 +238,7 @@ class ChainWriter:
     def read(self, ensemble: int, name: str, first: int, stop: int, step: int) -> FloatArray:
         """Return steps `first:stop:step` of an ensemble's `chain` (n, walkers, ndim) or `log_prob` (n, walkers)."""
         with self.lock:
-            self._flush()
+            self.flush()
             table = {"chain": self._places.chain, "log_prob": self._places.log_prob}[name][ensemble]
             values = table.read(self._fd, first, stop, step)
         return np.ascontiguousarray(values.transpose(1, 2, 0)) if name == "chain" else values[0]
@@ -252,7 +252,7 @@ class ChainWriter:
             If there is no room for that; the live file is whole then, and everything stored is in it.
         """
         with self.lock:
-            self._flush()
+            self.flush()
             self._rewrite(None, self._last)
             self.close()
 
