@@ -164,6 +164,8 @@ def campaign(kills: int, seed: int, folder: Path) -> tuple[Counter[str], int]:
         killed = code == -signal.SIGKILL
         if killed:
             done[phase] += 1
+            if sys.stderr.isatty():
+                print(f"\r{sum(done.values())} of {kills} kills, {finished} runs ended", end="", file=sys.stderr)
         if path.exists():
             seen = look(path, seen)
         if not killed:
@@ -187,6 +189,8 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         done, finished = campaign(20 if given.quick else given.kills, given.seed, Path(folder))
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
     print(f"{sum(done.values())} kills: " + ", ".join(f"{count} in {phase}" for phase, count in done.most_common()))
     print(f"{finished} runs came to their end in spite of it, all bit for bit; no file was bad")
     return 0

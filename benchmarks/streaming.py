@@ -48,7 +48,7 @@ def main() -> int:
     quick = parser.parse_args().quick
     config = load_config(example("oks009.toml"))
     posterior = Posterior.from_config(config)
-    turns, steps, few = (8, 400, 40) if quick else (30, 2000, 200)
+    turns, steps, few = (8, 400, 40) if quick else (15, 1000, 100)
     print(f"{'walkers':>8}{'memory [ms]':>13}{'streaming [ms]':>16}{'stock HDF5 [ms]':>17}{'ratio':>8}{'stock':>8}")
     worst = 0.0
     with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +77,8 @@ def main() -> int:
             medians = [1e3 * float(np.median(x)) for x in (memory, streaming, stock_time)]
             print(
                 f"{walkers:8d}{medians[0]:13.4f}{medians[1]:16.4f}{medians[2]:17.4f}"
-                f"{ratio:8.3f}{float(np.median(stock_time / memory)):8.1f}"
+                f"{ratio:8.3f}{float(np.median(stock_time / memory)):8.1f}",
+                flush=True,
             )
     return int(worst > LIMIT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import sys
@@ -77,7 +78,8 @@ class Watch:
             self._bar.update(self._task, completed=share, description=line)
         elif time.monotonic() - self._logged >= _LOG_EVERY:
             self._logged = time.monotonic()
-            print(f"calibrate: {line}", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # nobody listens any more; the run goes on
+                print(f"calibrate: {line}", file=sys.stderr, flush=True)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._stop and number == signal.SIGINT:  # asked twice: do not wait for the step in hand

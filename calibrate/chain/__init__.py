@@ -22,6 +22,8 @@ and never write. The writer holds a shared lock, which keeps other HDF5 programs
 beside it keeps other writers of calibrate out, and is void once its process is gone.
 
 *A failing write loses nothing.* Rows without room leave the last record as it was; a new file without room is dropped.
+A writer goes on in the file that it has open, too, whatever becomes of its name: the next whole file has the name
+again, unless something else has taken it, which is left alone and said.
 
 What is not promised: that the file survives the machine's losing power, unless `durability = "fsync"`, and then only
 what the drive has honestly written; locks and the order of writes on network file systems; a run whose free space
