@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba.extending import overload
 from numpy.typing import NDArray
 
+from calibrate.knee.factors import Sums
 from calibrate.knee.kernel import compiled, inlined, log_likelihood_one
+from calibrate.knee.sums import NO_LIST, log_likelihood_of_sums
 
 FloatArray = NDArray[np.float64]
 
@@ -37,6 +40,11 @@ class Density(NamedTuple):
         See `calibrate.knee.kernel.log_likelihood`.
     constant : float
         See there.
+    sums : Sums or empty tuple
+        What `calibrate.knee.factors.build` made of the arrays, which are then sorted by angle; empty where points are
+        few enough to be summed one by one.
+    no_list : ndarray of int, shape (0, 3)
+        Says that nobody asks what a sum was put together from, see `calibrate.knee.sums.squares`.
     """
 
     lower: FloatArray
@@ -51,6 +59,8 @@ class Density(NamedTuple):
     lcl: FloatArray
     load: FloatArray
     constant: float
+    sums: Sums | tuple[()]
+    no_list: NDArray[np.int64] = NO_LIST
 
 
 @inlined
@@ -65,12 +75,34 @@ def log_prior_one(q: FloatArray, d: Density) -> float:
     return -d.weight * violation if violation > 0.0 else 0.0
 
 
+def _law_likelihood(p: FloatArray, d: Density) -> float:
+    """Log-likelihood of the template's nine parameters, in the way that the density's kind of sums asks for."""
+    raise NotImplementedError  # compiled code only: see below
+
+
+@overload(_law_likelihood, inline="always")
+def _typed_law_likelihood(p: FloatArray, d: Density) -> Any:
+    """Choose by the type, so that few points cost neither a branch nor the time to compile what many need."""
+
+    def of_points(p: FloatArray, d: Density) -> float:
+        return log_likelihood_one(p, p[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant)
+
+    def of_sums(p: FloatArray, d: Density) -> float:
+        sums: Any = d.sums
+        return log_likelihood_of_sums(
+            p, p[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant, sums, d.no_list
+        )
+
+    density: Any = d  # here still numba's type of it
+    return of_sums if len(density.types[density.fields.index("sums")]) else of_points
+
+
 @inlined
 def likelihood_one(q: FloatArray, scratch: FloatArray, d: Density) -> float:
     """Log-likelihood of one vector of free parameters; `scratch` is a copy of the template to fill in."""
     for i in range(q.size):
         scratch[d.columns[i]] = q[i]
-    return log_likelihood_one(scratch, scratch[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant)
+    return _law_likelihood(scratch, d)
 
 
 @compiled

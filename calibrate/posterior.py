@@ -19,11 +19,16 @@ from calibrate.data import Measurement, read_measurement
 from calibrate.density import Density, evaluate
 from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.knee.cached import CachedKnee
+from calibrate.knee.compress import compress
+from calibrate.knee.factors import Sums, build
 from calibrate.knee.geometry import Geometry, geometry_of
 
 FloatArray = NDArray[np.float64]
 
 _SIGMA_COLUMN = len(LAW)
+# From this many points on, sums of squares are put together from stored factors: `python -m benchmarks.sums` finds the
+# two ways equally fast there. It depends on nothing but the data, so that one seed gives one chain on any machine.
+MANY = 1200
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,8 @@ class Posterior:
         The knee at the data's angles.
     density : Density
         All of it as compiled code takes it.
+    order : ndarray of int, shape (n_angles,), or None
+        What sorts the data by angle, as the density has them where there are many; None if they are as in the file.
     """
 
     config: Config
@@ -57,6 +64,7 @@ class Posterior:
     upper: FloatArray
     start: FloatArray
     density: Density = field(repr=False)
+    order: NDArray[np.intp] | None = field(default=None, repr=False)
 
     @classmethod
     def from_config(cls, config: Config, measurement: Measurement | None = None) -> Posterior:
@@ -116,6 +124,12 @@ class Posterior:
             raise DataError(
                 f"{measurement.source}: loads or sigma are so extreme that their ratio overflows; check the units"
             )
+        order, sums = None, None
+        if angles.size >= MANY:
+            if (np.diff(angles) < 0.0).any():
+                order = np.argsort(angles, kind="stable")
+                arrays = tuple(a[order] for a in arrays)
+            sums = build(*arrays)
         lower = np.array([bounds.lower for bounds in free.values()])
         upper = np.array([bounds.upper for bounds in free.values()])
         density = Density(
@@ -131,6 +145,7 @@ class Posterior:
             lcl=arrays[3],
             load=arrays[4],
             constant=constant,
+            sums=() if sums is None else sums,
         )
         return cls(
             config=config,
@@ -142,6 +157,7 @@ class Posterior:
             upper=upper,
             start=np.array([np.nan if b.start is None else b.start for b in free.values()]),
             density=density,
+            order=order,
         )
 
     @property
@@ -254,15 +270,51 @@ class Posterior:
 
     def residuals(self, q: FloatArray) -> FloatArray:
         """Return (prediction - data) / sigma, (n, n_angles), for rows `q`; not divided where sigma is inferred."""
-        tension_mcl, tension_lcl = self.knee.tensions(self.full(q)[:, :_SIGMA_COLUMN])
-        return self.density.mcl * tension_mcl + self.density.lcl * tension_lcl - self.density.load
+        d = self.density
+        tension_mcl, tension_lcl = self._weighted.tensions(self.full(q)[:, :_SIGMA_COLUMN])
+        return self._as_in_file(d.mcl * tension_mcl + d.lcl * tension_lcl - d.load)
 
     def jacobian(self, q: FloatArray) -> FloatArray:
         """Return the derivatives of `residuals` by the free parameters, (n, n_angles, ndim); 0 for sigma."""
-        weighted = replace(self.knee, mcl_coefficient=self.density.mcl, lcl_coefficient=self.density.lcl)
-        law = weighted.jacobian(self.full(q)[:, :_SIGMA_COLUMN])
-        sigma = np.zeros((*law.shape[:-1], 1))
-        return np.concatenate([law, sigma], axis=-1)[:, :, self.density.columns]
+        return self._free_columns(self._as_in_file(self._weighted.jacobian(self.full(q)[:, :_SIGMA_COLUMN])))
+
+    def fit_residuals(self, q: FloatArray) -> FloatArray:
+        """Return what a least-squares fit at `q` (ndim,) needs of `residuals`: all, or nine that stand for very many.
+
+        Nine numbers `r` and nine rows `J` of `fit_jacobian` have the sum of squares, `J^T r` and `J^T J` of all.
+        """
+        return self._compressed(q)[0] if self.density.sums else self.residuals(q[np.newaxis])[0]
+
+    def fit_jacobian(self, q: FloatArray) -> FloatArray:
+        """Return the derivatives (m, ndim) of `fit_residuals`."""
+        return self._compressed(q)[1] if self.density.sums else self.jacobian(q[np.newaxis])[0]
+
+    def _compressed(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+        d = self.density
+        assert isinstance(d.sums, Sums)
+        law = self.full(q)[0, :_SIGMA_COLUMN]
+        rows, slopes = compress(law, d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.sums)
+        return rows, self._free_columns(slopes)
+
+    @property
+    def _weighted(self) -> CachedKnee:
+        """The knee as the density has it: loads in units of a known sigma, sorted where the density is."""
+        d = self.density
+        poses = replace(self.knee.kinematics, mcl_length=d.mcl_length, lcl_length=d.lcl_length)
+        return CachedKnee(poses, d.mcl, d.lcl)
+
+    def _as_in_file(self, values: FloatArray) -> FloatArray:
+        """Put the second axis back into the file's order."""
+        if self.order is None:
+            return values
+        out = np.empty_like(values)
+        out[:, self.order] = values
+        return out
+
+    def _free_columns(self, by_law: FloatArray) -> FloatArray:
+        """Pick the free parameters' columns out of derivatives by the law's eight; those by sigma are 0."""
+        sigma = np.zeros((*by_law.shape[:-1], 1))
+        return np.concatenate([by_law, sigma], axis=-1)[..., self.density.columns]
 
     def _rows(self, q: ArrayLike) -> FloatArray:
         rows = np.ascontiguousarray(q, dtype=float)

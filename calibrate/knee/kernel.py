@@ -26,7 +26,14 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {
 
 # Every file with compiled code. numba looks at the file of the cached function alone and would go on using it after a
 # change to what is inlined from elsewhere, so the folder that the cache lies in is named after all of them.
-_SOURCES = ("knee/kernel.py", "density.py", "sampling/block.py")
+_SOURCES = (
+    "knee/kernel.py",
+    "knee/factors.py",
+    "knee/sums.py",
+    "knee/compress.py",
+    "density.py",
+    "sampling/block.py",
+)
 _PACKAGE = Path(__file__).parent.parent
 _DIGEST = hashlib.sha256(b"".join((_PACKAGE / name).read_bytes() for name in _SOURCES)).hexdigest()[:16]
 
@@ -52,16 +59,26 @@ def inlined(function: _Function) -> _Function:
 
 @inlined
 def sum_of_squares(
-    p: FloatArray, mcl_length: FloatArray, lcl_length: FloatArray, mcl: FloatArray, lcl: FloatArray, load: FloatArray
+    p: FloatArray,
+    mcl_length: FloatArray,
+    lcl_length: FloatArray,
+    mcl: FloatArray,
+    lcl: FloatArray,
+    load: FloatArray,
+    first: int,
+    end: int,
 ) -> float:
-    """Sum of squared residuals for one parameter row (8,) whose law has a meaning; arrays as in `log_likelihood`."""
+    """Sum of squared residuals of the points [first, end) for one parameter row (8,) whose law has a meaning.
+
+    Arrays are as in `log_likelihood`.
+    """
     mcl_l0, mcl_toe = p[2], p[1] * p[2]
     lcl_l0, lcl_toe = p[6], p[5] * p[6]
     mcl_factor = p[0] / (2.0 * mcl_toe)
     lcl_factor = p[4] / (2.0 * lcl_toe)
     mcl_tare, lcl_tare = p[3], p[7]
     total = 0.0
-    for j in range(load.size):
+    for j in range(first, end):
         e = mcl_length[j] - mcl_l0
         m = e if e > 0.0 else 0.0
         m = m if m < mcl_toe else mcl_toe
@@ -101,7 +118,7 @@ def log_likelihood_one(
     value = (
         constant
         - load.size * math.log(scale)
-        - 0.5 * sum_of_squares(p, mcl_length, lcl_length, mcl, lcl, load) / (scale * scale)
+        - 0.5 * sum_of_squares(p, mcl_length, lcl_length, mcl, lcl, load, 0, load.size) / (scale * scale)
     )
     # An overflow on the way gives NaN or an infinity: such parameters are impossible, not an accident of the chain.
     return value if abs(value) < np.inf else -np.inf

@@ -144,10 +144,10 @@ def _fit(posterior: Posterior, start: FloatArray) -> Fit:
     q = start.copy()
 
     def residuals(x: FloatArray) -> FloatArray:
-        return np.asarray(posterior.residuals(_with(q, law, x[np.newaxis]))[0])
+        return posterior.fit_residuals(_with(q, law, x))
 
     def jacobian(x: FloatArray) -> FloatArray:
-        return np.asarray(posterior.jacobian(_with(q, law, x[np.newaxis]))[0][:, law])
+        return posterior.fit_jacobian(_with(q, law, x))[:, law]
 
     information = 12.0 / width**2  # of the uniform prior, so that no direction is wider than the bounds
     hessian = np.diag(information)
@@ -164,7 +164,7 @@ def _fit(posterior: Posterior, start: FloatArray) -> Fit:
         )
         q[law] = result.x
     if inferred:
-        spread = float(np.sqrt(np.mean(residuals(q[law]) ** 2)))
+        spread = float(np.sqrt(np.sum(residuals(q[law]) ** 2) / posterior.measurement.angles.size))
         at = int(np.flatnonzero(~law)[0])
         margin = 1e-6 * width[at]
         q[at] = np.clip(spread, posterior.lower[at] + margin, posterior.upper[at] - margin)
@@ -183,9 +183,9 @@ def _fit(posterior: Posterior, start: FloatArray) -> Fit:
     return Fit(q, 0.5 * (covariance + covariance.T), float(posterior.log_prob(q)))
 
 
-def _with(q: FloatArray, law: NDArray[np.bool_], rows: FloatArray) -> FloatArray:
-    out = np.tile(q, (rows.shape[0], 1))
-    out[:, law] = rows
+def _with(q: FloatArray, law: NDArray[np.bool_], x: FloatArray) -> FloatArray:
+    out = q.copy()
+    out[law] = x
     return out
 
 

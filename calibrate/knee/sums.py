@@ -1,0 +1,221 @@
+"""The sum of squared residuals of very many points, at a cost that hardly depends on how many there are.
+
+Within a stretch of angles where each ligament stays in one region of the law, slack, toe or linear, the residuals are
+those of `calibrate.knee.factors`: linear in seven numbers, and their squares add up to `|R v|^2` with a stored `R`.
+Where the regions end follows from the parameters, by bisection. A block of points that holds a border is summed point
+by point, so borders are as exact as in `calibrate.knee.kernel`; what lies between them is put together from factors.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.knee.factors import BLOCK, MASK, SHIFT, Sums
+from calibrate.knee.kernel import compiled, has_meaning, inlined, sum_of_squares
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Given to `squares` where nobody asks what the sum was put together from.
+NO_LIST = np.empty((0, 3), dtype=np.int64)
+
+
+@inlined
+def _index(number: int) -> int:
+    """Return a number as one that can't be negative: indices that might count from the end hinder vector units."""
+    return np.uintp(number)  # type: ignore[return-value]
+
+
+@inlined
+def _border(keys: FloatArray, row: int, length: float, first: int, last: int) -> int:
+    """Return the first block in [first, last) whose key exceeds a length, by bisection."""
+    while first < last:
+        middle = (first + last) >> 1
+        if keys[row, middle] > length:
+            last = middle
+        else:
+            first = middle + 1
+    return first
+
+
+@inlined
+def _past(keys: FloatArray, row: int, length: float, first: int, last: int) -> int:
+    """Return the first block in [first, last) that is all beyond a length: often the next one."""
+    while first < last and keys[row, first] < length:
+        first += 1
+    return first
+
+
+@inlined
+def _within(begin: int, end: int, cursor: int, nearest: int) -> int:
+    """Return the first block from the cursor on that a border's blocks [begin, end) hold, if before `nearest`."""
+    if end > cursor:
+        at = begin if begin > cursor else cursor
+        if at < nearest:
+            return at
+    return nearest
+
+
+@inlined
+def _region(near_begin: int, far_begin: int, sign: int, cursor: int) -> int:
+    """Return 0 slack, 1 toe or 2 linear, for a block that no border is in."""
+    region = 0
+    if (cursor >= near_begin) == (sign > 0):
+        region += 1
+    if (cursor >= far_begin) == (sign > 0):
+        region += 1
+    return region
+
+
+@compiled
+def squares(
+    p: FloatArray,
+    mcl_length: FloatArray,
+    lcl_length: FloatArray,
+    mcl: FloatArray,
+    lcl: FloatArray,
+    load: FloatArray,
+    sums: Sums,
+    pieces: IntArray,
+) -> float:
+    """Sum of squared residuals for one parameter row (8,) whose law has a meaning.
+
+    Parameters
+    ----------
+    p : ndarray, shape (8,)
+        `[k, alpha, l_0, f_ref]` of the MCL, then of the LCL.
+    mcl_length, lcl_length, mcl, lcl, load : ndarray, shape (n,)
+        As in `calibrate.knee.kernel.log_likelihood`, sorted as they were for `build`.
+    sums : Sums
+        What `build` made of them.
+    pieces : ndarray of int, shape (m, 3)
+        If it has rows, it is told what the sum was put together from: their number, then for each the node, or -1 less
+        the number of a block whose points were summed, and the regions of MCL and LCL. `2 n_blocks` rows suffice.
+
+    Returns
+    -------
+    float
+        The same as `calibrate.knee.kernel.sum_of_squares`, up to rounding.
+    """
+    n, keys, runs = sums
+    blocks = keys.shape[1]
+    mcl_toe, lcl_toe = p[1] * p[2], p[5] * p[6]
+    total, told = 0.0, 0
+    for run in range(runs.shape[0]):
+        start, stop = runs[run, 0], runs[run, 1]
+        mcl_sign, lcl_sign = runs[run, 2], runs[run, 3]
+        at_0, at_1 = mcl_sign * p[2], mcl_sign * (p[2] + mcl_toe)
+        at_2, at_3 = lcl_sign * p[6], lcl_sign * (p[6] + lcl_toe)
+        begin_0 = _border(keys, 0, at_0, start, stop)
+        begin_1 = _border(keys, 0, at_1, start, stop)
+        begin_2 = _border(keys, 2, at_2, start, stop)
+        begin_3 = _border(keys, 2, at_3, start, stop)
+        end_0 = _past(keys, 1, at_0, begin_0, stop)
+        end_1 = _past(keys, 1, at_1, begin_1, stop)
+        end_2 = _past(keys, 3, at_2, begin_2, stop)
+        end_3 = _past(keys, 3, at_3, begin_3, stop)
+        cursor = start
+        while cursor < stop:
+            at = _within(begin_0, end_0, cursor, stop)
+            at = _within(begin_1, end_1, cursor, at)
+            at = _within(begin_2, end_2, cursor, at)
+            at = _within(begin_3, end_3, cursor, at)
+            if at > cursor:
+                # Tensions as polynomials of the elongation e: a_0 + a_1 e + a_2 e^2.
+                region = _region(begin_0, begin_1, mcl_sign, cursor)
+                a_0 = -p[3] - (0.5 * p[0] * mcl_toe if region == 2 else 0.0)
+                a_1 = p[0] if region == 2 else 0.0
+                a_2 = p[0] / (2.0 * mcl_toe) if region == 1 else 0.0
+                other = _region(begin_2, begin_3, lcl_sign, cursor)
+                b_0 = -p[7] - (0.5 * p[4] * lcl_toe if other == 2 else 0.0)
+                b_1 = p[4] if other == 2 else 0.0
+                b_2 = p[4] / (2.0 * lcl_toe) if other == 1 else 0.0
+                last = at - 1
+                group, last_group = cursor >> SHIFT, last >> SHIFT
+                base = 3 * blocks
+                level = 0
+                if group == last_group:
+                    count = 1
+                    if cursor & MASK == 0:
+                        node = blocks + last
+                    elif last & MASK == MASK or last == blocks - 1:
+                        node = 2 * blocks + cursor
+                    else:
+                        node, count = cursor, at - cursor
+                else:
+                    node = 2 * blocks + cursor
+                    count = 2
+                    if last_group - group > 1:
+                        count = 3 if last_group - group == 2 else 4
+                        difference = (group + 1) ^ (last_group - 1)
+                        while difference > 1:
+                            difference >>= 1
+                            level += 1
+                        base += level * (((blocks - 1) >> SHIFT) + 1)
+                for part in range(count):
+                    i = node + part
+                    if group != last_group:
+                        if part == 1:
+                            i = blocks + last
+                        elif part == 2:
+                            i = base + group + 1
+                        elif part == 3:
+                            i = base + last_group - 1
+                    i = _index(i)
+                    d = n[i, 28] - p[2]
+                    v_0, v_1 = a_0 + d * (a_1 + d * a_2), a_1 + 2.0 * d * a_2
+                    d = n[i, 29] - p[6]
+                    w_0, w_1 = b_0 + d * (b_1 + d * b_2), b_1 + 2.0 * d * b_2
+                    r_0 = (
+                        n[i, 0] * v_0
+                        + n[i, 1] * v_1
+                        + n[i, 2] * a_2
+                        + n[i, 3] * w_0
+                        + n[i, 4] * w_1
+                        + n[i, 5] * b_2
+                        - n[i, 6]
+                    )
+                    r_1 = n[i, 7] * v_1 + n[i, 8] * a_2 + n[i, 9] * w_0 + n[i, 10] * w_1 + n[i, 11] * b_2 - n[i, 12]
+                    r_2 = n[i, 13] * a_2 + n[i, 14] * w_0 + n[i, 15] * w_1 + n[i, 16] * b_2 - n[i, 17]
+                    r_3 = n[i, 18] * w_0 + n[i, 19] * w_1 + n[i, 20] * b_2 - n[i, 21]
+                    r_4 = n[i, 22] * w_1 + n[i, 23] * b_2 - n[i, 24]
+                    r_5 = n[i, 25] * b_2 - n[i, 26]
+                    total += r_0 * r_0 + r_1 * r_1 + r_2 * r_2 + r_3 * r_3 + r_4 * r_4 + r_5 * r_5 + n[i, 27] * n[i, 27]
+                    if pieces.shape[0]:
+                        told += 1
+                        pieces[told, 0], pieces[told, 1], pieces[told, 2] = i, region, other
+            if at < stop:
+                one = at * BLOCK
+                end = min(one + BLOCK, load.size)
+                total += sum_of_squares(p, mcl_length, lcl_length, mcl, lcl, load, _index(one), _index(end))
+                if pieces.shape[0]:
+                    told += 1
+                    pieces[told, 0] = -1 - at
+            cursor = at + 1
+    if pieces.shape[0]:
+        pieces[0, 0] = told
+    return total
+
+
+@compiled
+def log_likelihood_of_sums(
+    p: FloatArray,
+    scale: float,
+    mcl_length: FloatArray,
+    lcl_length: FloatArray,
+    mcl: FloatArray,
+    lcl: FloatArray,
+    load: FloatArray,
+    constant: float,
+    sums: Sums,
+    no_list: IntArray,
+) -> float:
+    """Log-likelihood of one parameter row (8,), as `calibrate.knee.kernel.log_likelihood_one` gives it."""
+    if not has_meaning(p) or scale <= 0.0 or not abs(scale) < np.inf:
+        return -np.inf
+    total = squares(p, mcl_length, lcl_length, mcl, lcl, load, sums, no_list)
+    value = constant - load.size * math.log(scale) - 0.5 * total / (scale * scale)
+    return value if abs(value) < np.inf else -np.inf
