@@ -35,6 +35,8 @@ FloatArray = NDArray[np.float64]
 
 _DRAWS = 2000
 _POINTS = 300
+# More data points than this make a black band: that many are drawn, and the legend says so.
+_MARKS = 1000
 _DOTS = (0, (1, 1.5))
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -51,7 +53,8 @@ def load_angle_plot(run: Run) -> Figure:
     -------
     Figure
         Angles in degrees and loads in the file's unit, both with the file's sign. At the angle where one condyle
-        lifts off the load jumps, so median and bands are broken there.
+        lifts off the load jumps, so median and bands are broken there. Of very many data points a random share is
+        drawn, and the legend says so.
 
     Raises
     ------
@@ -62,22 +65,26 @@ def load_angle_plot(run: Run) -> Figure:
     q = run.thinned(_DRAWS)
     figure = new_figure(PAGE_WIDTH, 120.0)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    sigma = _sigma(run, run.posterior.full(q))
-    residuals = measurement.loads - np.median(run.posterior.predict(q), axis=0)
+    shown = _shown(run)
+    angles, loads = measurement.angles[shown], measurement.loads[shown]
+    sigma = _sigma(run, run.posterior.full(q))[shown]
+    residuals = loads - np.median(run.posterior.predict(q, angles), axis=0)
     _draw_model(top, bottom, run, q)
-    for ax, values in ((top, measurement.loads), (bottom, residuals)):
+    crowded = measurement.angles.size > _MARKS
+    for ax, values in ((top, loads), (bottom, residuals)):
         ax.errorbar(
-            measurement.in_degrees(measurement.angles),
+            measurement.in_degrees(angles),
             values,
             yerr=sigma,
             fmt="o",
             color="black",
-            markersize=3.0,
+            markersize=1.5 if crowded else 3.0,
             markeredgewidth=0.0,
-            elinewidth=0.7,
+            elinewidth=0.3 if crowded else 0.7,
+            alpha=0.5 if crowded else None,
             capsize=0.0,
-            zorder=5,
-            label=rf"data $\pm\sigma$ ({'inferred' if SIGMA in run.names else 'given'})",
+            zorder=1 if crowded else 5,
+            label=rf"data $\pm\sigma$ ({'inferred' if SIGMA in run.names else 'given'}){_share(run)}",
         )
         ax.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0)
         dress(ax)
@@ -209,9 +216,10 @@ def ligament_plot(run: Run) -> Figure:
             label="lengths within the test",
         )
         _slack_bar(ax, slack)
+        ticked = visited[_shown(run)]
         ax.plot(
-            visited,
-            np.full(visited.shape, 0.0),
+            ticked,
+            np.full(ticked.shape, 0.0),
             "|",
             transform=ax.get_xaxis_transform(),
             color="black",
@@ -219,7 +227,7 @@ def ligament_plot(run: Run) -> Figure:
             markeredgewidth=0.6,
             zorder=5,
             gid="data",
-            label="data points' lengths",
+            label=f"data points' lengths{_share(run)}",
         )
         ax.set_xlim(start, end)
         ax.set_xlabel(f"{ligament.upper()} length [mm]")
@@ -241,6 +249,20 @@ def ligament_plot(run: Run) -> Figure:
     figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=3, fontsize=SMALL, frameon=False)
     heading(figure, run)
     return figure
+
+
+def _shown(run: Run) -> NDArray[np.intp] | slice:
+    """Return which data points are drawn: all, or of very many a random share, which favours none."""
+    count = run.file.measurement.angles.size
+    if count <= _MARKS:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).choice(count, _MARKS, replace=False))
+
+
+def _share(run: Run) -> str:
+    """Say in a legend that not all data points are drawn."""
+    count = run.file.measurement.angles.size
+    return "" if count <= _MARKS else f", {_MARKS:,} of {count:,} points"
 
 
 def _touching_angle(run: Run) -> float:
