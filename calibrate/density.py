@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calibrate.knee.factors import Sums
 from calibrate.knee.kernel import compiled, inlined, log_likelihood_one
-from calibrate.knee.sums import NO_LIST, log_likelihood_of_sums
+from calibrate.knee.sums import log_likelihood_of_sums
 
 FloatArray = NDArray[np.float64]
 
@@ -43,8 +43,6 @@ class Density(NamedTuple):
     sums : Sums or empty tuple
         What `calibrate.knee.factors.build` made of the arrays, which are then sorted by angle; empty where points are
         few enough to be summed one by one.
-    no_list : ndarray of int, shape (0, 3)
-        Says that nobody asks what a sum was put together from, see `calibrate.knee.sums.squares`.
     """
 
     lower: FloatArray
@@ -60,7 +58,6 @@ class Density(NamedTuple):
     load: FloatArray
     constant: float
     sums: Sums | tuple[()]
-    no_list: NDArray[np.int64] = NO_LIST
 
 
 @inlined
@@ -89,9 +86,7 @@ def _typed_law_likelihood(p: FloatArray, d: Density) -> Any:
 
     def of_sums(p: FloatArray, d: Density) -> float:
         sums: Any = d.sums
-        return log_likelihood_of_sums(
-            p, p[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant, sums, d.no_list
-        )
+        return log_likelihood_of_sums(p, p[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant, sums)
 
     density: Any = d  # here still numba's type of it
     return of_sums if len(density.types[density.fields.index("sums")]) else of_points

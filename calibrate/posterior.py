@@ -28,7 +28,7 @@ FloatArray = NDArray[np.float64]
 _SIGMA_COLUMN = len(LAW)
 # From this many points on, sums of squares are put together from stored factors: `python -m benchmarks.sums` finds the
 # two ways equally fast there. It depends on nothing but the data, so that one seed gives one chain on any machine.
-MANY = 1200
+MANY = 800
 
 
 @dataclass(frozen=True, eq=False)

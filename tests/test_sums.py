@@ -14,10 +14,10 @@ from calibrate.data import Measurement
 from calibrate.density import evaluate
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.compress import compress
-from calibrate.knee.factors import BLOCK, Sums, build
+from calibrate.knee.factors import BLOCK, NO_LIST, Sums, build
 from calibrate.knee.geometry import Geometry
 from calibrate.knee.kernel import log_likelihood
-from calibrate.knee.sums import NO_LIST, squares
+from calibrate.knee.sums import squares
 from calibrate.posterior import MANY, Posterior
 from calibrate.sampling.start import find_map
 

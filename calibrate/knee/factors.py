@@ -35,6 +35,8 @@ WIDTH = _TRIANGLE + 2
 _TURN = 1e-9
 # Both lengths together turn three or four times over the widest range of angles; more means that something is odd.
 _MOST_RUNS = 16
+# See `Sums.no_list`.
+NO_LIST = np.empty((0, 3), dtype=np.int64)
 
 
 class Sums(NamedTuple):
@@ -49,11 +51,14 @@ class Sums(NamedTuple):
         end of this block, and the shortest from its beginning on.
     runs : ndarray of int, shape (n_runs, 4)
         First block and the one after the last; for MCL and LCL 1 if it lengthens along the run, -1 if it shortens.
+    no_list : ndarray of int, shape (0, 3)
+        Says that nobody asks what a sum was put together from, see `calibrate.knee.sums.squares`.
     """
 
     nodes: FloatArray
     keys: FloatArray
     runs: IntArray
+    no_list: IntArray = NO_LIST
 
 
 @compiled

@@ -19,9 +19,6 @@ from calibrate.knee.kernel import compiled, has_meaning, inlined, sum_of_squares
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Given to `squares` where nobody asks what the sum was put together from.
-NO_LIST = np.empty((0, 3), dtype=np.int64)
-
 
 @inlined
 def _index(number: int) -> int:
@@ -100,7 +97,7 @@ def squares(
     float
         The same as `calibrate.knee.kernel.sum_of_squares`, up to rounding.
     """
-    n, keys, runs = sums
+    n, keys, runs = sums.nodes, sums.keys, sums.runs
     blocks = keys.shape[1]
     mcl_toe, lcl_toe = p[1] * p[2], p[5] * p[6]
     total, told = 0.0, 0
@@ -211,11 +208,10 @@ def log_likelihood_of_sums(
     load: FloatArray,
     constant: float,
     sums: Sums,
-    no_list: IntArray,
 ) -> float:
     """Log-likelihood of one parameter row (8,), as `calibrate.knee.kernel.log_likelihood_one` gives it."""
     if not has_meaning(p) or scale <= 0.0 or not abs(scale) < np.inf:
         return -np.inf
-    total = squares(p, mcl_length, lcl_length, mcl, lcl, load, sums, no_list)
+    total = squares(p, mcl_length, lcl_length, mcl, lcl, load, sums, sums.no_list)
     value = constant - load.size * math.log(scale) - 0.5 * total / (scale * scale)
     return value if abs(value) < np.inf else -np.inf
