@@ -128,18 +128,18 @@ def speed(sizes: list[int]) -> bool:
         factors = density._replace(sums=build(*arrays))
         for name, rows in (("anywhere", proposals(WALKERS)), ("at truth", beside)):
             q = np.ascontiguousarray(np.column_stack([rows[:, [0, 1, 2, 4, 5, 6]], np.full(WALKERS, 0.3)]))
-            calls = max(1, 1_000_000 // (points * WALKERS))
-            turns = TURNS if points < 10**6 else 3
+            few = q[: max(1, min(WALKERS, 2_000_000 // points))]
+            calls = max(1, 200_000 // (points * len(few)))
             times = np.array(
                 [
                     (
-                        timeit(lambda q=q, d=density: evaluate(q, d), number=calls) / calls,
-                        timeit(lambda q=q, d=factors: evaluate(q, d), number=20) / 20,
+                        timeit(lambda q=few, d=density: evaluate(q, d), number=calls) / (calls * len(few)),
+                        timeit(lambda q=q, d=factors: evaluate(q, d), number=20) / (20 * WALKERS),
                     )
-                    for _ in range(turns)
+                    for _ in range(TURNS)
                 ]
             )
-            direct, ours = np.median(times, axis=0) / WALKERS * 1e9
+            direct, ours = np.median(times, axis=0) * 1e9
             cost[points] = max(cost.get(points, 0.0), ours if points >= MANY else min(direct, ours))
             ratio = float(np.median(times[:, 0] / times[:, 1]))
             print(f"{points:9d} {name:>10} {direct:12.0f} {ours:9.0f} {ratio:8.2f}")

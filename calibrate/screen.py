@@ -136,9 +136,19 @@ def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[st
     formats = {"rhat": ".3f", "ess_bulk": ".0f", "ess_tail": ".0f"}
     for name, entry in entries.items():
         keys = ("median", "q2.5", "q97.5", "sd", *(["truth"] if with_truth else []), *extra)
+        value = _digits(entry.get("median"), entry.get("sd"))
+        formats |= dict.fromkeys(("median", "q2.5", "q97.5", "truth"), value)
         cells = [_show(entry.get(key), formats.get(key, ".4g")) for key in keys]
         table.add_row(name, entry["unit"], *cells)
     return table
+
+
+def _digits(value: float | None, sd: float | None) -> str:
+    """Return the format that shows a value to the second digit of its standard deviation, four digits at least."""
+    if not value or not sd:
+        return ".4g"
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(sd)) + 2
+    return ".4g" if digits <= 4 else f"#.{min(digits, 15)}g"
 
 
 def _show(value: float | None, form: str) -> str:
