@@ -291,7 +291,11 @@ def main() -> None:
 
 def _sit(path: Path, config: Config, go: Any) -> None:
     """Run one sitting under a progress display and leave with its exit code."""
+    from calibrate.knee.kernel import is_compiled
     from calibrate.screen import Watch
+
+    if not is_compiled():
+        _say("compiling for this machine, which takes some ten seconds and is done once")
 
     with Watch(config) as watch:
         outcome: Outcome = go(watch, on_progress=watch.on_progress, should_stop=watch.should_stop)

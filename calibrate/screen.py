@@ -50,7 +50,7 @@ class Watch:
                 console=self._console,
                 transient=True,
             )
-            self._task = self._bar.add_task("fitting, then compiling on the first run", total=1.0)
+            self._task = self._bar.add_task("fitting", total=1.0)
             self._bar.start()
         return self
 

@@ -1,7 +1,11 @@
 """The compiled batch evaluator says what NumPy says, row by row, and never NaN or +inf."""
 
+import ast
 import hashlib
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +63,56 @@ def test_compiled_code_kept_on_disk_is_that_of_all_its_sources() -> None:
     using = {
         str(p.relative_to(package))
         for p in package.rglob("*.py")
-        if re.search(r"^@(compiled|inlined)$", p.read_text(), re.M)
+        if re.search(r"^@(compiled|merged|inlined)$", p.read_text(), re.M)
     }
     assert using == set(kernel._SOURCES)
     digest = hashlib.sha256(b"".join((package / name).read_bytes() for name in kernel._SOURCES)).hexdigest()[:16]
     assert digest == kernel._DIGEST
+
+
+def test_no_compiled_function_calls_another_by_name() -> None:
+    package = Path(kernel.__file__).parent.parent
+    functions = [
+        node
+        for name in kernel._SOURCES
+        for node in ast.walk(ast.parse((package / name).read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    kept = {f.name for f in functions if "compiled" in {getattr(d, "id", "") for d in f.decorator_list}}
+    assert {"evaluate", "_block", "log_likelihood"} <= kept
+    for f in functions:
+        if any(getattr(d, "id", "") in {"compiled", "merged", "inlined"} for d in f.decorator_list):
+            assert not kept & {getattr(c.func, "id", "") for c in ast.walk(f) if isinstance(c, ast.Call)}, f.name
+
+
+STEP = """
+import hashlib, sys
+import numpy as np
+from conftest import bench_config
+from calibrate.posterior import Posterior
+from calibrate.sampling.block import Block
+from calibrate.sampling.loop import random_states
+from calibrate.lean import emcee
+
+posterior = Posterior.from_config(bench_config())
+start = np.random.default_rng(2).uniform(posterior.lower, posterior.upper, (16, 6))
+sampler = emcee.EnsembleSampler(16, 6, posterior.log_prob, moves=[Block(posterior)], vectorize=True)
+state = sampler.run_mcmc(emcee.State(start, random_state=random_states(7, 1)[0]), 20)
+print(hashlib.sha256(state.coords.tobytes() + state.log_prob.tobytes()).hexdigest())
+"""
+
+
+def test_code_just_compiled_and_code_from_disk_give_the_same_chain(tmp_path: Path) -> None:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    chains = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", STEP], cwd=Path(__file__).parent, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        chains.append(done.stdout)
+    assert chains[0] == chains[1]
+    assert list(tmp_path.rglob("block._block*.nbc"))
 
 
 @pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0, -1.0])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.factors import BLOCK, TERMS, Sums, triangularise
-from calibrate.knee.kernel import compiled
+from calibrate.knee.kernel import compiled, merged
 from calibrate.knee.sums import squares
 
 FloatArray = NDArray[np.float64]
@@ -20,7 +20,7 @@ IntArray = NDArray[np.int64]
 _COLUMNS = 9
 
 
-@compiled
+@merged
 def _add_node(work: FloatArray, node: FloatArray, p: FloatArray, mcl_region: int, lcl_region: int) -> None:
     """Add a factor's rows, derivatives and residuals, to the triangle on top of `work`."""
     # For each ligament, tension and its derivatives by k, alpha, l_0 and f_ref as polynomials of x; then the load.
@@ -57,7 +57,7 @@ def _add_node(work: FloatArray, node: FloatArray, p: FloatArray, mcl_region: int
     triangularise(work[: _COLUMNS + TERMS])
 
 
-@compiled
+@merged
 def _add_points(
     work: FloatArray,
     p: FloatArray,

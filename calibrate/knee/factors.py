@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.kernel import compiled
+from calibrate.knee.kernel import compiled, merged
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -61,7 +61,7 @@ class Sums(NamedTuple):
     no_list: IntArray = NO_LIST
 
 
-@compiled
+@merged
 def triangularise(a: FloatArray) -> None:
     """Turn a matrix into its upper triangular factor by Householder reflections, in place."""
     rows, columns = a.shape
@@ -94,7 +94,7 @@ def triangularise(a: FloatArray) -> None:
         a[j, j] = diagonal
 
 
-@compiled
+@merged
 def _store(a: FloatArray, mcl_origin: float, lcl_origin: float, node: FloatArray) -> None:
     """Pack the triangle on top of `a`."""
     at = 0
@@ -105,7 +105,7 @@ def _store(a: FloatArray, mcl_origin: float, lcl_origin: float, node: FloatArray
     node[_TRIANGLE], node[_TRIANGLE + 1] = mcl_origin, lcl_origin
 
 
-@compiled
+@merged
 def _load(node: FloatArray, mcl_origin: float, lcl_origin: float, a: FloatArray) -> None:
     """Unpack a factor to the top of `a`, counted from another origin."""
     at = 0
@@ -122,7 +122,7 @@ def _load(node: FloatArray, mcl_origin: float, lcl_origin: float, a: FloatArray)
         a[i, 4] += lcl * a[i, 3]
 
 
-@compiled
+@merged
 def _accumulate(nodes: FloatArray, source: int, target: int, step: int, count: int) -> None:
     """Store the factors of the first, of the first two, ... of `count` nodes, all counted from the first's origin."""
     a = np.empty((2 * TERMS, TERMS))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -38,18 +40,45 @@ _PACKAGE = Path(__file__).parent.parent
 _DIGEST = hashlib.sha256(b"".join((_PACKAGE / name).read_bytes() for name in _SOURCES)).hexdigest()[:16]
 
 
-def compiled(function: _Function) -> _Function:
-    """Compile a function with numba, keeping the result on disk where a folder for it can be written."""
+def _folder() -> Path:
+    """Return where compiled code is kept: what the user chose, beside the package, or in the user's own cache."""
     settings: Any = numba.config
-    chosen = settings.CACHE_DIR  # by the user, through NUMBA_CACHE_DIR
-    if not chosen:
-        settings.CACHE_DIR = str(_PACKAGE / "__pycache__" / f"compiled-{_DIGEST}")
+    if settings.CACHE_DIR:  # through NUMBA_CACHE_DIR
+        return Path(settings.CACHE_DIR) / f"calibrate-{_DIGEST}"
+    beside = _PACKAGE / "__pycache__"
+    if os.access(beside if beside.is_dir() else _PACKAGE, os.W_OK):
+        return beside / f"compiled-{_DIGEST}"
+    return platformdirs.user_cache_path("calibrate") / f"compiled-{_DIGEST}"
+
+
+_FOLDER = _folder()
+
+
+def is_compiled() -> bool:
+    """Tell whether an earlier process has left compiled code on disk."""
+    return any(_FOLDER.glob("*/*.nbc"))
+
+
+def compiled(function: _Function) -> _Function:
+    """Compile a function for calls from Python, keeping the result on disk where a folder for it can be written."""
+    settings: Any = numba.config
+    chosen = settings.CACHE_DIR
+    settings.CACHE_DIR = str(_FOLDER)
     try:
         return cast(_Function, numba.njit(cache=True, **_OPTIONS)(function))
     except RuntimeError:  # numba found no folder to keep its cache in: compile anew in each process
         return cast(_Function, numba.njit(**_OPTIONS)(function))
     finally:
         settings.CACHE_DIR = chosen
+
+
+def merged(function: _Function) -> _Function:
+    """Compile a function whose machine code goes into each of its compiled callers; for what is large to be `inlined`.
+
+    No compiled function calls another by name: in the process that compiles both, the call would go to the callee's
+    own machine code, later ones find the copy in the caller's file, and optimised apart they differ in last bits.
+    """
+    return cast(_Function, numba.njit(forceinline=True, **_OPTIONS)(function))
 
 
 def inlined(function: _Function) -> _Function:

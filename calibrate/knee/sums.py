@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.factors import BLOCK, MASK, SHIFT, Sums
-from calibrate.knee.kernel import compiled, has_meaning, inlined, sum_of_squares
+from calibrate.knee.kernel import has_meaning, inlined, merged, sum_of_squares
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -67,7 +67,7 @@ def _region(near_begin: int, far_begin: int, sign: int, cursor: int) -> int:
     return region
 
 
-@compiled
+@merged
 def squares(
     p: FloatArray,
     mcl_length: FloatArray,
@@ -197,7 +197,7 @@ def squares(
     return total
 
 
-@compiled
+@merged
 def log_likelihood_of_sums(
     p: FloatArray,
     scale: float,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibrate.config import LIGAMENTS, SIGMA
 from calibrate.density import Density, likelihood_one, log_prior_one
-from calibrate.knee.kernel import compiled
+from calibrate.knee.kernel import compiled, merged
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
 
@@ -96,7 +96,7 @@ def _groups(names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
     return padded, np.array([len(row) for row in rows], dtype=np.int64)
 
 
-@compiled
+@merged
 def _fit(
     coords: FloatArray, members: IntArray, columns: IntArray, n: int, mean: FloatArray, root: FloatArray, at: FloatArray
 ) -> bool:
@@ -137,7 +137,7 @@ def _fit(
     return True
 
 
-@compiled
+@merged
 def _kernel_density(x: FloatArray, n: int, at: FloatArray, scratch: FloatArray) -> float:
     """Sum of the kernels at `x` (n,), both in the kernels' units; a constant factor is left out."""
     for k in range(scratch.size):
