@@ -20,11 +20,12 @@ from benchmarks.problems import posterior
 from benchmarks.sitting import Prepare, Sit, Sitting, Size
 from calibrate.posterior import Posterior
 
-NUTS_WARM_UP = 500
-NUTS_CHUNK = 500
 NUTS_CHAINS = {"parallel": 2, "vectorized": 16}
 ZEUS_WALKERS = 256
-NAUTILUS_LIVE = 2000
+NAUTILUS_LIVE = 1000
+# Its neural networks spare likelihood calls, which cost next to nothing here, and their training takes minutes.
+NAUTILUS_NETWORKS = 0
+NAUTILUS_BATCH = 1000
 _PILOT = 20
 
 
@@ -102,7 +103,7 @@ def nuts_chains(target: Posterior, method: str, warm_up: int, chunk: int) -> Cal
 
 def nuts(method: str, name: str, size: Size, folder: Path) -> Sit:
     """Make numpyro's NUTS ready, its chains on a core each or all in one batch."""
-    run = nuts_chains(posterior(name), method, NUTS_WARM_UP, NUTS_CHUNK)
+    run = nuts_chains(posterior(name), method, size.warm_up, size.chunk)
 
     def sit(seed: int) -> Sitting:
         draws, warm, sampling = run(seed, size.seconds)
@@ -111,30 +112,42 @@ def nuts(method: str, name: str, size: Size, folder: Path) -> Sit:
     return sit
 
 
-def zeus(name: str, size: Size, folder: Path) -> Sit:
-    """Make zeus ready: ensemble slice sampling."""
+def zeus_chains(target: Posterior, walkers: int, seconds: float) -> Callable[[int], tuple[Any, ...]]:
+    """Time some steps of zeus; the result takes a seed and returns draws (ensembles, steps, walkers, ndim), two times.
+
+    The ensembles run one after the other, as many steps as fit into the seconds; a fifth of them is dropped. The times
+    are those of the kept steps and of everything.
+    """
     import zeus as package
 
-    target = posterior(name)
-
     def sampler() -> Any:
-        return package.EnsembleSampler(ZEUS_WALKERS, target.ndim, target.log_prob, vectorize=True, verbose=False)
+        return package.EnsembleSampler(walkers, target.ndim, target.log_prob, vectorize=True, verbose=False)
 
-    pilot, _ = marked(sampler().sample(starts(target, 0, 1, ZEUS_WALKERS)[0], iterations=_PILOT, progress=False), 0)
-    steps = max(50, int(size.seconds / ENSEMBLES / (pilot / _PILOT)))
+    pilot, _ = marked(sampler().sample(starts(target, 0, 1, walkers)[0], iterations=_PILOT, progress=False), 0)
+    steps = max(50, int(seconds / ENSEMBLES / (pilot / _PILOT)))
     drop = int(BURN_IN * steps)
 
-    def sit(seed: int) -> Sitting:
+    def run(seed: int) -> tuple[Any, ...]:
         np.random.seed(seed)  # noqa: NPY002  # zeus draws from the global generator
         begin = time.perf_counter()
         chains, kept = [], 0.0
-        for first in starts(target, seed, ENSEMBLES, ZEUS_WALKERS):
+        for first in starts(target, seed, ENSEMBLES, walkers):
             running = sampler()
             whole, before = marked(running.sample(first, iterations=steps, progress=False), drop)
             kept += whole - before
             chains.append(running)
-        seconds = time.perf_counter() - begin
-        draws = np.stack([running.get_chain(discard=drop) for running in chains])
+        end = time.perf_counter()
+        return np.stack([running.get_chain(discard=drop) for running in chains]), kept, end - begin
+
+    return run
+
+
+def zeus(name: str, size: Size, folder: Path) -> Sit:
+    """Make zeus ready: ensemble slice sampling."""
+    run = zeus_chains(posterior(name), ZEUS_WALKERS, size.seconds)
+
+    def sit(seed: int) -> Sitting:
+        draws, kept, seconds = run(seed)
         return Sitting(Estimate.of_chains(draws), kept, seconds)
 
     return sit
@@ -153,6 +166,8 @@ def nautilus_draws(target: Posterior, seed: int, live: int, kish: int) -> tuple[
         vectorized=True,
         pass_dict=False,
         seed=seed,
+        n_networks=NAUTILUS_NETWORKS,
+        n_batch=NAUTILUS_BATCH,
     )
     begin = time.perf_counter()
     sampler.run(n_eff=0)
@@ -176,9 +191,10 @@ def nautilus(name: str, size: Size, folder: Path) -> Sit:
     return sit
 
 
-def rows() -> Iterator[tuple[str, str, Prepare]]:
+def rows(quick: bool) -> Iterator[tuple[str, str, Prepare]]:
     """Yield name, package to install, and sampler."""
     yield "NUTS, 2 parallel chains", "numpyro", partial(nuts, "parallel")
-    yield "NUTS, 16 vectorized chains", "numpyro", partial(nuts, "vectorized")
+    if not quick:
+        yield "NUTS, 16 vectorized chains", "numpyro", partial(nuts, "vectorized")
     yield "zeus", "zeus-mcmc", zeus
     yield "nautilus", "nautilus-sampler", nautilus

@@ -50,11 +50,15 @@ class Size:
         Effective samples at which calibrate's own run stops.
     kish : int
         Effective samples at which nautilus stops.
+    warm_up, chunk : int
+        Steps of NUTS's warm-up, and steps that it makes between two looks at the clock.
     """
 
     seconds: float
     ess: float
     kish: int
+    warm_up: int
+    chunk: int
 
 
 # A sampler made ready for one posterior, compiled and warm: seed in, sitting out.
