@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import math
 import os
 import sys
@@ -23,11 +24,11 @@ import numpy as np
 from benchmarks import competitors, ensembles, scaling
 from benchmarks.accuracy import Comparison, Estimate, compare, reference
 from benchmarks.problems import NAMES, posterior
-from benchmarks.sitting import Prepare, Sit, Sitting, Size
+from benchmarks.sitting import Contender, Sit, Sitting, Size
 from benchmarks.table import busy, markdown, number, setting
 
-FULL = Size(seconds=8.0, ess=100_000.0, kish=20_000, warm_up=500, chunk=250)
-QUICK = Size(seconds=1.5, ess=20_000.0, kish=3_000, warm_up=150, chunk=100)
+FULL = Size(seconds=8.0, ess=100_000.0, kish=20_000, live=1000, warm_up=500, chunk=250)
+QUICK = Size(seconds=1.5, ess=20_000.0, kish=3_000, live=400, warm_up=150, chunk=100)
 ROUNDS = 3
 # Where the package is not called as it is imported.
 _MODULES = {"zeus-mcmc": "zeus", "nautilus-sampler": "nautilus"}
@@ -39,10 +40,19 @@ _TARGETS = {_STOCK: 500.0, _NUTS: 250.0}
 class Row:
     """One sampler on one posterior."""
 
-    label: str
+    contender: Contender
     sit: Sit
-    control: bool
     sittings: list[Sitting] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """Its name in the tables."""
+        return self.contender.label
+
+    @property
+    def control(self) -> bool:
+        """Whether it is wrong on purpose."""
+        return self.contender.control
 
     @property
     def estimate(self) -> Estimate:
@@ -54,32 +64,33 @@ class Row:
         return np.array([sitting.rate if whole else sitting.kept_rate for sitting in self.sittings])
 
 
-def samplers(words: list[str], quick: bool) -> list[tuple[str, Prepare, bool]]:
+def samplers(words: list[str], quick: bool) -> list[Contender]:
     """Choose the samplers whose packages are there; say what to install for the others."""
-    chosen = [(label, prepare, False) for label, prepare in ensembles.rows()]
-    for label, package, prepare in competitors.rows(quick):
-        if importlib.util.find_spec(_MODULES.get(package, package)) is None:
-            print(f"{label}: skipped; python -m pip install {package}, or '.[bench]' for all of them\n")
+    chosen = []
+    for one in itertools.chain(ensembles.rows(), competitors.rows(quick), ensembles.controls(quick)):
+        if words and not any(word in one.label for word in words):
+            continue
+        if one.package and importlib.util.find_spec(_MODULES.get(one.package, one.package)) is None:
+            print(f"{one.label}: skipped; python -m pip install {one.package}, or '.[bench]' for all of them\n")
         else:
-            chosen.append((label, prepare, False))
-    chosen += [(label, prepare, True) for label, prepare in ensembles.controls(quick)]
-    return [entry for entry in chosen if not words or any(word in entry[0] for word in words)]
+            chosen.append(one)
+    return chosen
 
 
-def measure(name: str, chosen: list[tuple[str, Prepare, bool]], size: Size, rounds: int, folder: Path) -> list[Row]:
-    """Make all samplers ready, then let them sit in turn; a control sits once."""
+def measure(name: str, chosen: list[Contender], size: Size, rounds: int, folder: Path) -> list[Row]:
+    """Make all samplers ready, then let them sit in turn."""
     rows = []
-    for label, prepare, control in chosen:
+    for one in chosen:
         begin = time.perf_counter()
         try:
-            rows.append(Row(label, prepare(name, size, folder), control))
+            rows.append(Row(one, one.prepare(name, size, folder)))
         except Exception:
-            # A sampler of others that cannot run is a line of the table's preface, not the end of the comparison.
-            print(f"{label}: cannot run on {name}: {traceback.format_exc().splitlines()[-1]}\n")
-        _note(f"{name}: {label}: ready in {time.perf_counter() - begin:.1f} s")
+            # A sampler of others that cannot run is a line before the tables, not the end of the comparison.
+            print(f"{one.label}: cannot run on {name}: {traceback.format_exc().splitlines()[-1]}\n")
+        _note(f"{name}: {one.label}: ready in {time.perf_counter() - begin:.1f} s")
     for turn in range(rounds):
         for row in rows:
-            if row.control and turn:
+            if row.contender.once and turn:
                 continue
             sitting = row.sit(turn + 1)
             row.sittings.append(sitting)

@@ -17,12 +17,11 @@ import numpy as np
 from benchmarks.accuracy import Estimate
 from benchmarks.ensembles import BURN_IN, ENSEMBLES, marked, starts
 from benchmarks.problems import posterior
-from benchmarks.sitting import Prepare, Sit, Sitting, Size
+from benchmarks.sitting import Contender, Sit, Sitting, Size
 from calibrate.posterior import Posterior
 
 NUTS_CHAINS = {"parallel": 2, "vectorized": 16}
 ZEUS_WALKERS = 256
-NAUTILUS_LIVE = 1000
 # Its neural networks spare likelihood calls, which cost next to nothing here, and their training takes minutes.
 NAUTILUS_NETWORKS = 0
 NAUTILUS_BATCH = 1000
@@ -185,16 +184,16 @@ def nautilus(name: str, size: Size, folder: Path) -> Sit:
     target.log_prob(target.lower)  # compiles
 
     def sit(seed: int) -> Sitting:
-        draws, log_weight, _, exploring, sampling = nautilus_draws(target, seed, NAUTILUS_LIVE, size.kish)
+        draws, log_weight, _, exploring, sampling = nautilus_draws(target, seed, size.live, size.kish)
         return Sitting(Estimate.of_weighted(draws, log_weight), sampling, exploring + sampling)
 
     return sit
 
 
-def rows(quick: bool) -> Iterator[tuple[str, str, Prepare]]:
-    """Yield name, package to install, and sampler."""
-    yield "NUTS, 2 parallel chains", "numpyro", partial(nuts, "parallel")
+def rows(quick: bool) -> Iterator[Contender]:
+    """Yield the samplers of others."""
+    yield Contender("NUTS, 2 parallel chains", partial(nuts, "parallel"), "numpyro")
     if not quick:
-        yield "NUTS, 16 vectorized chains", "numpyro", partial(nuts, "vectorized")
-    yield "zeus", "zeus-mcmc", zeus
-    yield "nautilus", "nautilus-sampler", nautilus
+        yield Contender("NUTS, 16 vectorized chains", partial(nuts, "vectorized"), "numpyro")
+    yield Contender("zeus", zeus, "zeus-mcmc")
+    yield Contender("nautilus", nautilus, "nautilus-sampler", once=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy import Estimate
 from benchmarks.problems import posterior, problem
-from benchmarks.sitting import Prepare, Sit, Sitting, Size
+from benchmarks.sitting import Contender, Prepare, Sit, Sitting, Size
 from calibrate.posterior import Posterior
 from calibrate.results import open_run
 from calibrate.runner import start_run
@@ -33,6 +33,8 @@ ENSEMBLES = 2
 # Share of a chain that is dropped where the walkers start in the posterior's bulk. calibrate itself drops half.
 BURN_IN = 0.2
 _PILOT = 50
+# So long that a sd which is wrong by some per cent shows.
+_CONTROL_SECONDS = 10.0
 
 
 def plain_log_prob(target: Posterior) -> LogProb:
@@ -78,7 +80,7 @@ def marked(steps: Iterable[Any], at: int) -> tuple[float, float]:
     return time.perf_counter() - begin, before
 
 
-def _emcee(moves: Any, stored: bool, log_prob_of: Callable[[Posterior], LogProb]) -> Prepare:
+def _emcee(moves: Any, stored: bool, log_prob_of: Callable[[Posterior], LogProb], at_least: float = 0.0) -> Prepare:
     """Return a plain emcee script: some ensembles one after the other, as many steps as fit into the time."""
 
     def prepare(name: str, size: Size, folder: Path) -> Sit:
@@ -99,7 +101,7 @@ def _emcee(moves: Any, stored: bool, log_prob_of: Callable[[Posterior], LogProb]
 
         sampler(0).run_mcmc(first, 2)
         pilot, _ = marked(sampler(0).sample(first, iterations=_PILOT), 0)
-        steps = max(100, int(size.seconds / ENSEMBLES / (pilot / _PILOT)))
+        steps = max(100, int(max(size.seconds, at_least) / ENSEMBLES / (pilot / _PILOT)))
         drop = int(BURN_IN * steps)
 
         def sit(seed: int) -> Sitting:
@@ -166,21 +168,23 @@ stock = _emcee(None, True, plain_log_prob)
 vectorized = _calibrate(0.2, moves={"stretch": 0.5, "de": 0.5})
 mixture = _calibrate(1.0)
 # The controls are mixed with a right move that keeps them from sticking, so that they fail by what they sample.
-wrong_snooker = _emcee([(emcee.moves.DESnookerMove(), 0.5), (emcee.moves.DEMove(), 0.5)], False, _compiled)
-only_snooker = _emcee([(emcee.moves.DESnookerMove(), 1.0)], False, _compiled)
-without_hastings = _emcee([(WithoutHastings(), 0.5), (emcee.moves.DEMove(), 0.5)], False, _compiled)
+wrong_snooker = _emcee(
+    [(emcee.moves.DESnookerMove(), 0.5), (emcee.moves.DEMove(), 0.5)], False, _compiled, _CONTROL_SECONDS
+)
+only_snooker = _emcee([(emcee.moves.DESnookerMove(), 1.0)], False, _compiled, _CONTROL_SECONDS)
+without_hastings = _emcee([(WithoutHastings(), 0.5), (emcee.moves.DEMove(), 0.5)], False, _compiled, _CONTROL_SECONDS)
 
 
-def rows() -> Iterator[tuple[str, Prepare]]:
+def rows() -> Iterator[Contender]:
     """Yield the emcee programs that are compared."""
-    yield "stock emcee", stock
-    yield "calibrate, emcee's moves only", vectorized
-    yield "calibrate", mixture
+    yield Contender("stock emcee", stock)
+    yield Contender("calibrate, emcee's moves only", vectorized)
+    yield Contender("calibrate", mixture)
 
 
-def controls(quick: bool) -> Iterator[tuple[str, Prepare]]:
+def controls(quick: bool) -> Iterator[Contender]:
     """Yield the wrong samplers."""
-    yield "emcee's DESnookerMove", wrong_snooker
+    yield Contender("emcee's DESnookerMove", wrong_snooker, control=True, once=True)
     if not quick:
-        yield "emcee's DESnookerMove alone", only_snooker
-    yield "stretch without its factor", without_hastings
+        yield Contender("emcee's DESnookerMove alone", only_snooker, control=True, once=True)
+    yield Contender("stretch without its factor", without_hastings, control=True, once=True)

@@ -48,8 +48,8 @@ class Size:
         Sampling time of a sampler that is stopped by the clock, burn-in or warm-up not counted for NUTS.
     ess : float
         Effective samples at which calibrate's own run stops.
-    kish : int
-        Effective samples at which nautilus stops.
+    kish, live : int
+        Effective samples at which nautilus stops, and its live points.
     warm_up, chunk : int
         Steps of NUTS's warm-up, and steps that it makes between two looks at the clock.
     """
@@ -57,6 +57,7 @@ class Size:
     seconds: float
     ess: float
     kish: int
+    live: int
     warm_up: int
     chunk: int
 
@@ -65,3 +66,28 @@ class Size:
 Sit = Callable[[int], Sitting]
 # Makes a sampler ready: name of the posterior, size, folder for files.
 Prepare = Callable[[str, Size, Path], Sit]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One sampler of the comparison.
+
+    Attributes
+    ----------
+    label : str
+        Its name in the tables.
+    prepare : callable
+        Makes it ready for one posterior.
+    package : str or None
+        What it needs besides the project itself, as pip knows it.
+    control : bool
+        Whether it is wrong on purpose.
+    once : bool
+        Whether one sitting is enough: for controls, and where ESS follows from weights and is known exactly.
+    """
+
+    label: str
+    prepare: Prepare
+    package: str | None = None
+    control: bool = False
+    once: bool = False

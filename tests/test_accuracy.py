@@ -108,5 +108,7 @@ def test_errors_of_estimates_are_as_large_as_they_say() -> None:
             # 200 scores give their sd to 5 %; an estimated ESS in each adds some.
             assert np.std(scores) == pytest.approx(1.0, abs=0.2)
         pooled = Estimate.pooled(estimates)
-        assert pooled.mean_error[0] == pytest.approx(np.mean([e.mean_error[0] for e in estimates]) / np.sqrt(200.0), rel=0.05)
+        assert pooled.mean_error[0] == pytest.approx(
+            np.mean([e.mean_error[0] for e in estimates]) / np.sqrt(200.0), rel=0.05
+        )
         assert abs(pooled.sd[0] - 1.0) < 5.0 * pooled.sd_error[0]
