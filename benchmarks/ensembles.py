@@ -168,11 +168,14 @@ stock = _emcee(None, True, plain_log_prob)
 vectorized = _calibrate(0.2, moves={"stretch": 0.5, "de": 0.5})
 mixture = _calibrate(1.0)
 # The controls are mixed with a right move that keeps them from sticking, so that they fail by what they sample.
-wrong_snooker = _emcee(
-    [(emcee.moves.DESnookerMove(), 0.5), (emcee.moves.DEMove(), 0.5)], False, _compiled, _CONTROL_SECONDS
+wrong_snooker, only_snooker, without_hastings = (
+    _emcee(moves, False, _compiled, _CONTROL_SECONDS)
+    for moves in (
+        [(emcee.moves.DESnookerMove(), 0.5), (emcee.moves.DEMove(), 0.5)],
+        [(emcee.moves.DESnookerMove(), 1.0)],
+        [(WithoutHastings(), 0.5), (emcee.moves.DEMove(), 0.5)],
+    )
 )
-only_snooker = _emcee([(emcee.moves.DESnookerMove(), 1.0)], False, _compiled, _CONTROL_SECONDS)
-without_hastings = _emcee([(WithoutHastings(), 0.5), (emcee.moves.DEMove(), 0.5)], False, _compiled, _CONTROL_SECONDS)
 
 
 def rows() -> Iterator[Contender]:
