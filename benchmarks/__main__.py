@@ -27,7 +27,7 @@ from benchmarks.problems import NAMES, posterior
 from benchmarks.sitting import Contender, Sit, Sitting, Size
 from benchmarks.table import busy, markdown, number, setting
 
-FULL = Size(seconds=8.0, ess=100_000.0, kish=20_000, live=1000, warm_up=500, chunk=250)
+FULL = Size(seconds=6.0, ess=100_000.0, kish=20_000, live=1000, warm_up=500, chunk=250)
 QUICK = Size(seconds=1.5, ess=20_000.0, kish=3_000, live=400, warm_up=150, chunk=100)
 ROUNDS = 3
 # Where the package is not called as it is imported.
@@ -67,7 +67,7 @@ class Row:
 def samplers(words: list[str], quick: bool) -> list[Contender]:
     """Choose the samplers whose packages are there; say what to install for the others."""
     chosen = []
-    for one in itertools.chain(ensembles.rows(), competitors.rows(quick), ensembles.controls(quick)):
+    for one in itertools.chain(ensembles.rows(), competitors.rows(quick), ensembles.controls()):
         if words and not any(word in one.label for word in words):
             continue
         if one.package and importlib.util.find_spec(_MODULES.get(one.package, one.package)) is None:

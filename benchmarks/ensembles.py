@@ -34,7 +34,7 @@ ENSEMBLES = 2
 BURN_IN = 0.2
 _PILOT = 50
 # So long that a sd which is wrong by some per cent shows.
-_CONTROL_SECONDS = 10.0
+_CONTROL_SECONDS = 6.0
 
 
 def plain_log_prob(target: Posterior) -> LogProb:
@@ -168,11 +168,10 @@ stock = _emcee(None, True, plain_log_prob)
 vectorized = _calibrate(0.2, moves={"stretch": 0.5, "de": 0.5})
 mixture = _calibrate(1.0)
 # The controls are mixed with a right move that keeps them from sticking, so that they fail by what they sample.
-wrong_snooker, only_snooker, without_hastings = (
+wrong_snooker, without_hastings = (
     _emcee(moves, False, _compiled, _CONTROL_SECONDS)
     for moves in (
         [(emcee.moves.DESnookerMove(), 0.5), (emcee.moves.DEMove(), 0.5)],
-        [(emcee.moves.DESnookerMove(), 1.0)],
         [(WithoutHastings(), 0.5), (emcee.moves.DEMove(), 0.5)],
     )
 )
@@ -185,9 +184,7 @@ def rows() -> Iterator[Contender]:
     yield Contender("calibrate", mixture)
 
 
-def controls(quick: bool) -> Iterator[Contender]:
+def controls() -> Iterator[Contender]:
     """Yield the wrong samplers."""
     yield Contender("emcee's DESnookerMove", wrong_snooker, control=True, once=True)
-    if not quick:
-        yield Contender("emcee's DESnookerMove alone", only_snooker, control=True, once=True)
     yield Contender("stretch without its factor", without_hastings, control=True, once=True)
