@@ -23,7 +23,8 @@ FloatArray = NDArray[np.float64]
 
 MEAN_ERRORS = 4.0
 SD_SHARE = 0.02
-# Below so many effective samples (Vehtari et al. 2021) the errors are themselves known to a factor of two or so.
+# Below so many effective positions of the ensembles' means (Vehtari et al. 2021, section 4.1, of chains) the errors are
+# themselves known to a factor of two or so.
 ENOUGH = 400.0
 REFERENCE = Path(__file__).parent / "reference.toml"
 
@@ -42,6 +43,9 @@ class Estimate:
         Effective samples, smallest over parameters: rank-normalised bulk ESS, or Kish's of weighted draws.
     rhat : float
         Worst R-hat between ensembles; NaN where there are none.
+    positions : float
+        Effective positions of the ensembles' means, smallest over parameters, that the errors are counted on; infinite
+        for independent draws.
     """
 
     mean: FloatArray
@@ -50,6 +54,7 @@ class Estimate:
     sd_error: FloatArray
     ess: float
     rhat: float = math.nan
+    positions: float = math.inf
 
     @classmethod
     def of_chains(cls, chains: FloatArray) -> Estimate:
@@ -63,7 +68,13 @@ class Estimate:
             worth = max(effective_samples(square), 1.0)
             sd_error.append(float(square.std()) / math.sqrt(worth) / (2.0 * sd[i]))
         return cls(
-            mean, sd, diagnosis.mcse_mean, np.array(sd_error), float(diagnosis.ess_bulk.min()), diagnosis.worst_rhat
+            mean,
+            sd,
+            diagnosis.mcse_mean,
+            np.array(sd_error),
+            float(diagnosis.ess_bulk.min()),
+            diagnosis.worst_rhat,
+            chains.shape[0] * float(diagnosis.autocorrelation_times.min()),
         )
 
     @classmethod
@@ -95,6 +106,7 @@ class Estimate:
             sd_error,
             sum(part.ess for part in parts),
             max(part.rhat for part in parts),
+            sum(part.positions for part in parts),
         )
 
 
@@ -110,14 +122,14 @@ class Comparison:
         Deviation of the sds, as a share of the reference's.
     sd_errors : ndarray, shape (ndim,)
         Combined standard errors of `sd_shares`.
-    ess : float
-        Effective samples of the estimate.
+    positions : float
+        See `Estimate`.
     """
 
     mean_errors: FloatArray
     sd_shares: FloatArray
     sd_errors: FloatArray
-    ess: float
+    positions: float
 
     @property
     def passes(self) -> bool:
@@ -129,11 +141,11 @@ class Comparison:
         """`pass`, `FAIL`, or `too few samples` where the deviation is no more than chance.
 
         That is an sd off by more than 2 % but by less than four of its errors; twice as much, of means as well, if the
-        errors come from fewer than 400 effective samples.
+        errors come from fewer than 400 effective positions of the ensembles.
         """
         if self.passes:
             return "pass"
-        errors = MEAN_ERRORS * (1.0 if self.ess >= ENOUGH else 2.0)
+        errors = MEAN_ERRORS * (1.0 if self.positions >= ENOUGH else 2.0)
         unsure = np.abs(self.sd_shares) <= np.maximum(SD_SHARE, errors * self.sd_errors)
         right = (np.abs(self.mean_errors) <= errors).all() and unsure.all()
         return "too few samples" if right else "FAIL"
@@ -145,7 +157,7 @@ def compare(estimate: Estimate, reference: Estimate) -> Comparison:
         (estimate.mean - reference.mean) / np.hypot(estimate.mean_error, reference.mean_error),
         estimate.sd / reference.sd - 1.0,
         np.hypot(estimate.sd_error, reference.sd_error) / reference.sd,
-        estimate.ess,
+        estimate.positions,
     )
 
 

@@ -171,8 +171,8 @@ mixture = _calibrate(1.0)
 wrong_snooker, without_hastings = (
     _emcee(moves, False, _compiled, _CONTROL_SECONDS)
     for moves in (
-        [(emcee.moves.DESnookerMove(), 0.5), (emcee.moves.DEMove(), 0.5)],
-        [(WithoutHastings(), 0.5), (emcee.moves.DEMove(), 0.5)],
+        [(emcee.moves.DESnookerMove(), 0.8), (emcee.moves.DEMove(), 0.2)],
+        [(WithoutHastings(), 0.8), (emcee.moves.DEMove(), 0.2)],
     )
 )
 
