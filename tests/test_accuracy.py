@@ -40,8 +40,8 @@ def test_wrong_moves_fail_by_what_they_sample_and_right_ones_do_not(move: str) -
     for state, first in zip(random_states(3, 2), starts(target, 3, 2, 32), strict=True):
         moves = [((WRONG | RIGHT)[move](), 0.8), (DifferentialEvolution(), 0.2)]
         sampler = emcee.EnsembleSampler(32, target.ndim, target.log_prob, moves=moves, vectorize=True)
-        sampler.run_mcmc(emcee.State(first, random_state=state), 3000)
-        chains.append(sampler.get_chain(discard=300))
+        sampler.run_mcmc(emcee.State(first, random_state=state), 5000)
+        chains.append(sampler.get_chain(discard=500))
     verdict = compare(Estimate.of_chains(np.stack(chains)), reference("toe")).verdict
     assert (verdict == "FAIL") == (move in WRONG)
 
