@@ -169,9 +169,11 @@ def nautilus_draws(target: Posterior, seed: int, live: int, kish: int) -> tuple[
         n_batch=NAUTILUS_BATCH,
     )
     begin = time.perf_counter()
-    sampler.run(n_eff=0)
+    sampler.run(n_eff=0, n_shell=0)
     explored = time.perf_counter()
-    sampler.run(n_eff=kish, discard_exploration=True)
+    # `run` looks at its argument of that name only in the call that ends the exploration.
+    sampler.discard_exploration = True
+    sampler.run(n_eff=kish)
     end = time.perf_counter()
     draws, log_weight, _ = sampler.posterior()
     # Hard walls make the density that of the uniform prior, up to its volume.

@@ -19,13 +19,13 @@ from calibrate.sampling.moves import DifferentialEvolution, Snooker
 
 @pytest.mark.parametrize("name", NAMES)
 def test_means_and_sds_are_those_of_another_sampler(name: str, tmp_path: Path) -> None:
-    # With so many effective samples a sd is known to 1 % or better, the reference's error included: 2 % mean something.
+    # So many effective samples that the run's own error of a sd is well below the 2 % that it is held to.
     start_run(problem(name).with_sampling(min_ess=40_000.0, seed=11), tmp_path / "run.h5")
     run = open_run(tmp_path / "run.h5")
     estimate = Estimate.of_chains(np.asarray(run.chains.coords[:, run.burn_in :]))
     comparison = compare(estimate, reference(name))
     assert estimate.ess >= 40_000
-    assert comparison.sd_errors.max() < 0.01
+    assert (estimate.sd_error / estimate.sd).max() < 0.008
     assert comparison.passes, (comparison.mean_errors, comparison.sd_shares)
 
 
