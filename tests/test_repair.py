@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -106,3 +107,22 @@ def test_another_posterior_is_noticed_by_its_values_alone(good: Path, tmp_path: 
         f["ensemble_0/log_prob"][69, 5] -= 1e-3
     with pytest.raises(ChainError, match="the posterior has changed"):
         resume_run(path, steps=3)
+
+
+def test_what_cannot_be_read_or_written_is_said_in_one_line(good: Path, tmp_path: Path, command: Command) -> None:
+    (tmp_path / "taken.h5").write_text("mine")
+    os.mkfifo(tmp_path / "pipe.h5")
+    for source, target, words in (
+        (good, tmp_path / f"{'x' * 300}.h5", "File name too long"),
+        (tmp_path / f"{'x' * 300}.h5", tmp_path / "new.h5", "File name too long"),
+        (tmp_path / "none.h5", tmp_path / "new.h5", "no such file"),
+        (tmp_path, tmp_path / "new.h5", "is no file"),
+        (tmp_path / "pipe.h5", tmp_path / "new.h5", "is no file"),
+        (good, tmp_path / "taken.h5", "exists already"),
+        (good, tmp_path / "none" / "new.h5", "No such file or directory"),
+    ):
+        result = command("repair", source, "-o", target)
+        assert result.code == 2
+        assert result.err.count("\n") == 1
+        assert words in result.err
+    assert {p.name for p in tmp_path.iterdir()} == {"taken.h5", "pipe.h5"}

@@ -155,13 +155,7 @@ def read_run(path: Path) -> tuple[RunFile, Chains]:
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[h5py.File]:
     """Open a run for reading; it stays open for as long as anything of it is in use."""
-    try:
-        if not path.exists():
-            raise ChainError(f"{path}: no such file")
-        if not path.is_file():
-            raise ChainError(f"{path}: is no file")
-    except (OSError, ValueError) as error:  # a name too long, a folder that is closed to us
-        raise ChainError(f"{path}: cannot be read ({reason(error)})") from None
+    check_file(path)
     if not is_hdf5(path):
         raise ChainError(f"{path}: is no HDF5 file, so no run of calibrate")
     with translated(path):
@@ -169,6 +163,23 @@ def reading(path: Path) -> Iterator[h5py.File]:
         if GROUP not in f:
             raise ChainError(f"{path}: this HDF5 file is no run of calibrate (it has no group '{GROUP}')")
         yield f
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises
+    ------
+    ChainError
+        If there is nothing of that name, or a folder or a device.
+    """
+    try:
+        if not path.exists():
+            raise ChainError(f"{path}: no such file")
+        if not path.is_file():
+            raise ChainError(f"{path}: is no file")
+    except (OSError, ValueError) as error:  # a name too long, a folder that is closed to us
+        raise ChainError(f"{path}: cannot be read ({reason(error)})") from None
 
 
 def is_hdf5(path: Path) -> bool:

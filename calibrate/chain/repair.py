@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from calibrate.chain import layout, whole
 from calibrate.chain.disk import Disk, HDF5Stream
 from calibrate.chain.origin import RunFile, read_origin, reason
-from calibrate.chain.reader import translated
+from calibrate.chain.reader import check_file, translated
 from calibrate.chain.slots import EnsembleState
 from calibrate.errors import ChainError
 from calibrate.posterior import Posterior
@@ -76,10 +76,12 @@ def repair(path: Path, output: Path) -> Repair:
     ChainError
         If nothing can be saved, or the new file cannot be written.
     """
-    if output.exists():
-        raise ChainError(f"{output}: exists already; choose another name with -o")
-    if not path.is_file():
-        raise ChainError(f"{path}: no such file")
+    check_file(path)
+    try:
+        if output.exists():
+            raise ChainError(f"{output}: exists already; choose another name with -o")
+    except (OSError, ValueError) as error:
+        raise ChainError(f"{output}: cannot be written ({reason(error)}); choose another name with -o") from None
     found: list[str] = []
     with _damaged(path, found) as f:
         with translated(path):
