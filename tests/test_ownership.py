@@ -144,7 +144,9 @@ def test_a_folder_closed_to_writing_is_refused_in_one_line_and_reading_needs_non
     try:
         # Root may write everywhere, so it has to become somebody else.
         become = "os.geteuid() or (os.setgroups([]), os.setegid(65534), os.seteuid(65534))"
-        load = "import os, sys; from calibrate import cli, results, runner, screen"  # nobody could not, perhaps
+        # Nobody may not be able to load modules, so all that are needed are loaded before.
+        load = "import os, sys; from calibrate import cli, results, runner, screen"
+        load += f"; results.open_run({str(run)!r}).summary()"
         for arguments, code in ((["resume", str(run), "--steps", "5"], 2), (["summary", str(run), "--json"], 0)):
             line = f"{load}; {become}; sys.argv = ['calibrate', *{arguments}]; cli.main()"
             done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=False)
