@@ -25,7 +25,7 @@ DE_SHARE = 0.3
 _STRETCH_SCALE = 2.0
 _JUMP_SHARE = 0.1
 # Of a kernel, in standard deviations of the half that it is fitted to.
-_BANDWIDTH = 0.7
+_BANDWIDTH = 0.9
 # Directions narrower than this, against their parameter's own spread, are rounding errors.
 _FLAT = 1e-10
 # Uniform numbers of one update besides one for each dimension of a kernel.
@@ -42,11 +42,10 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
     - a difference of two walkers (ter Braak 2006) times `2.38 / sqrt(2 ndim)`, jittered, or times 1 in a tenth of
       them, which jumps between modes;
     - new parameters of one ligament, and the noise, from a kernel density estimate of the other half (as Farr & Farr
-      2015 do with all parameters). Kernels are products of `(1 + e^2)^(-3/2) / 2`, a Student distribution with two
-      degrees of freedom, in coordinates that make the half's covariance the identity: easily drawn, and with tails
-      that no walker is lost beyond.
+      2015 do with all parameters). Kernels are products of `(1 + |e|)^-3` in coordinates that make the half's
+      covariance the identity: quickly drawn and added up, and with tails that no walker is lost beyond.
 
-    All random numbers are drawn from emcee's generator beforehand.
+    All random numbers are drawn beforehand, from a generator that emcee's own seeds in each step.
 
     Parameters
     ----------
@@ -78,7 +77,8 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         walkers = state.coords.shape[0]
         order = model.random.permutation(walkers)
         count = _NUMBERS + max(2, int(self._sizes.max()))
-        numbers = model.random.random_sample((self._rounds, self._updates, walkers, count))
+        seed = model.random.randint(2**32, size=4, dtype=np.uint32)
+        numbers = np.random.Generator(np.random.PCG64(seed)).random((self._rounds, self._updates, walkers, count))
         accepted = _block(
             state.coords, state.log_prob, order, numbers, self._below, self._groups, self._sizes, self._density
         )
@@ -145,11 +145,11 @@ def _kernel_density(x: FloatArray, n: int, at: FloatArray, scratch: FloatArray) 
     for i in range(n):
         here = x[i]
         for k in range(scratch.size):
-            e = at[i, k] - here
-            scratch[k] *= 1.0 + e * e
+            scratch[k] *= 1.0 + abs(at[i, k] - here)
     total = 0.0
     for k in range(scratch.size):
-        total += 1.0 / (scratch[k] * math.sqrt(scratch[k]))
+        inverse = 1.0 / scratch[k]
+        total += inverse * inverse * inverse
     return total
 
 
@@ -206,9 +206,9 @@ def _block(
                     for i in range(ndim):
                         q[i] = coords[me, i]
                     for i in range(n):
-                        # The kernel's distribution function is (1 + e / sqrt(1 + e^2)) / 2.
+                        # A kernel has 1 / (1 + |e|)^2 of its weight beyond |e|.
                         c = 2.0 * u[_NUMBERS + i] - 1.0
-                        there[i] = at[g, i, first] + c / math.sqrt(1.0 - c * c)
+                        there[i] = at[g, i, first] + math.copysign(1.0 / math.sqrt(1.0 - abs(c)) - 1.0, c)
                         value = mean[g, i]
                         for k in range(i + 1):
                             value += root[g, i, k] * there[k]
