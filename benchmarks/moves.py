@@ -51,27 +51,27 @@ def plain(move: type) -> tuple[Callable[[Posterior], Moves], float]:
 
 
 LINES = {
-    "**the default**": (block(), 64),
-    "block: stretch 1": (block(1.0, 0.0), 64),
-    "block: DE 1": (block(0.0, 1.0), 64),
-    "block: stretch 0.5, DE 0.5": (block(0.5, 0.5), 64),
-    "block: DE 0.5, kernels 0.5": (block(0.0, 0.5), 64),
-    "block: stretch 0.1, kernels 0.9": (block(0.1, 0.0), 64),
-    "block: DE 0.1, kernels 0.9": (block(0.0, 0.1), 64),
-    "1 x 8 updates a step": (block(rounds=1, updates=8), 64),
-    "2 x 8 updates a step": (block(rounds=2, updates=8), 64),
-    "8 x 8 updates a step": (block(rounds=8, updates=8), 64),
-    "8 x 4 updates a step": (block(rounds=8, updates=4), 64),
-    "2 x 16 updates a step": (block(rounds=2, updates=16), 64),
-    "32 walkers": (block(), 32),
-    "128 walkers": (block(), 128),
-    "128 walkers, 2 x 8 updates": (block(rounds=2, updates=8), 128),
-    "256 walkers, 2 x 8 updates": (block(rounds=2, updates=8), 256),
-    "blocks only": (block(share=1.0), 64),
-    "half blocks": (block(share=0.5), 64),
-    "plain stretch": (plain(Stretch), 64),
-    "plain DE": (plain(DifferentialEvolution), 64),
-    "plain snooker": (plain(Snooker), 64),
+    "**the default**": (block(), 256),
+    "block: stretch 1": (block(1.0, 0.0), 256),
+    "block: DE 1": (block(0.0, 1.0), 256),
+    "block: stretch 0.5, DE 0.5": (block(0.5, 0.5), 256),
+    "block: DE 0.5, kernels 0.5": (block(0.0, 0.5), 256),
+    "block: stretch 0.1, kernels 0.9": (block(0.1, 0.0), 256),
+    "block: DE 0.1, kernels 0.9": (block(0.0, 0.1), 256),
+    "1 x 8 updates a step": (block(rounds=1, updates=8), 256),
+    "4 x 4 updates a step": (block(rounds=4, updates=4), 256),
+    "1 x 16 updates a step": (block(rounds=1, updates=16), 256),
+    "4 x 8 updates a step": (block(rounds=4, updates=8), 256),
+    "32 walkers, 8 x 8 updates": (block(rounds=8, updates=8), 32),
+    "64 walkers, 4 x 8 updates": (block(rounds=4, updates=8), 64),
+    "128 walkers, 4 x 8 updates": (block(rounds=4, updates=8), 128),
+    "512 walkers, 1 x 8 updates": (block(rounds=1, updates=8), 512),
+    "512 walkers": (block(), 512),
+    "blocks only": (block(share=1.0), 256),
+    "half blocks": (block(share=0.5), 256),
+    "plain stretch, 64 walkers": (plain(Stretch), 64),
+    "plain DE, 64 walkers": (plain(DifferentialEvolution), 64),
+    "plain snooker, 64 walkers": (plain(Snooker), 64),
 }
 
 
@@ -118,7 +118,7 @@ def main() -> None:
         rows.append([label, *(number(m[i]) for i in range(3) for m in middle)])
     what = ("updates", "bulk ESS/s", "tail ESS/s")
     print(markdown(["moves", *(f"{n}: {w}" for w in what for n in NAMES)], rows))
-    print(f"\n{setting()}{busy()}")
+    print(f"\n{setting()}; {busy()}")
 
 
 if __name__ == "__main__":

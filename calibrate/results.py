@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,54 +16,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate import chain
-from calibrate.config import LAW, LIGAMENTS, SIGMA, Config
+from calibrate.config import LAW, LIGAMENTS, Config
 from calibrate.data import Measurement
 from calibrate.errors import ChainError
 from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import MIN_TIMES, Diagnosis, burn_in, diagnose, stride
+from calibrate.sampling.convergence import Diagnosis, burn_in, diagnose, stride
+from calibrate.summary import Summary, summarise, warnings_of
 
 FloatArray = NDArray[np.float64]
 
-_QUANTILES = {"q2.5": 0.025, "q5": 0.05, "median": 0.5, "q95": 0.95, "q97.5": 0.975}
 # Where to look for the angle at which a ligament becomes taut [degrees, valgus positive].
 _TAUT_RANGE = 20.0
-# A bound cuts a distribution if the strip beside it, this share of the central 95 % wide, is filled at least this
-# much compared with an even spread.
-_STRIP = 0.05
-_FILLED = 0.25
-# Angles at which contact is checked: the push of a condyle changes smoothly between them.
-_ANGLES = 1000
-
-
-class Summary(Mapping[str, Any]):
-    """What `Run.summary` returns: a read-only mapping, equal to `summary --json`, that notebooks show as a table."""
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        self._content = content
-
-    def __getitem__(self, key: str) -> Any:
-        return self._content[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._content)
-
-    def __len__(self) -> int:
-        return len(self._content)
-
-    def __repr__(self) -> str:
-        state = "converged" if self["converged"] else "not converged"
-        return f"Summary({self['file']}: {state}, {len(self['parameters'])} parameters)"
-
-    def _repr_html_(self) -> str:
-        columns = ("unit", "median", "q2.5", "q97.5", "mean", "sd", "rhat", "ess_bulk")
-        head = "".join(f"<th>{column}</th>" for column in ("", *columns))
-        rows = [
-            f"<tr><th>{html.escape(name)}</th>" + "".join(f"<td>{_cell(entry.get(column))}</td>" for column in columns)
-            for name, entry in (*self["parameters"].items(), *self["derived"].items())
-        ]
-        return f"<table><tr>{head}</tr>{''.join(rows)}</table><p>{html.escape('; '.join(self['warnings']))}</p>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,89 +213,11 @@ class Run:
         ChainError
             If nothing is stored yet.
         """
-        samples = self.some_samples()
-        diagnosis = self.diagnosis
-        parameters = {}
-        for i, (name, unit) in enumerate(zip(self.names, self.posterior.units, strict=True)):
-            entry: dict[str, Any] = {"unit": unit, **_describe(samples[:, i])}
-            for key in ("mcse_mean", "rhat", "ess_bulk", "ess_tail"):
-                entry[key] = _known(getattr(diagnosis, key)[i])
-            if name in self.truth:
-                entry["truth"] = self.truth[name]
-            parameters[name] = entry
-        derived = {}
-        for name, values in self.derived().items():
-            finite = values[np.isfinite(values)]
-            entry = {"unit": _DERIVED_UNITS[name.split(".")[1]]}
-            entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
-            derived[name] = entry | {"share": finite.size / values.size}
-        content = {
-            "file": str(self.path),
-            "calibrate": self.file.versions.get("calibrate"),
-            "created": self.file.created,
-            "data": {
-                "file": self.measurement.source,
-                "points": int(self.measurement.angles.size),
-                "load": self.measurement.kind,
-                "unit": self.measurement.unit,
-                "positive": self.config.data.positive,
-                "sha256": self.measurement.sha256,
-            },
-            "converged": self.converged,
-            "steps": self.steps,
-            "burn_in": self.burn_in * self.config.sampling.thin,
-            "ensembles": int(self.chains.coords.shape[0]),
-            "walkers": int(self.chains.coords.shape[2]),
-            "draws": self.draws,
-            "acceptance": _known(self.chains.acceptance),
-            "max_log_prob": _known(chain.extremes(self.chains.log_prob)[1]),
-            "worst_rhat": _known(diagnosis.worst_rhat),
-            "smallest_ess": _known(diagnosis.smallest_ess),
-            "autocorrelation_times": _known(float(np.min(diagnosis.autocorrelation_times))),
-            "parameters": parameters,
-            "derived": derived,
-            "warnings": list(self.warnings()),
-        }
-        return Summary(content)
+        return summarise(self)
 
     def warnings(self) -> Iterator[str]:
         """Yield what a user should know before believing the estimates: the number, the threshold, the advice."""
-        yield from self.posterior.warnings
-        sampling, diagnosis = self.config.sampling, self.diagnosis
-        if not self.converged:
-            yield (
-                f"not converged: worst R-hat {diagnosis.worst_rhat:.3f} (below {sampling.max_rhat:g} wanted), "
-                f"smallest effective sample size {diagnosis.smallest_ess:.0f} ({sampling.min_ess:g} wanted), "
-                f"{np.min(diagnosis.autocorrelation_times):.1f} autocorrelation times ({MIN_TIMES:g} wanted); "
-                "go on with 'calibrate resume'"
-            )
-        samples = self.some_samples()
-        low, high = np.quantile(samples, [0.025, 0.975], axis=0)
-        strip = _STRIP * (high - low)
-        at_lower = (samples < self.posterior.lower + strip).mean(axis=0) > _FILLED * _STRIP
-        at_upper = (samples > self.posterior.upper - strip).mean(axis=0) > _FILLED * _STRIP
-        for name, cut_below, cut_above in zip(self.names, at_lower, at_upper, strict=True):
-            if cut_below or cut_above:
-                which = "both bounds" if cut_below and cut_above else f"its {'lower' if cut_below else 'upper'} bound"
-                yield (
-                    f"{name} reaches {which}: the bounds, not the data, decide where it ends; widen them or report them"
-                )
-        few = self.thinned(2000)
-        knee = self.posterior.knee_at(self._some_angles())
-        pulls = (knee.push(self.posterior.full(few)[:, : len(LAW)]) < 0.0).any(axis=1).mean()
-        if pulls > 0.01:
-            yield (
-                f"in {100 * pulls:.0f} % of the draws a condyle would have to pull on the tibia at some angle of "
-                "the data, which it cannot; check f_ref and the geometry"
-            )
-        if SIGMA not in self.names:
-            count = self.measurement.angles.size
-            best = 2.0 * float(np.min(self.posterior.density.constant - self.posterior.log_likelihood(few)))
-            if best > count + 4.0 * np.sqrt(2.0 * count):
-                yield (
-                    f"the best fit misses the data by {np.sqrt(best / count):.1f} sigma on average: sigma is too small "
-                    "or the model does not hold here; infer sigma by giving it bounds"
-                )
+        return warnings_of(self)
 
     def to_arviz(self) -> Any:
         """Return the posterior as an ArviZ `DataTree` (needs the `notebook` extra).
@@ -365,21 +251,11 @@ class Run:
         angle = np.interp(l_0, reached, along)
         return np.where((l_0 > reached[0]) & (l_0 < reached[-1]), angle, np.nan)
 
-    def _some_angles(self) -> FloatArray | None:
-        """Angles of the data to look at one by one: None for all, or of very many a share, both ends included."""
-        angles = self.measurement.angles
-        if angles.size <= _ANGLES:
-            return None
-        return np.asarray(np.sort(angles)[np.linspace(0, angles.size - 1, _ANGLES).round().astype(int)])
-
     def _need_steps(self) -> None:
         if self.stored == 0:
             raise ChainError(
                 f"{self.path}: nothing is stored yet; wait a moment, or go on with 'calibrate resume {self.path}'"
             )
-
-
-_DERIVED_UNITS = {"stiffness_per_strain": "N", "reference_strain": "", "reference_tension": "N", "taut_angle": "deg"}
 
 
 def open_run(path: str | Path) -> Run:
@@ -393,21 +269,3 @@ def open_run(path: str | Path) -> Run:
     path = Path(path)
     file, chains = chain.read_run(path)
     return Run(path, file, Posterior.from_config(file.config, file.measurement), chains)
-
-
-def _describe(values: FloatArray) -> dict[str, float | None]:
-    quantiles = np.quantile(values, list(_QUANTILES.values()))
-    return {
-        "mean": _known(float(values.mean())),
-        "sd": _known(float(values.std())),
-        **{key: _known(float(value)) for key, value in zip(_QUANTILES, quantiles, strict=True)},
-    }
-
-
-def _known(value: float) -> float | None:
-    """JSON has no NaN and no infinity; what is unknown is null there."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))

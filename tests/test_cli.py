@@ -258,10 +258,10 @@ def test_help_and_version_say_what_there_is(command: Command) -> None:
 def test_a_run_goes_on_to_more_effective_samples(folder: Path, command: Command) -> None:
     assert command("run", "knee.toml", "-o", "x.h5", "--min-ess", 500).code == 0
     before = open_run("x.h5")
-    assert 500 <= before.diagnosis.smallest_ess < 8000
-    assert command("resume", "x.h5", "--min-ess", 8000).code == 0
+    assert 500 <= before.diagnosis.smallest_ess < 30_000
+    assert command("resume", "x.h5", "--min-ess", 30_000).code == 0
     after = open_run("x.h5")
-    assert after.diagnosis.smallest_ess >= 8000
+    assert after.diagnosis.smallest_ess >= 30_000
     np.testing.assert_array_equal(after.chains.coords[:, : before.stored], before.chains.coords[:])
     assert command("resume", "x.h5", "--min-ess", 0).code == 2
 

@@ -20,7 +20,7 @@ from calibrate.runner import start_run
 
 Command = Callable[..., Result]
 # Steps of 14 kB: 300 of them are 4.3 MB.
-SETTINGS = "[sampling]\nmoves = { stretch = 1.0 }\nmin_ess = 1e9\nmax_steps = 300\n"
+SETTINGS = "[sampling]\nwalkers = 64\nmoves = { stretch = 1.0 }\nmin_ess = 1e9\nmax_steps = 300\n"
 
 
 def mount(*arguments: object) -> None:

@@ -158,14 +158,11 @@ def gaussian_variances(move: emcee.moves.Move, steps: int) -> tuple[np.ndarray, 
     return squares.mean(axis=(0, 1, 2)), np.array(errors)
 
 
-def test_snooker_samples_a_gaussian_and_emcees_does_not() -> None:
+def test_snooker_samples_a_gaussian() -> None:
+    # That emcee's own does not is shown in test_accuracy.py.
     variances, errors = gaussian_variances(Snooker(), 3000)
     assert errors.max() < 0.03
     assert (np.abs(variances - 1.0) < 4.5 * errors).all()
-    # The control: the move of emcee 3.1.6.
-    wrong, errors = gaussian_variances(emcee.moves.DESnookerMove(), 500)
-    assert (np.abs(wrong - 1.0) > 4.5 * errors).all()
-    assert wrong.mean() < 0.75
 
 
 MOVES = ("block", "stretch", "de", "snooker")

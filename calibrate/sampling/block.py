@@ -18,13 +18,15 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Chosen by the table in benchmarks/README.md, which `python -m benchmarks.moves` makes.
-ROUNDS = 4
+ROUNDS = 2
 UPDATES = 8
 STRETCH_SHARE = 0.1
 DE_SHARE = 0.3
 _STRETCH_SCALE = 2.0
 _JUMP_SHARE = 0.1
-# Of a kernel, in standard deviations of the half that it is fitted to.
+# Walkers of the other half that kernels are fitted to, at the most; the split is random, so any do.
+_KERNELS = 32
+# Of a kernel, in standard deviations of the walkers that they are fitted to.
 _BANDWIDTH = 0.9
 # Directions narrower than this, against their parameter's own spread, are rounding errors.
 _FLAT = 1e-10
@@ -176,7 +178,8 @@ def _block(
     gamma_0 = 2.38 / math.sqrt(2.0 * ndim)
     fitted = np.empty(sizes.size, dtype=np.bool_)
     mean, root = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
-    at, kernels = np.empty((sizes.size, ndim, half)), np.empty(half)
+    count = min(half, _KERNELS)
+    at, kernels = np.empty((sizes.size, ndim, count)), np.empty(count)
     here, there = np.empty(ndim), np.empty(ndim)
     # Kernel density of each moving walker, as long as neither it nor the other half has moved; else negative.
     density = np.empty((sizes.size, half))
@@ -185,47 +188,50 @@ def _block(
         moving = order[:half] if first_half else order[half:]
         others = order[half:] if first_half else order[:half]
         for g in range(sizes.size):
-            fitted[g] = _fit(coords, others[:half], groups[g], sizes[g], mean[g], root[g], at[g])
+            fitted[g] = _fit(coords, others[:count], groups[g], sizes[g], mean[g], root[g], at[g])
             density[g, :] = -1.0
         for update in range(updates):
             for j in range(half):
                 me = moving[j]
                 u = numbers[turn // 2, update, j if first_half else half + j]
                 # What is left of a uniform number after a choice is uniform again.
-                pick = u[1] * half
-                first = int(pick)
-                pick -= first
-                a = others[first]
                 factor, proposed, g = 0.0, 0.0, -1
                 if u[0] >= below[1]:
-                    g = int(pick * sizes.size)
+                    pick = u[1] * sizes.size
+                    g = int(pick)
+                    pick -= g
                     if not fitted[g]:
                         g = -1
                 if g >= 0:
-                    n = sizes[g]
+                    n, kernel = sizes[g], int(pick * count)
                     for i in range(ndim):
                         q[i] = coords[me, i]
                     for i in range(n):
                         # A kernel has 1 / (1 + |e|)^2 of its weight beyond |e|.
                         c = 2.0 * u[_NUMBERS + i] - 1.0
-                        there[i] = at[g, i, first] + math.copysign(1.0 / math.sqrt(1.0 - abs(c)) - 1.0, c)
+                        there[i] = at[g, i, kernel] + math.copysign(1.0 / math.sqrt(1.0 - abs(c)) - 1.0, c)
                         value = mean[g, i]
                         for k in range(i + 1):
                             value += root[g, i, k] * there[k]
                         q[groups[g, i]] = value
-                elif u[0] < below[0]:
-                    # z has density 1 / sqrt(z) on [1/2, 2]
-                    z = ((_STRETCH_SCALE - 1.0) * pick + 1.0) ** 2 / _STRETCH_SCALE
-                    factor = (ndim - 1.0) * math.log(z)
-                    for i in range(ndim):
-                        q[i] = coords[a, i] + z * (coords[me, i] - coords[a, i])
                 else:
-                    second = int(u[_NUMBERS] * (half - 1))
-                    b = others[second if second < first else second + 1]
-                    w = u[_NUMBERS + 1]
-                    gamma = 1.0 if w < _JUMP_SHARE else gamma_0 * (0.5 + (w - _JUMP_SHARE) / (1.0 - _JUMP_SHARE))
-                    for i in range(ndim):
-                        q[i] = coords[me, i] + gamma * (coords[a, i] - coords[b, i])
+                    pick = u[1] * half
+                    first = int(pick)
+                    pick -= first
+                    a = others[first]
+                    if u[0] < below[0]:
+                        # z has density 1 / sqrt(z) on [1/2, 2]
+                        z = ((_STRETCH_SCALE - 1.0) * pick + 1.0) ** 2 / _STRETCH_SCALE
+                        factor = (ndim - 1.0) * math.log(z)
+                        for i in range(ndim):
+                            q[i] = coords[a, i] + z * (coords[me, i] - coords[a, i])
+                    else:
+                        second = int(u[_NUMBERS] * (half - 1))
+                        b = others[second if second < first else second + 1]
+                        w = u[_NUMBERS + 1]
+                        gamma = 1.0 if w < _JUMP_SHARE else gamma_0 * (0.5 + (w - _JUMP_SHARE) / (1.0 - _JUMP_SHARE))
+                        for i in range(ndim):
+                            q[i] = coords[me, i] + gamma * (coords[a, i] - coords[b, i])
                 value = log_prior_one(q, d)
                 if value > -np.inf:
                     if g >= 0:
