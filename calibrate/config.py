@@ -180,7 +180,7 @@ class SamplingConfig(_Model):
     seed: Annotated[Count, Field(ge=0, lt=2**64)] = Field(1, description="one seed gives one chain")
     ensembles: Annotated[Count, Field(ge=2, le=64)] = Field(4, description="independent ensembles of walkers")
     walkers: Annotated[Count, Field(ge=4, le=65536)] = Field(
-        256, description="walkers in each ensemble, an even number"
+        512, description="walkers in each ensemble, an even number"
     )
     moves: MovesConfig = Field(MovesConfig(block=0.8, stretch=0.1, de=0.1), description="shares of the moves, by name")
     workers: Annotated[Count, Field(ge=1)] | None = Field(

@@ -145,10 +145,15 @@ class Run:
         return np.asarray(self.chains.coords[:, self.burn_in + thin - 1 :: thin])
 
     def thinned(self, draws: int) -> FloatArray:
-        """Return at most `draws` of the samples, evenly spread over the chain."""
+        """Return at most `draws` of the samples, in their order: always the same random ones.
+
+        Every n-th sample would now and then be the same few walkers at every step.
+        """
         samples = self.some_samples()
-        rows = np.linspace(0, len(samples) - 1, min(draws, len(samples))).round().astype(int)
-        return np.asarray(samples[rows])
+        if draws >= len(samples):
+            return samples
+        rows = np.random.default_rng(0).choice(len(samples), draws, replace=False, shuffle=False)
+        return np.asarray(samples[np.sort(rows)])
 
     def log_prob(self) -> FloatArray:
         """Return the log-posterior of each of `samples`, shape (draws,)."""

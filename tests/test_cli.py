@@ -256,6 +256,7 @@ def test_help_and_version_say_what_there_is(command: Command) -> None:
 
 
 def test_a_run_goes_on_to_more_effective_samples(folder: Path, command: Command) -> None:
+    (folder / "knee.toml").write_text(config_text(extra="[sampling]\nwalkers = 64\n"))
     assert command("run", "knee.toml", "-o", "x.h5", "--min-ess", 500).code == 0
     before = open_run("x.h5")
     assert 500 <= before.diagnosis.smallest_ess < 30_000
