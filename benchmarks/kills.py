@@ -61,6 +61,7 @@ class Child:
                 os.close(reading)
                 os.dup2(writing, 1)
                 os.dup2(os.open(folder / "stderr.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+                sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
                 os.chdir(folder)
                 sys.argv = ["calibrate", *arguments]
                 announce()
