@@ -108,7 +108,7 @@ def announce() -> None:
     def impatient(self: Any, path: Path, **given: Any) -> None:
         begin(self, path, **{**given, "late": 0.002})
 
-    writer.ChainWriter.__init__ = impatient  # type: ignore[method-assign]
+    writer.ChainWriter.__init__ = impatient  # type: ignore[method-assign]  # in the child alone
     runner._CAPACITY = CAPACITY
     announced(whole, "write_file", rewriting)
     announced(writer.ChainWriter, "flush", lambda given: "flush")

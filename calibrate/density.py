@@ -74,7 +74,7 @@ def log_prior_one(q: FloatArray, d: Density) -> float:
 
 def _law_likelihood(p: FloatArray, d: Density) -> float:
     """Log-likelihood of the template's nine parameters, in the way that the density's kind of sums asks for."""
-    raise NotImplementedError  # compiled code only: see below
+    raise NotImplementedError  # numba puts the function below in its place; Python never calls it
 
 
 @overload(_law_likelihood, inline="always")

@@ -49,7 +49,7 @@ def cases():
     return out
 
 
-def close(actual, expected):
+def assert_close(actual, expected):
     """Within 1e-10 relative, each number by itself; a slack knee's zero has to be zero."""
     np.testing.assert_allclose(actual, expected, rtol=RELATIVE, atol=0.0)
 
@@ -68,24 +68,24 @@ def test_the_cases_visit_slack_toe_and_linear_on_both_ligaments_and_both_condyle
 
 def test_the_cached_knee_is_the_symbolic_one(cases):
     for config, load, angles, p, _, expected in cases:
-        close(CachedKneeModel(config, load=load).loads(p[:4], p[4:], angles), expected)
+        assert_close(CachedKneeModel(config, load=load).loads(p[:4], p[4:], angles), expected)
 
 
 def test_the_precomputed_knee_is_the_symbolic_one(cases):
     for config, load, angles, p, _, expected in cases:
-        close(PrecomputedKneeModel(config, load=load).loads(p, angles), expected)
+        assert_close(PrecomputedKneeModel(config, load=load).loads(p, angles), expected)
 
 
 def test_the_numpy_batch_is_the_symbolic_knee_in_lengths_tensions_loads_and_push(cases):
     for config, load, angles, p, symbolic, expected in cases:
         batch = CachedKnee.build(geometry_of(config.knee), angles, load, "valgus")
         scale = 1.0 if load == "force" else 1000.0  # the batch gives moments in the file's N·m
-        close(scale * batch.loads(p[np.newaxis])[0], expected)
-        close(batch.kinematics.mcl_length, symbolic["mcl_lengths"])
-        close(batch.kinematics.lcl_length, symbolic["lcl_lengths"])
+        assert_close(scale * batch.loads(p[np.newaxis])[0], expected)
+        assert_close(batch.kinematics.mcl_length, symbolic["mcl_lengths"])
+        assert_close(batch.kinematics.lcl_length, symbolic["lcl_lengths"])
         tensions = batch.tensions(p[np.newaxis])
-        close(tensions[0][0], symbolic["mcl_forces"])
-        close(tensions[1][0], symbolic["lcl_forces"])
+        assert_close(tensions[0][0], symbolic["mcl_forces"])
+        assert_close(tensions[1][0], symbolic["lcl_forces"])
         normal = np.stack([np.sin(angles), -np.cos(angles)], axis=1)
         push = (symbolic["constraint_forces"] * normal).sum(axis=1)
         np.testing.assert_allclose(batch.push(p[np.newaxis])[0], push, rtol=RELATIVE, atol=1e-10)
@@ -93,32 +93,32 @@ def test_the_numpy_batch_is_the_symbolic_knee_in_lengths_tensions_loads_and_push
         np.testing.assert_array_equal(symbolic["contact_pushes"][clear], push[clear] >= 0.0)
 
 
-def losses_against_half_the_load(cases, evaluate):
+def assert_losses_against_half_the_load(cases, evaluate):
     """The loss of one angle, measured at half the true load, is a quarter of its square: sign and size in one."""
     for config, load, angles, p, _, expected in cases:
         for angle, true in zip(angles, expected, strict=True):
-            close(evaluate(config, load, p, angle, 0.5 * true), 0.25 * true**2)
+            assert_close(evaluate(config, load, p, angle, 0.5 * true), 0.25 * true**2)
 
 
 def test_the_compiled_batch_is_the_symbolic_knee(cases):
     def evaluate(config, load, p, angle, measured):
         return vectorized_total_loss(p[np.newaxis], [angle], [measured], CachedKneeModel(config, load=load))[0]
 
-    losses_against_half_the_load(cases, evaluate)
+    assert_losses_against_half_the_load(cases, evaluate)
 
 
 def test_the_process_pool_is_the_symbolic_knee(cases):
     def evaluate(config, load, p, angle, measured):
         return parallel_total_loss([p], [angle], [measured], config, workers=2, load=load)[0]
 
-    losses_against_half_the_load(cases, evaluate)
+    assert_losses_against_half_the_load(cases, evaluate)
 
 
 def test_a_knee_of_slightly_other_rolling_is_told_apart(cases):
     config, load, angles, p, _, expected = next(case for case in cases if case[5].all())
     other = config.model_copy(update={"knee": config.knee.model_copy(update={"rolling": config.knee.rolling + 1e-7})})
     with pytest.raises(AssertionError):
-        close(PrecomputedKneeModel(other, load=load).loads(p, angles), expected)
+        assert_close(PrecomputedKneeModel(other, load=load).loads(p, angles), expected)
 
 
 def complex_loads(poses, load, p):

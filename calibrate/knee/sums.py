@@ -23,7 +23,7 @@ IntArray = NDArray[np.int64]
 @inlined
 def _index(number: int) -> int:
     """Return a number as one that can't be negative: indices that might count from the end hinder vector units."""
-    return np.uintp(number)  # type: ignore[return-value]
+    return np.uintp(number)  # type: ignore[return-value]  # numba has integers only
 
 
 @inlined

@@ -23,7 +23,7 @@ from calibrate.sampling.block import Block
 FloatArray = NDArray[np.float64]
 
 
-class _VectorizedAccept(emcee.moves.RedBlueMove):  # type: ignore[misc]
+class _VectorizedAccept(emcee.moves.RedBlueMove):  # type: ignore[misc]  # emcee is untyped
     """A red-blue move (Foreman-Mackey et al. 2013) that accepts or rejects a whole half at once.
 
     The log-probability has to take all walkers at once and to return neither NaN nor `+inf`, as
@@ -51,11 +51,11 @@ class _VectorizedAccept(emcee.moves.RedBlueMove):  # type: ignore[misc]
         return state, accepted
 
 
-class Stretch(_VectorizedAccept, emcee.moves.StretchMove):  # type: ignore[misc]
+class Stretch(_VectorizedAccept, emcee.moves.StretchMove):  # type: ignore[misc]  # as above
     """The affine-invariant stretch move (Goodman & Weare 2010)."""
 
 
-class DifferentialEvolution(_VectorizedAccept, emcee.moves.DEMove):  # type: ignore[misc]
+class DifferentialEvolution(_VectorizedAccept, emcee.moves.DEMove):  # type: ignore[misc]  # as above
     """Differential evolution (ter Braak 2006; Nelson et al. 2013)."""
 
 
