@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from benchmarks.accuracy import Estimate
 from benchmarks.problems import posterior, problem
 from benchmarks.sitting import Contender, Prepare, Sit, Sitting, Size
+from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.results import open_run
-from calibrate.runner import start_run
+from calibrate.runner import first_walkers, start_run
 from calibrate.sampling.loop import Progress, random_states
 from calibrate.sampling.moves import Stretch
-from calibrate.sampling.start import draw_walkers, find_map
 
 FloatArray = NDArray[np.float64]
 LogProb = Callable[[FloatArray], FloatArray]
@@ -64,10 +64,8 @@ def plain_log_prob(target: Posterior) -> LogProb:
 
 
 def starts(target: Posterior, seed: int, ensembles: int, walkers: int) -> FloatArray:
-    """Draw first walkers (ensembles, walkers, ndim) around the fits, as calibrate does."""
-    rng = np.random.default_rng(seed)
-    fits, sample = find_map(target, rng)
-    return np.stack([draw_walkers(target, fits, sample, walkers, rng) for _ in range(ensembles)])
+    """Draw first walkers (ensembles, walkers, ndim), as calibrate does."""
+    return first_walkers(target, SamplingConfig(seed=seed, ensembles=ensembles, walkers=walkers))
 
 
 def marked(steps: Iterable[Any], at: int) -> tuple[float, float]:

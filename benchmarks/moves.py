@@ -16,12 +16,13 @@ import numpy as np
 
 from benchmarks.problems import posterior
 from benchmarks.table import busy, markdown, number, setting
+from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
+from calibrate.runner import first_walkers
 from calibrate.sampling.block import DE_SHARE, ROUNDS, STRETCH_SHARE, UPDATES, Block
 from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.loop import random_states
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
-from calibrate.sampling.start import draw_walkers, find_map
 
 NAMES = ("ridge", "toe", "oks009")
 ENSEMBLES = 4
@@ -82,13 +83,12 @@ def sit(p: Posterior, make: Callable[[Posterior], Moves], per_step: float, walke
 
     All are of the worst parameter.
     """
-    rng = np.random.default_rng(seed)
-    fits, prior = find_map(p, rng)
+    starts = first_walkers(p, SamplingConfig(seed=seed, ensembles=ENSEMBLES, walkers=walkers))
     steps = max(100, round(updates / (ENSEMBLES * walkers * per_step)))
     chains, seconds = [], 0.0
-    for stream in random_states(seed, ENSEMBLES):
+    for start, stream in zip(starts, random_states(seed, ENSEMBLES), strict=True):
         sampler = emcee.EnsembleSampler(walkers, p.ndim, p.log_prob, moves=make(p), vectorize=True)
-        state = emcee.State(draw_walkers(p, fits, prior, walkers, rng), random_state=stream)
+        state = emcee.State(start, random_state=stream)
         state = sampler.run_mcmc(state, max(20, steps // 4), store=False)
         begin = time.thread_time()
         sampler.run_mcmc(state, steps, skip_initial_state_check=True)

@@ -90,7 +90,7 @@ class Run:
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """Convergence of every parameter."""
-        return diagnose(self._kept)
+        return diagnose(self._kept, log_prob=np.asarray(self.chains.log_prob[:, self._estimated]))
 
     @property
     def converged(self) -> bool:
@@ -140,9 +140,14 @@ class Run:
     @cached_property
     def _kept(self) -> FloatArray:
         """What estimates are made from, shape (ensembles, steps, walkers, ndim), as in the run's own check."""
+        return np.asarray(self.chains.coords[:, self._estimated])
+
+    @property
+    def _estimated(self) -> slice:
+        """The stored steps that estimates are made from."""
         ensembles, stored, walkers = self.chains.log_prob.shape
         thin = stride(ensembles, stored - self.burn_in, walkers)
-        return np.asarray(self.chains.coords[:, self.burn_in + thin - 1 :: thin])
+        return slice(self.burn_in + thin - 1, None, thin)
 
     def thinned(self, draws: int) -> FloatArray:
         """Return at most `draws` of the samples, in their order: always the same random ones.

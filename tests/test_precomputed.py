@@ -22,7 +22,6 @@ from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of, kinematics
 from calibrate.knee.precomputed import Recent
 from calibrate.losses import parallel_total_loss, vectorized_total_loss
-from calibrate.sampling.start import find_map
 
 RELATIVE = 1e-10
 SETS = 50
@@ -211,20 +210,6 @@ def test_the_fit_uses_sympys_jacobian(posterior):
     actual = posterior.jacobian(q[np.newaxis])[0]
     np.testing.assert_allclose(actual[:, :6], jacobian_of_residuals(posterior, q), rtol=1e-12, atol=1e-12)
     assert not actual[:, 6].any()  # sigma is inferred and divides no residual
-
-
-def test_the_laplace_covariance_is_that_of_sympys_jacobian(posterior):
-    fits, _ = find_map(posterior, np.random.default_rng(4))
-    q = fits[0].q
-    slope = jacobian_of_residuals(posterior, q) / q[6]
-    width = (posterior.upper - posterior.lower)[:6]
-    information = slope.T @ slope + np.diag(12.0 / width**2)
-    unit = np.sqrt(np.diag(information))
-    expected = np.linalg.inv(information / np.outer(unit, unit)) / np.outer(unit, unit)
-    spread = np.sqrt(np.diag(expected))
-    np.testing.assert_allclose(
-        fits[0].covariance[:6, :6] / np.outer(spread, spread), expected / np.outer(spread, spread), atol=1e-7
-    )
 
 
 def test_at_a_kink_the_derivatives_are_those_of_the_shorter_side():

@@ -14,12 +14,12 @@ from calibrate.config import Config, SamplingConfig
 from calibrate.data import parse_measurement
 from calibrate.posterior import Posterior
 from calibrate.results import Run, open_run
-from calibrate.runner import start_run
+from calibrate.runner import first_walkers, start_run
 from calibrate.sampling.block import Block
 from calibrate.sampling.convergence import diagnose, effective_samples, independent_draws, split_rhat
 from calibrate.sampling.loop import Budget, next_check, random_states, sample
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
-from calibrate.sampling.start import draw_walkers, find_map
+from calibrate.sampling.start import find_map
 from calibrate.simulate import simulate
 
 # benchmarks.md, "penalty 1e6": mean and sd of each parameter from about a million effective samples.
@@ -61,11 +61,9 @@ class WithoutHastings(Stretch):
 
 def test_a_move_without_its_hastings_factor_misses_the_known_answer() -> None:
     posterior = Posterior.from_config(bench_config("toe"))
-    rng = np.random.default_rng(1)
-    fits, prior_sample = find_map(posterior, rng)
+    starts = first_walkers(posterior, SamplingConfig(ensembles=4, walkers=64))
     chains = []
-    for state in random_states(1, 4):
-        start = draw_walkers(posterior, fits, prior_sample, 64, rng)
+    for start, state in zip(starts, random_states(1, 4), strict=True):
         mixture = [(WithoutHastings(), 0.6), (DifferentialEvolution(), 0.4)]
         sampler = emcee.EnsembleSampler(64, 6, posterior.log_prob, moves=mixture, vectorize=True)
         sampler.run_mcmc(emcee.State(start, random_state=state), 600, thin_by=5)
@@ -104,10 +102,10 @@ def coverage(sigma_factor: float, folder: Path) -> tuple[int, int, int]:
         posterior = Posterior.from_config(
             config.model_copy(update={"noise": config.noise.model_copy(update={"sigma": 2.0 * sigma_factor})}), data
         )
-        fits, prior_sample = find_map(posterior, rng)
-        starts = np.stack([draw_walkers(posterior, fits, prior_sample, 64, rng) for _ in range(2)])
+        settings = SamplingConfig(ensembles=2, walkers=64, seed=seed, min_ess=800)
+        starts = first_walkers(posterior, settings)
         backends = [emcee.backends.Backend() for _ in starts]
-        sample(posterior, backends, starts, SamplingConfig(ensembles=2, seed=seed, min_ess=800), Budget(3000))
+        sample(posterior, backends, starts, settings, Budget(3000))
         draws = np.concatenate([b.get_chain(discard=b.iteration // 2, flat=True) for b in backends])
         low, q25, q75, high = np.quantile(draws, [0.005, 0.25, 0.75, 0.995], axis=0)
         outside += int(((truth < low) | (truth > high)).sum())
@@ -193,18 +191,18 @@ def test_block_keeps_log_prob_and_coordinates_together() -> None:
 def test_no_walker_starts_in_a_worthless_corner() -> None:
     for name in ("ridge", "toe"):
         posterior = Posterior.from_config(bench_config(name))
-        rng = np.random.default_rng(3)
-        fits, prior_sample = find_map(posterior, rng)
-        walkers = draw_walkers(posterior, fits, prior_sample, 64, rng)
-        assert ((walkers >= posterior.lower) & (walkers <= posterior.upper)).all()
-        assert posterior.log_prob(walkers).min() > fits[0].log_prob - 22
-        assert len(np.unique(walkers, axis=0)) == 64
-        assert np.linalg.matrix_rank(np.cov(walkers.T / np.ptp(walkers, axis=0)[:, np.newaxis])) == 6
+        best = find_map(posterior, np.random.default_rng(3))[0].log_prob
+        for walkers in first_walkers(posterior, SamplingConfig(walkers=64)):
+            assert ((walkers >= posterior.lower) & (walkers <= posterior.upper)).all()
+            # In six dimensions a draw 22 below the maximum has a chance of 1e-7.
+            assert posterior.log_prob(walkers).min() > best - 22
+            assert len(np.unique(walkers, axis=0)) > 48
+            assert np.linalg.matrix_rank(np.cov(walkers.T / np.ptp(walkers, axis=0)[:, np.newaxis])) == 6
 
 
 def test_the_map_is_a_maximum() -> None:
     posterior = Posterior.from_config(bench_config("toe"))
-    best = find_map(posterior, np.random.default_rng(0))[0][0]
+    best = find_map(posterior, np.random.default_rng(0))[0]
     rng = np.random.default_rng(1)
     width = posterior.upper - posterior.lower
     around = np.clip(best.q + 1e-3 * width * rng.standard_normal((5000, 6)), posterior.lower, posterior.upper)
@@ -220,7 +218,7 @@ def test_sigma_alone_can_be_inferred() -> None:
     lcl = config.parameters.lcl.model_copy(update={"k": 30.0, "alpha": 0.06, "l_0": 62.0})
     parameters = config.parameters.model_copy(update={"mcl": mcl, "lcl": lcl})
     posterior = Posterior.from_config(config.model_copy(update={"parameters": parameters}), measurement)
-    fits, _ = find_map(posterior, np.random.default_rng(0))
+    fits = find_map(posterior, np.random.default_rng(0))
     # The likelihood of sigma peaks at the root mean square residual.
     assert fits[0].q[0] == pytest.approx(np.sqrt((posterior.residuals(fits[0].q[np.newaxis]) ** 2).mean()), rel=1e-6)
 

@@ -5,6 +5,10 @@ R-hat therefore compares ensembles, and the effective sample size is counted on 
 Weare 2010, section 3), which carry whatever correlation there is between walkers: with `z` the quantity and `m` its
 mean over an ensemble, `ESS = (var z / var m) * ESS(m)`.
 
+Neither sees what all ensembles share, a few walkers each on a hill that has no mass. These show in two other ways: a
+walker of a converged ensemble goes everywhere, so none stays far below the rest (Hou et al. 2012 look for that in the
+means of the log-probability), and the standard deviation, which the farthest walkers make, has a standard error too.
+
 R-hat and the effective sample size of a few series are written out here: the libraries that have them take seconds to
 import, more than a calibration lasts. The tests hold both to ArviZ's.
 """
@@ -28,11 +32,33 @@ MIN_TIMES = 10.0
 # A run stops when it has more than it needs by this factor: the estimates err by a tenth or so, and a few steps more
 # should not take the verdict back.
 MARGIN = 1.25
+# A walker's mean log-probability this many times as far below the median draw as the first quartile is: a straggler.
+# The mean of ten autocorrelation times has a chance far below 1e-9 of that, in one dimension as in thirty.
+_FAR = 8.0
 _RHAT_STEPS = 100
 _RHAT_DRAWS = 4000
 # Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
 _DRAWS = 2_000_000
 _STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Stragglers:
+    """Walkers that stay where the posterior has next to no mass.
+
+    Attributes
+    ----------
+    share : float
+        Of all walkers.
+    depth : float
+        How far below the median draw their log-probability lies in the mean.
+    place : ndarray, shape (ndim,)
+        The median of their parameters.
+    """
+
+    share: float
+    depth: float
+    place: FloatArray
 
 
 @dataclass(frozen=True)
@@ -50,6 +76,10 @@ class Diagnosis:
     autocorrelation_times : ndarray
         How many autocorrelation times of the ensemble's mean each ensemble has run since the burn-in. Many walkers
         give many effective samples at once, but only time lets them forget where they started.
+    sd_error : ndarray
+        Relative Monte-Carlo standard error of the standard deviation.
+    stragglers : Stragglers or None
+        Walkers without which the run might have converged; None if there are none.
     """
 
     rhat: FloatArray
@@ -57,6 +87,8 @@ class Diagnosis:
     ess_tail: FloatArray
     mcse_mean: FloatArray
     autocorrelation_times: FloatArray
+    sd_error: FloatArray
+    stragglers: Stragglers | None = None
 
     @property
     def worst_rhat(self) -> float:
@@ -69,13 +101,21 @@ class Diagnosis:
         return float(np.minimum(self.ess_bulk, self.ess_tail).min())
 
     def converged(self, max_rhat: float, min_ess: float, margin: float = 1.0) -> bool:
-        """Tell whether R-hat, effective samples and length suffice for every parameter; what is unknown does not.
+        """Tell whether every parameter's figures suffice and no walker straggles; what is unknown does not suffice.
 
-        With a margin, all three have to be better by that factor.
+        With a margin, all figures have to be better by that factor.
         """
         agreed = margin * (self.worst_rhat - 1.0) < max_rhat - 1.0
         long_enough = float(np.min(self.autocorrelation_times)) >= margin * MIN_TIMES
-        return bool(agreed and self.smallest_ess >= margin * min_ess and long_enough)
+        known = float(np.max(self.sd_error)) <= largest_sd_error(margin * min_ess)
+        return bool(
+            agreed and self.smallest_ess >= margin * min_ess and long_enough and known and self.stragglers is None
+        )
+
+
+def largest_sd_error(min_ess: float) -> float:
+    """Return the relative error that a standard deviation may have: twice that of `min_ess` draws of a Gaussian."""
+    return float(np.sqrt(2.0 / min_ess))
 
 
 def burn_in(stored: int) -> int:
@@ -91,7 +131,9 @@ def stride(ensembles: int, kept: int, walkers: int) -> int:
     return max(1, kept // max(_STEPS, _DRAWS // (ensembles * walkers)))
 
 
-def diagnose(chains: FloatArray, each: Callable[..., Iterable[Any]] = map) -> Diagnosis:
+def diagnose(
+    chains: FloatArray, each: Callable[..., Iterable[Any]] = map, log_prob: FloatArray | None = None
+) -> Diagnosis:
     """Diagnose ensembles whose burn-in has been dropped.
 
     Parameters
@@ -100,6 +142,8 @@ def diagnose(chains: FloatArray, each: Callable[..., Iterable[Any]] = map) -> Di
         At least two ensembles.
     each : callable
         Does for all parameters what is done for one, like `map`; an executor's `map` does it in threads.
+    log_prob : ndarray, shape (ensembles, steps, walkers), optional
+        The log-posterior of the same draws; without it, stragglers are not looked for.
 
     Returns
     -------
@@ -109,19 +153,58 @@ def diagnose(chains: FloatArray, each: Callable[..., Iterable[Any]] = map) -> Di
     ensembles, steps, _, ndim = chains.shape
     if ensembles < 2 or steps < MIN_STORED // 2:
         unknown = np.full(ndim, np.nan)
-        return Diagnosis(unknown, unknown, unknown, unknown, unknown)
+        return Diagnosis(unknown, unknown, unknown, unknown, unknown, unknown)
     columns = each(_diagnose_one, (np.ascontiguousarray(chains[..., i]) for i in range(ndim)))
-    return Diagnosis(*np.array(list(columns)).T)
+    found = None if log_prob is None else find_stragglers(chains, log_prob)
+    rhat, bulk, tail, error, times, sd_error = np.array(list(columns)).T
+    return Diagnosis(rhat, bulk, tail, error, times, sd_error, found)
 
 
-def _diagnose_one(x: FloatArray) -> tuple[float, float, float, float, float]:
+def find_stragglers(chains: FloatArray, log_prob: FloatArray) -> Stragglers | None:
+    """Find walkers that stay far below the rest.
+
+    Parameters
+    ----------
+    chains : ndarray, shape (ensembles, steps, walkers, ndim)
+        Ensembles whose burn-in has been dropped.
+    log_prob : ndarray, shape (ensembles, steps, walkers)
+        The log-posterior of the same draws.
+
+    Returns
+    -------
+    Stragglers or None
+        None if there are none.
+    """
+    quartile, median = np.quantile(log_prob, [0.25, 0.5])
+    means = log_prob.mean(axis=1)
+    lost = means < median - _FAR * (median - quartile)
+    if not lost.any():
+        return None
+    theirs = chains.transpose(0, 2, 1, 3)[lost].reshape(-1, chains.shape[-1])
+    return Stragglers(float(lost.mean()), float(median - means[lost].mean()), np.median(theirs, axis=0))
+
+
+def _diagnose_one(x: FloatArray) -> tuple[float, float, float, float, float, float]:
     if np.ptp(x) == 0.0:  # no walker has ever moved
-        return np.inf, 0.0, 0.0, np.inf, 0.0
+        return np.inf, 0.0, 0.0, np.inf, 0.0, np.inf
     scores = _normal_scores(x)
     low, high = np.quantile(x, [0.05, 0.95])
     tail = min(effective_samples((x <= low).astype(float)), effective_samples((x >= high).astype(float)))
     error = float(x.std()) / np.sqrt(effective_samples(x))
-    return _rhat(x), effective_samples(scores), tail, error, _effective_steps(scores) / x.shape[0]
+    times = _effective_steps(scores) / x.shape[0]
+    return _rhat(x), effective_samples(scores), tail, error, times, _sd_error(x)
+
+
+def _sd_error(x: FloatArray) -> float:
+    """Relative standard error of the standard deviation, from the error of the mean square.
+
+    That error is told by the ensembles' means and by the walkers', and the larger one counts: the few walkers that lie
+    farthest out decide on the square, and if all ensembles have some, only the walkers differ.
+    """
+    square = (x - x.mean()) ** 2
+    by_ensembles = float(square.std() / np.sqrt(effective_samples(square)))
+    by_walkers = float(square.mean(axis=1).std() / np.sqrt(x.shape[0] * x.shape[2]))
+    return max(by_ensembles, by_walkers) / (2.0 * float(square.mean()))
 
 
 def effective_samples(x: FloatArray) -> float:

@@ -154,7 +154,8 @@ def sample(
         while True:
             stored = level()
             if stored != checked and stored > 0 and (stored >= last or next_check(stored - 1) == stored):
-                diagnosis, checked = diagnose(_kept(backends, stored), pool.map), stored
+                coords, log_prob = _kept(backends, stored)
+                diagnosis, checked = diagnose(coords, pool.map, log_prob), stored
                 report()
                 if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess, MARGIN):
                     return outcome("converged")
@@ -218,12 +219,14 @@ class _Ensemble:
             self.stored += 1
 
 
-def _kept(backends: Sequence[emcee.backends.Backend], stored: int) -> FloatArray:
-    """Return what convergence is judged by, shape (ensembles, steps, walkers, ndim).
+def _kept(backends: Sequence[emcee.backends.Backend], stored: int) -> tuple[FloatArray, FloatArray]:
+    """Return what convergence is judged by: (ensembles, steps, walkers, ndim), and the log-posterior without the last.
 
     That is the first `stored` steps without their burn-in, thinned if there are very many: it depends on nothing else.
     """
     first, walkers = burn_in(stored), backends[0].shape[0]
     thin = stride(len(backends), stored - first, walkers)
     steps = (stored - first) // thin
-    return np.stack([backend.get_chain(discard=first, thin=thin)[:steps] for backend in backends])
+    coords = [backend.get_chain(discard=first, thin=thin)[:steps] for backend in backends]
+    log_prob = [backend.get_log_prob(discard=first, thin=thin)[:steps] for backend in backends]
+    return np.stack(coords), np.stack(log_prob)
