@@ -21,9 +21,10 @@ from benchmarks.sitting import Contender, Prepare, Sit, Sitting, Size
 from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.results import open_run
-from calibrate.runner import first_walkers, start_run
+from calibrate.runner import start_run
 from calibrate.sampling.loop import Progress, random_states
 from calibrate.sampling.moves import Stretch
+from calibrate.sampling.start import first_walkers
 
 FloatArray = NDArray[np.float64]
 LogProb = Callable[[FloatArray], FloatArray]

@@ -18,11 +18,11 @@ from benchmarks.problems import posterior
 from benchmarks.table import busy, markdown, number, setting
 from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
-from calibrate.runner import first_walkers
 from calibrate.sampling.block import DE_SHARE, ROUNDS, STRETCH_SHARE, UPDATES, Block
 from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.loop import random_states
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
+from calibrate.sampling.start import first_walkers
 
 NAMES = ("ridge", "toe", "oks009")
 ENSEMBLES = 4

@@ -6,22 +6,18 @@ No global state: any process may start any number of runs, each with its own fil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibrate import chain
 from calibrate.config import Config, SamplingConfig
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
 from calibrate.posterior import Posterior
-from calibrate.sampling.loop import Budget, Outcome, Progress, cores, sample
-from calibrate.sampling.start import draw_walkers, find_map
-
-FloatArray = NDArray[np.float64]
+from calibrate.sampling.loop import Budget, Outcome, Progress, sample
+from calibrate.sampling.start import first_walkers
 
 # Log-probabilities of one posterior agree to this, whatever processor they are from.
 _SAME = 1e-9
@@ -84,7 +80,7 @@ def start_run(
             f"sampling.walkers = {settings.walkers}: {posterior.ndim} free parameters need twice as many walkers, "
             f"at least {2 * posterior.ndim}"
         )
-    starts = first_walkers(posterior, settings, on_warning, should_stop)
+    starts = first_walkers(posterior, settings, on_warning=on_warning, should_stop=should_stop)
     _make_folder(path.parent, settings.durability == "fsync")
     with chain.writing(path):
         _check_output(path, overwrite, config)
@@ -168,43 +164,6 @@ def resume_run(
             return sample(
                 posterior, backends, stored.starts, settings, budget, on_progress=on_progress, should_stop=should_stop
             )
-
-
-def first_walkers(
-    posterior: Posterior,
-    settings: SamplingConfig,
-    on_warning: Callable[[str], None] = _ignore,
-    should_stop: Callable[[], bool] = _never,
-) -> FloatArray:
-    """Draw the first walkers (ensembles, walkers, ndim), each ensemble's from a pilot of its own.
-
-    Raises
-    ------
-    ConfigError
-        If no walkers can be started.
-    KeyboardInterrupt
-        If `should_stop` says so.
-    """
-
-    def on_level() -> None:
-        if should_stop():
-            raise KeyboardInterrupt
-
-    # The last of the seed's streams is for the start, the first ones move the walkers.
-    stream = np.random.SeedSequence(settings.seed).spawn(settings.ensembles + 1)[-1]
-    best = find_map(posterior, np.random.default_rng(stream))[0].log_prob
-
-    def draw(of_one: np.random.SeedSequence) -> tuple[FloatArray, bool]:
-        return draw_walkers(posterior, best, settings.walkers, np.random.default_rng(of_one), on_level)
-
-    with ThreadPoolExecutor(min(settings.workers or cores(), settings.ensembles), "pilot") as pool:
-        drawn = list(pool.map(draw, stream.spawn(settings.ensembles)))
-    if not all(complete for _, complete in drawn):
-        on_warning(
-            f"a fit reaches a log-probability of {best:.1f}, far above all that the walkers know: the posterior has a "
-            "hill so narrow that its mass cannot be told; narrow the bounds around it to have it sampled"
-        )
-    return np.stack([walkers for walkers, _ in drawn])
 
 
 def _check_output(path: Path, overwrite: bool, config: Config) -> None:

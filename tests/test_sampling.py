@@ -14,12 +14,13 @@ from calibrate.config import Config, SamplingConfig
 from calibrate.data import parse_measurement
 from calibrate.posterior import Posterior
 from calibrate.results import Run, open_run
-from calibrate.runner import first_walkers, start_run
+from calibrate.runner import start_run
 from calibrate.sampling.block import Block
 from calibrate.sampling.convergence import diagnose, effective_samples, independent_draws, split_rhat
+from calibrate.sampling.fit import find_map
 from calibrate.sampling.loop import Budget, next_check, random_states, sample
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
-from calibrate.sampling.start import find_map
+from calibrate.sampling.start import first_walkers
 from calibrate.simulate import simulate
 
 # benchmarks.md, "penalty 1e6": mean and sd of each parameter from about a million effective samples.

@@ -19,7 +19,7 @@ from calibrate.knee.geometry import Geometry
 from calibrate.knee.kernel import log_likelihood
 from calibrate.knee.sums import squares
 from calibrate.posterior import MANY, Posterior
-from calibrate.sampling.start import find_map
+from calibrate.sampling.fit import find_map
 
 PROMISE = 1e-9  # relative to the sum in extended precision
 TRUTH = np.array([33.5, 0.06, 94.0, 0.0, 42.8, 0.06, 62.5, 0.0])

@@ -175,13 +175,18 @@ def find_stragglers(chains: FloatArray, log_prob: FloatArray) -> Stragglers | No
     Stragglers or None
         None if there are none.
     """
-    quartile, median = np.quantile(log_prob, [0.25, 0.5])
-    means = log_prob.mean(axis=1)
-    lost = means < median - _FAR * (median - quartile)
+    lost = straggling(log_prob)
     if not lost.any():
         return None
+    depth = float(np.median(log_prob) - log_prob.mean(axis=1)[lost].mean())
     theirs = chains.transpose(0, 2, 1, 3)[lost].reshape(-1, chains.shape[-1])
-    return Stragglers(float(lost.mean()), float(median - means[lost].mean()), np.median(theirs, axis=0))
+    return Stragglers(float(lost.mean()), depth, np.median(theirs, axis=0))
+
+
+def straggling(log_prob: FloatArray) -> NDArray[np.bool_]:
+    """Tell which walkers stay far below the rest, (ensembles, walkers), from `log_prob` (ensembles, steps, walkers)."""
+    quartile, median = np.quantile(log_prob, [0.25, 0.5])
+    return np.asarray(log_prob.mean(axis=1) < median - _FAR * (median - quartile))
 
 
 def _diagnose_one(x: FloatArray) -> tuple[float, float, float, float, float, float]:

@@ -83,8 +83,12 @@ def next_check(stored: int) -> int:
 
 def random_states(seed: int, ensembles: int) -> list[Any]:
     """Return one independent emcee random state for each ensemble."""
-    streams = np.random.SeedSequence(seed).spawn(ensembles)
-    return [np.random.RandomState(np.random.MT19937(stream)).get_state(legacy=True) for stream in streams]
+    return [random_state(stream) for stream in np.random.SeedSequence(seed).spawn(ensembles)]
+
+
+def random_state(stream: np.random.SeedSequence) -> Any:
+    """Return a random state as emcee takes it."""
+    return np.random.RandomState(np.random.MT19937(stream)).get_state(legacy=True)
 
 
 def sample(

@@ -1,174 +1,173 @@
-"""Where the walkers start: in proportion to the posterior's mass, as a pilot of each ensemble's own has found it.
+"""Where the walkers start: in proportion to the posterior's mass, and none where there is next to none.
 
-A pilot draws its points at random, so fits look over its shoulder: bounded least squares from several places, the
-user's own among them. Where a fit is far better than all that a pilot has found, the pilot is repeated with more
-points.
+Each ensemble has a pilot of its own and draws its walkers from what that has found. A pilot draws its points at random,
+so fits look over its shoulder: where a fit is far better than all that a pilot has found, it is repeated with more
+points. Then the ensemble settles for some steps that are not stored, and stragglers are brought home: walkers that stay
+far below the rest, and are more than the posterior's mass there accounts for, go to where others of their ensemble are
+(Hou et al. 2012 remove such walkers by gaps in the mean log-probability). Masses decide, not heights: a broad hill far
+below a narrow one keeps its walkers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
-from calibrate.config import SIGMA
+from calibrate.config import SamplingConfig
 from calibrate.errors import ConfigError
+from calibrate.lean import emcee
 from calibrate.posterior import Posterior
-from calibrate.sampling.pilot import POINTS, explore
+from calibrate.sampling.block import Block
+from calibrate.sampling.convergence import straggling
+from calibrate.sampling.fit import find_map
+from calibrate.sampling.loop import cores, random_state
+from calibrate.sampling.pilot import POINTS, Population, explore, mass_below
 
 FloatArray = NDArray[np.float64]
 
-_PRIOR_DRAWS = 8192
-_FITS = 8
 # A fit this much better than a pilot's best point, plus one per dimension, is on a hill that the pilot has not found.
 _MISSED = 10.0
 # The pilot is then repeated, with so many times the points and so often at the most.
 _MORE = 4
 _PILOTS = 3
-_HOPELESS = (
-    "no walkers can be started: the posterior is too narrow or too wide for the computer's numbers; check the bounds, "
-    "sigma and their units"
-)
+# Steps in which an ensemble settles, of many updates each; the second half tells who straggles.
+_SETTLE = 16
+# Stragglers are too many if their share of the walkers is this many times the posterior's mass as far down.
+_TOO_MANY = 10.0
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A maximum of the posterior.
-
-    Attributes
-    ----------
-    q : ndarray, shape (ndim,)
-        The parameters.
-    log_prob : float
-        The log-posterior at `q`.
-    """
-
-    q: FloatArray
-    log_prob: float
-
-
-def find_map(posterior: Posterior, rng: np.random.Generator) -> list[Fit]:
-    """Fit the data from several starting points.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        What to maximise.
-    rng : numpy.random.Generator
-        Draws the starting points.
-
-    Returns
-    -------
-    list of Fit
-        Best first; the first is the MAP.
-
-    Raises
-    ------
-    ConfigError
-        If no point within the bounds has a finite probability.
-    """
-    width = posterior.upper - posterior.lower
-    sample = posterior.lower + width * rng.random((_PRIOR_DRAWS, posterior.ndim))
-    value = np.asarray(posterior.log_prob(sample))
-    sample = sample[np.argsort(-value, kind="stable")]
-    if not np.isfinite(value.max()):
-        raise ConfigError(
-            "no parameters within the bounds explain the data with a finite probability; check units, signs and sigma"
-        )
-    # Every other one of the best, so that the fits do not all begin in the same corner.
-    starts = sample[: 2 * _FITS : 2]
-    if np.isfinite(posterior.start).any():
-        starts = np.vstack(
-            [np.where(np.isfinite(posterior.start), posterior.start, 0.5 * (posterior.lower + posterior.upper)), starts]
-        )
-    fits = [_fit(posterior, start) for start in starts]
-    return sorted(fits, key=lambda fit: -fit.log_prob)
-
-
-def draw_walkers(
+def first_walkers(
     posterior: Posterior,
-    best: float,
-    walkers: int,
-    rng: np.random.Generator,
-    on_level: Callable[[], None] = lambda: None,
-) -> tuple[FloatArray, bool]:
-    """Draw one ensemble's first walkers from a pilot of its own.
+    settings: SamplingConfig,
+    *,
+    on_warning: Callable[[str], None] = lambda message: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> FloatArray:
+    """Find where the posterior has its mass and start the walkers there.
 
     Parameters
     ----------
     posterior : Posterior
         What the walkers are to sample.
-    best : float
-        The log-posterior of the best fit.
-    walkers : int
-        How many.
-    rng : numpy.random.Generator
-        Draws them.
-    on_level : callable
-        Called now and then; may raise to end it.
+    settings : SamplingConfig
+        Seed, ensembles, walkers and threads; the walkers do not depend on the threads.
+    on_warning : callable
+        Told what the user should know before believing the result.
+    should_stop : callable
+        Asked now and then; True ends it.
 
     Returns
     -------
-    walkers : ndarray, shape (walkers, ndim)
-        All inside the bounds, on each hill as many as it has of the posterior's mass.
-    complete : bool
-        Whether the pilot has come as high as the fit. If not, there is a hill that no walker knows.
+    ndarray, shape (ensembles, walkers, ndim)
+        All inside the bounds or, with a penalty, as far outside as walkers go.
+
+    Raises
+    ------
+    ConfigError
+        If no point within the bounds has a finite probability, or the posterior is too narrow for walkers that differ.
+    KeyboardInterrupt
+        If `should_stop` says so.
+    """
+
+    def check() -> None:
+        if should_stop():
+            raise KeyboardInterrupt
+
+    # The last of the seed's streams is for the start, the first ones move the walkers.
+    stream = np.random.SeedSequence(settings.seed).spawn(settings.ensembles + 1)[-1]
+    best = find_map(posterior, np.random.default_rng(stream))[0].log_prob
+    streams = stream.spawn(settings.ensembles)
+    with ThreadPoolExecutor(min(settings.workers or cores(), settings.ensembles), "start") as pool:
+        pilots = list(pool.map(lambda of_one: _pilot(posterior, best, settings.walkers, of_one, check), streams))
+        if any(_missed(best, pilot, posterior.ndim) for pilot in pilots):
+            on_warning(
+                f"a fit reaches a log-probability of {best:.1f}, far above all that the walkers know: the posterior "
+                "has a hill so narrow that its mass cannot be told; narrow the bounds around it to have it sampled"
+            )
+
+        def start(pilot: Population, of_one: np.random.SeedSequence) -> FloatArray:
+            check()
+            return settle(posterior, draw(pilot, settings.walkers, of_one), pilots, of_one)
+
+        return np.stack(list(pool.map(start, pilots, streams)))
+
+
+def _pilot(
+    posterior: Posterior, best: float, walkers: int, stream: np.random.SeedSequence, check: Callable[[], None]
+) -> Population:
+    """Explore, with more points if need be."""
+    rng, points = np.random.default_rng(stream), 2 * (max(POINTS, walkers) // 2)
+    found = explore(posterior, rng, points, check)
+    for _ in range(_PILOTS - 1):
+        if not _missed(best, found, posterior.ndim):
+            break
+        points *= _MORE
+        found = explore(posterior, rng, points, check)
+    return found
+
+
+def _missed(best: float, found: Population, ndim: int) -> bool:
+    """Tell whether a pilot has missed the hill that the best fit is on."""
+    # Where the log-probability is huge, rounding alone moves it by more than that.
+    return best - float(found.log_likelihood.max()) > max(_MISSED + ndim, 1e-9 * abs(best))
+
+
+def draw(pilot: Population, walkers: int, stream: np.random.SeedSequence) -> FloatArray:
+    """Draw walkers (walkers, ndim) from what a pilot has found.
 
     Raises
     ------
     ConfigError
         If the posterior is too narrow for walkers that differ.
     """
-    points = 2 * max(POINTS, walkers) // 2
-    for _ in range(_PILOTS):
-        found = explore(posterior, rng, points, on_level)
-        # Where the log-probability is huge, rounding alone moves it by more than that.
-        missed = best - float(found.log_likelihood.max()) > max(_MISSED + posterior.ndim, 1e-9 * abs(best))
-        if not missed:
-            break
-        points *= _MORE
-    drawn = found.coords[rng.choice(len(found.coords), walkers, replace=False, p=found.weights)]
+    rng = np.random.default_rng(stream.spawn(1)[0])
+    drawn = pilot.coords[rng.choice(len(pilot.coords), walkers, replace=False, p=pilot.weights)]
     if not np.ptp(drawn, axis=0).all():
-        raise ConfigError(_HOPELESS)
-    return drawn, not missed
-
-
-def _fit(posterior: Posterior, start: FloatArray) -> Fit:
-    """Least squares within the bounds; an inferred sigma then follows from the residuals."""
-    width = posterior.upper - posterior.lower
-    law = np.array([name != SIGMA for name in posterior.names])
-    q = start.copy()
-
-    def residuals(x: FloatArray) -> FloatArray:
-        return posterior.fit_residuals(_with(q, law, x))
-
-    def jacobian(x: FloatArray) -> FloatArray:
-        return posterior.fit_jacobian(_with(q, law, x))[:, law]
-
-    if law.any():
-        margin = 1e-9 * width[law]
-        inside = np.clip(q[law], posterior.lower[law] + margin, posterior.upper[law] - margin)
-        result = least_squares(
-            residuals,
-            inside,
-            jac=jacobian,
-            bounds=(posterior.lower[law], posterior.upper[law]),
-            x_scale=width[law],
-            max_nfev=200,
+        raise ConfigError(
+            "no walkers can be started: the posterior is too narrow or too wide for the computer's numbers; check the "
+            "bounds, sigma and their units"
         )
-        q[law] = result.x
-    if not law.all():
-        spread = float(np.sqrt(np.sum(residuals(q[law]) ** 2) / posterior.measurement.angles.size))
-        at = int(np.flatnonzero(~law)[0])
-        margin = 1e-6 * width[at]
-        q[at] = np.clip(spread, posterior.lower[at] + margin, posterior.upper[at] - margin)
-    return Fit(q, float(posterior.log_prob(q)))
+    return drawn
 
 
-def _with(q: FloatArray, law: NDArray[np.bool_], x: FloatArray) -> FloatArray:
-    out = q.copy()
-    out[law] = x
-    return out
+def settle(
+    posterior: Posterior, walkers: FloatArray, pilots: Sequence[Population], stream: np.random.SeedSequence
+) -> FloatArray:
+    """Let an ensemble take some steps, and bring its stragglers home.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        What to sample.
+    walkers : ndarray, shape (walkers, ndim)
+        Where they are.
+    pilots : sequence of Population
+        What is known of the posterior's masses.
+    stream : numpy.random.SeedSequence
+        Of the random numbers.
+
+    Returns
+    -------
+    ndarray, shape (walkers, ndim)
+        Where they are then.
+    """
+    moving, choosing = stream.spawn(2)
+    count, ndim = walkers.shape
+    sampler = emcee.EnsembleSampler(count, ndim, posterior.log_prob, moves=[Block(posterior)], vectorize=True)
+    first = emcee.State(walkers, random_state=random_state(moving))
+    settled = np.array(sampler.run_mcmc(first, _SETTLE, skip_initial_state_check=True).coords)
+    log_prob = sampler.get_log_prob(discard=_SETTLE // 2)
+    lost = np.flatnonzero(straggling(log_prob[np.newaxis])[0])
+    means = log_prob.mean(axis=0)
+    lost = lost[np.argsort(means[lost], kind="stable")]
+    # Of the lowest, as many as the mass that lies as far down as the highest of them does not account for.
+    share = np.arange(1, lost.size + 1) / count
+    too_many = np.flatnonzero(share > _TOO_MANY * mass_below(pilots, means[lost]))
+    if too_many.size:
+        stray = lost[: too_many[-1] + 1]
+        home = np.setdiff1d(np.arange(count), lost)
+        settled[stray] = settled[np.random.default_rng(choosing).choice(home, stray.size)]
+    return settled
