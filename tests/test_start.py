@@ -1,0 +1,227 @@
+"""Walkers start where the posterior has its mass, and a run with walkers where it has none does not say converged."""
+
+from dataclasses import replace
+
+import emcee
+import numpy as np
+import pytest
+from conftest import bench_config
+from hills import bundled, longest_length, narrow_share, two_hills
+
+from calibrate.config import SamplingConfig
+from calibrate.data import parse_measurement
+from calibrate.errors import ConfigError
+from calibrate.posterior import Posterior
+from calibrate.sampling import start as start_module
+from calibrate.sampling.convergence import diagnose, effective_samples, find_stragglers, largest_sd_error
+from calibrate.sampling.loop import Budget, Outcome, sample
+from calibrate.sampling.pilot import Population, explore, mass_below
+from calibrate.sampling.start import first_walkers, settle
+
+# Nested sampling by nautilus, error 0.02; uniform prior in the bounds, hard walls.
+EVIDENCE = {"ridge": -81.10, "toe": -79.70}
+# Where the bundled knee has a hill 18 below the other, with a mass of some 1e-5: a slack, short MCL.
+SLOPE = [23.39, 0.08, 75.47, 136.28, 0.06, 60.41, 0.85]
+
+
+def kept(posterior: Posterior, seed: int) -> tuple[Outcome, np.ndarray]:
+    """Sample in memory with default settings; return the outcome and the kept draws, all four axes."""
+    settings = SamplingConfig(seed=seed)
+    starts = first_walkers(posterior, settings)
+    backends = [emcee.backends.Backend() for _ in starts]
+    outcome = sample(posterior, backends, starts, settings, Budget(3000))
+    return outcome, np.stack([b.get_chain(discard=b.iteration // 2) for b in backends])
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_a_pilot_knows_the_evidence_and_the_posterior(name: str) -> None:
+    posterior = Posterior.from_config(bench_config(name, extra='[prior]\nwalls = "hard"\n'))
+    found = explore(posterior, np.random.default_rng(3), points=4096)
+    # The volume's logarithm errs by sqrt(levels / points) at the least, 0.09 here; copies move less than freely.
+    assert found.log_evidence == pytest.approx(EVIDENCE[name], abs=0.4)
+    assert found.weights.sum() == pytest.approx(1.0, rel=1e-12)
+    np.testing.assert_allclose(found.log_likelihood, posterior.log_likelihood(found.coords), rtol=1e-12)
+    mean = found.weights @ found.coords
+    outcome, draws = kept(posterior, 1)
+    assert outcome.reason == "converged"
+    # Worth four thousand draws: means within five of their errors.
+    assert (np.abs(mean - draws.mean(axis=(0, 1, 2))) < 5.0 * draws.std(axis=(0, 1, 2)) / np.sqrt(4096)).all()
+
+
+def test_a_pilot_of_a_flat_likelihood_returns_the_bounds() -> None:
+    posterior = Posterior.from_config(bench_config(noise="sigma = 1e8"))
+    found = explore(posterior, np.random.default_rng(0))
+    assert found.log_evidence == pytest.approx(float(posterior.log_likelihood(found.coords[:1])[0]), abs=1e-6)
+    assert found.weights @ found.coords == pytest.approx(0.5 * (posterior.lower + posterior.upper), rel=0.05)
+
+
+def test_masses_are_added_up_before_they_are_divided() -> None:
+    """A pilot that has all but missed the hill must not make the plain heavy."""
+    level = np.array([-30.0, -30.0, 0.0, 0.0])
+
+    def pilot(log_evidence: float, below: float) -> Population:
+        return Population(np.zeros((4, 1)), level, np.array([below, below, 1 - below, 1 - below]) / 2, log_evidence)
+
+    # Both say that the plain has 1e-6 of the true evidence; the second has found a thousandth of the hill.
+    good, poor = pilot(0.0, 1e-6), pilot(np.log(1e-3), 1e-3)
+    np.testing.assert_allclose(mass_below([good], np.array([-31.0, -15.0, 1.0])), [0.0, 1e-6, 1.0], atol=1e-15)
+    np.testing.assert_allclose(mass_below([good, poor], np.array([-15.0])), [2e-6 / 1.001], rtol=1e-9)
+
+
+# The narrow hill lies 5.8 and 3.8 above the plain.
+@pytest.mark.parametrize(("sigma", "share"), [(5.58, 0.7), (6.9, 0.3)])
+def test_two_true_hills_keep_their_masses(sigma: float, share: float) -> None:
+    assert narrow_share(sigma) == pytest.approx(share, abs=0.002)
+    posterior = two_hills(sigma)
+    end = longest_length(posterior)
+    starts = first_walkers(posterior, SamplingConfig(seed=2))
+    # Each ensemble's pilot errs by some hundredths, and 512 walkers by 0.02.
+    np.testing.assert_allclose((starts[..., 1] < end).mean(axis=1), share, atol=0.12)
+    outcome, draws = kept(posterior, 2)
+    narrow = (draws[..., 1] < end).astype(float)
+    assert outcome.reason == "converged"
+    error = np.sqrt(share * (1.0 - share) / effective_samples(narrow))
+    assert narrow.mean() == pytest.approx(narrow_share(sigma), abs=4.0 * error)
+    assert error < 0.01
+
+
+# Standard deviations of `mcl.l_0` and sigma in long runs, which nested sampling confirms; see benchmarks/README.md. With
+# walkers started around fits these seeds ended with some far out, or with most of them on a plain.
+@pytest.mark.parametrize(
+    ("bounds", "seed", "slack", "sigma"),
+    [
+        ({}, 67, 0.181, 0.0637),
+        ({}, 91, 0.181, 0.0637),
+        ({"l_0": (10.0, 500.0)}, 1, 0.181, 0.0637),
+        ({"l_0": (10.0, 500.0)}, 7, 0.181, 0.0637),
+        ({"k": (5.0, 1e5)}, 1, 0.160, 0.0602),
+    ],
+)
+def test_no_walker_stays_on_a_hill_without_mass(
+    bounds: dict[str, tuple[float, float]], seed: int, slack: float, sigma: float
+) -> None:
+    outcome, draws = kept(Posterior.from_config(bundled(**bounds)), seed)
+    assert outcome.reason == "converged"
+    assert draws[..., 2].std() == pytest.approx(slack, rel=0.05)
+    assert draws[..., 6].std() == pytest.approx(sigma, rel=0.05)
+
+
+def planted(posterior: Posterior, stray: int) -> np.ndarray:
+    """Return walkers of which the first few are on the poor hill."""
+    walkers = first_walkers(posterior, SamplingConfig(seed=4, walkers=256, ensembles=2))[0]
+    walkers[:stray] = SLOPE * (1.0 + 1e-4 * np.random.default_rng(0).standard_normal((stray, 7)))
+    return walkers
+
+
+def test_stragglers_are_brought_home_unless_the_mass_is_there() -> None:
+    posterior = Posterior.from_config(bundled())
+    walkers = planted(posterior, 2)
+    pilots = [explore(posterior, np.random.default_rng(i)) for i in range(2)]
+
+    def low(where: np.ndarray) -> int:
+        return int((posterior.log_prob(where) < -14.0).sum())
+
+    def low_after(known: list[Population]) -> int:
+        return sum(low(settle(posterior, walkers, known, np.random.SeedSequence(seed))) for seed in range(6))
+
+    assert low(walkers) == 2
+    assert low_after(pilots) == 0
+    # The same walkers where pilots say that as much of the posterior is there: some leave by themselves, none is moved.
+    assert low_after([replace(p, weights=np.where(p.log_likelihood < -10.0, 0.05, 0.0)) for p in pilots]) > 0
+
+
+def test_stragglers_that_all_ensembles_share_are_seen() -> None:
+    posterior = Posterior.from_config(bundled())
+    rng = np.random.default_rng(2)
+    pilot = explore(posterior, rng)
+    rows = rng.choice(len(pilot.coords), (4, 40, 128), p=pilot.weights)
+    chains, log_prob = pilot.coords[rows], pilot.log_likelihood[rows]
+    clean = diagnose(chains, log_prob=log_prob)
+    assert clean.stragglers is None
+    assert clean.converged(1.01, 4000)
+    for ensemble in range(4):  # one walker of each, all the time
+        chains[ensemble, :, 5] = SLOPE * (1.0 + 1e-4 * rng.standard_normal((40, 7)))
+    log_prob[:, :, 5] = posterior.log_prob(chains[:, :, 5].reshape(-1, 7)).reshape(4, 40)
+    found = diagnose(chains, log_prob=log_prob)
+    assert found.worst_rhat < 1.01
+    assert found.smallest_ess > 4000
+    assert found.stragglers is not None
+    assert found.stragglers.share == pytest.approx(1 / 128)
+    np.testing.assert_allclose(found.stragglers.place, SLOPE, rtol=1e-3)
+    assert found.stragglers.depth == pytest.approx(np.median(log_prob) - log_prob[:, :, 5].mean())
+    assert not found.converged(1.01, 4000)
+    # Were they only far out and not low, the standard deviation would tell.
+    assert found.sd_error[2] > largest_sd_error(4000)
+    assert not diagnose(chains).converged(1.01, 4000)
+
+
+@pytest.mark.parametrize(("walkers", "found"), [(1, True), (20, True), (0, False)])
+def test_a_straggler_is_a_walker_and_not_a_moment(walkers: int, found: bool) -> None:
+    rng = np.random.default_rng(3)
+    log_prob = -rng.gamma(3.5, size=(2, 50, 100))
+    log_prob[1, :, :walkers] -= 30.0
+    log_prob[0, 7, 50:60] -= 30.0  # ten walkers for one step
+    assert (find_stragglers(rng.standard_normal((2, 50, 100, 2)), log_prob) is not None) == found
+
+
+def test_the_error_of_a_standard_deviation_is_known() -> None:
+    rng = np.random.default_rng(5)
+    # The square of a first-order autoregression decays with the square of its correlation.
+    correlation, shape = 0.8, (4, 3000, 16)
+    x = rng.standard_normal(shape) * np.sqrt(1 - correlation**2)
+    x[:, 0] /= np.sqrt(1 - correlation**2)
+    for step in range(1, shape[1]):
+        x[:, step] += correlation * x[:, step - 1]
+    effective = x.size * (1 - correlation**2) / (1 + correlation**2)
+    assert diagnose(x[..., np.newaxis]).sd_error[0] == pytest.approx(np.sqrt(0.5 / effective), rel=0.2)
+
+
+def test_the_start_depends_on_the_seed_alone() -> None:
+    posterior = Posterior.from_config(bench_config())
+    one, again, other = (
+        first_walkers(posterior, SamplingConfig(seed=seed, workers=workers, walkers=32))
+        for seed, workers in ((1, 1), (1, 3), (2, 1))
+    )
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one[0], one[1])
+
+
+def test_the_start_can_be_interrupted() -> None:
+    posterior = Posterior.from_config(bench_config())
+    asked = []
+
+    def should_stop() -> bool:
+        asked.append(1)
+        return len(asked) > 10
+
+    with pytest.raises(KeyboardInterrupt):
+        first_walkers(posterior, SamplingConfig(workers=1), should_stop=should_stop)
+    assert len(asked) < 40
+
+
+def test_a_pilot_that_has_missed_what_a_fit_has_found_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = Posterior.from_config(bench_config())
+    asked: list[int] = []
+
+    def blind(*arguments: object) -> Population:
+        asked.append(arguments[2])
+        found = explore(*arguments)
+        return replace(found, log_likelihood=found.log_likelihood - (1000.0 if len(asked) <= misses else 0.0))
+
+    monkeypatch.setattr(start_module, "explore", blind)
+    for misses, warned in ((1, 0), (3, 1)):
+        asked.clear()
+        warnings: list[str] = []
+        settings = SamplingConfig(workers=1, ensembles=2, walkers=32)
+        first_walkers(posterior, settings, on_warning=warnings.append)
+        assert asked[: misses + (misses < 3)] == [1024, 4096, 16384][: misses + (misses < 3)]
+        assert len(warnings) == warned
+    assert "far above all that the walkers know" in warnings[0]
+
+
+def test_where_nothing_can_be_started_the_reason_is_said() -> None:
+    measurement = parse_measurement("angle_deg,force_N\n-4,-9\n1,1e200\n5,20\n", "test.csv")
+    posterior = Posterior.from_config(bench_config(noise="sigma = 1e-6"), measurement)
+    with pytest.raises(ConfigError, match="explain the data with a finite probability"):
+        explore(posterior, np.random.default_rng(0))
