@@ -1,16 +1,18 @@
 """Walkers start where the posterior has its mass, and a run with walkers where it has none does not say converged."""
 
+import functools
 from dataclasses import replace
 
 import emcee
 import numpy as np
 import pytest
 from conftest import bench_config
-from hills import bundled, longest_length, narrow_share, two_hills
 
+from benchmarks.hills import bundled, two_hills
 from calibrate.config import SamplingConfig
 from calibrate.data import parse_measurement
 from calibrate.errors import ConfigError
+from calibrate.knee.geometry import geometry_of, kinematics
 from calibrate.posterior import Posterior
 from calibrate.sampling import start as start_module
 from calibrate.sampling.convergence import diagnose, effective_samples, find_stragglers, largest_sd_error
@@ -68,6 +70,26 @@ def test_masses_are_added_up_before_they_are_divided() -> None:
     np.testing.assert_allclose(mass_below([good, poor], np.array([-15.0])), [2e-6 / 1.001], rtol=1e-9)
 
 
+def longest_length(posterior: Posterior) -> float:
+    """Return the MCL's largest length in the test: with a longer slack length the likelihood is the plain's."""
+    poses = kinematics(geometry_of(posterior.config.knee), np.deg2rad(posterior.measurement.angles))
+    return float(poses.mcl_length.max())
+
+
+@functools.cache
+def narrow_share(sigma: float) -> float:
+    """Return the mass of the narrow hill by quadrature: midpoints of a fine grid; the plain is a box."""
+    posterior = two_hills(sigma)
+    end = longest_length(posterior)
+    k, dk = np.linspace(10.0, 100.0, 201, retstep=True)
+    l_0, dl = np.linspace(80.0, end, 4001, retstep=True)
+    grid = np.meshgrid(k[1:] - dk / 2, l_0[1:] - dl / 2, indexing="ij")
+    value = np.asarray(posterior.log_prob(np.stack([g.ravel() for g in grid], axis=1)))
+    plain = float(posterior.log_prob(np.array([50.0, 0.5 * (end + 500.0)])))
+    narrow = np.exp(value - value.max()).sum() * dk * dl
+    return float(narrow / (narrow + np.exp(plain - value.max()) * 90.0 * (500.0 - end)))
+
+
 # The narrow hill lies 5.8 and 3.8 above the plain.
 @pytest.mark.parametrize(("sigma", "share"), [(5.58, 0.7), (6.9, 0.3)])
 def test_two_true_hills_keep_their_masses(sigma: float, share: float) -> None:
@@ -85,8 +107,8 @@ def test_two_true_hills_keep_their_masses(sigma: float, share: float) -> None:
     assert error < 0.01
 
 
-# Standard deviations of `mcl.l_0` and sigma in long runs, which nested sampling confirms; see benchmarks/README.md. With
-# walkers started around fits these seeds ended with some far out, or with most of them on a plain.
+# Standard deviations of `mcl.l_0` and sigma in long runs, which nested sampling confirms; see benchmarks/README.md.
+# With walkers started around fits these seeds ended with some far out, or with most of them on a plain.
 @pytest.mark.parametrize(
     ("bounds", "seed", "slack", "sigma"),
     [
@@ -100,7 +122,7 @@ def test_two_true_hills_keep_their_masses(sigma: float, share: float) -> None:
 def test_no_walker_stays_on_a_hill_without_mass(
     bounds: dict[str, tuple[float, float]], seed: int, slack: float, sigma: float
 ) -> None:
-    outcome, draws = kept(Posterior.from_config(bundled(**bounds)), seed)
+    outcome, draws = kept(bundled(**bounds), seed)
     assert outcome.reason == "converged"
     assert draws[..., 2].std() == pytest.approx(slack, rel=0.05)
     assert draws[..., 6].std() == pytest.approx(sigma, rel=0.05)
@@ -114,7 +136,7 @@ def planted(posterior: Posterior, stray: int) -> np.ndarray:
 
 
 def test_stragglers_are_brought_home_unless_the_mass_is_there() -> None:
-    posterior = Posterior.from_config(bundled())
+    posterior = bundled()
     walkers = planted(posterior, 2)
     pilots = [explore(posterior, np.random.default_rng(i)) for i in range(2)]
 
@@ -131,7 +153,7 @@ def test_stragglers_are_brought_home_unless_the_mass_is_there() -> None:
 
 
 def test_stragglers_that_all_ensembles_share_are_seen() -> None:
-    posterior = Posterior.from_config(bundled())
+    posterior = bundled()
     rng = np.random.default_rng(2)
     pilot = explore(posterior, rng)
     rows = rng.choice(len(pilot.coords), (4, 40, 128), p=pilot.weights)
