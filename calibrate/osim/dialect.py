@@ -126,8 +126,13 @@ class Scanner:
                     raise MalformedError(here, f"'</{_shown(tag)}>' is expected, for line {self.line(begun)}")
                 yield End(here)
                 continue
-            event, at = self._next(at)
-            if at < 0:  # a declaration without an end: inside an element an error, else OpenSim stops without a word
+            try:
+                event, at = self._next(at)
+            except MalformedError as error:
+                if opened or data.startswith(b"<", here) or not self._blank(here, error.at):
+                    raise
+                break  # a bad reference outside of all elements: OpenSim stops without a word
+            if at < 0:  # and so it does at a declaration without an end
                 if opened:
                     raise MalformedError(here, "a declaration '<?xml' does not end")
                 break

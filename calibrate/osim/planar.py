@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
@@ -21,6 +22,7 @@ _RANGE = np.deg2rad(50.0)
 _SPACING = np.deg2rad(0.5)
 # At theta_0 the load changes condyles and the path has a corner; knots this close [rad] keep the spline on it.
 _CORNER = 1e-7
+_FORBIDDEN = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def planar_model(geometry: Geometry, ligaments: Mapping[str, ArrayLike], credits: str) -> bytes:
@@ -46,7 +48,8 @@ def planar_model(geometry: Geometry, ligaments: Mapping[str, ArrayLike], credits
     """
     document = ET.Element("OpenSimDocument", Version=_FORMAT)
     model = ET.SubElement(document, "Model", name="planar_knee")
-    for tag, text in (("credits", credits), ("length_units", "meters"), ("force_units", "N"), ("gravity", "0 0 0")):
+    ET.SubElement(model, "credits").text = _allowed(credits)
+    for tag, text in (("length_units", "meters"), ("force_units", "N"), ("gravity", "0 0 0")):
         ET.SubElement(model, tag).text = text
     ET.SubElement(model, "Ground", name="ground")
     tibia = ET.SubElement(_objects(model, "BodySet", "bodyset"), "Body", name="tibia")
@@ -115,6 +118,11 @@ def _ligament(forces: ET.Element, label: str, geometry: Geometry, name: str, par
     for tag, value in properties(parameters).items():
         ET.SubElement(ligament, tag).text = repr(value)
     ET.SubElement(ligament, "damping_coefficient").text = "0"
+
+
+def _allowed(text: str) -> str:
+    """Return text with the characters that XML forbids, controls and halves of pairs, written as escapes."""
+    return _FORBIDDEN.sub(lambda found: repr(found.group())[1:-1], text)
 
 
 def _knots(theta_0: float) -> FloatArray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# A knee's side as models write it: MCL_r, r_MCL, MCL1r, right_MCL, rMCL.
-_SIDE = re.compile(r"(?:^|[_\W\d])(r|l|right|left)(?=$|[_\W\d])|^(r|l)(?=[A-Z]{2})", re.IGNORECASE)
-_PREFIX = re.compile(r"^[rl](?=[A-Z]{2})")
+# A knee's side as models write it: MCL_r, r_MCL, MCL1r, right_MCL; with the ligament's letters also rMCL and MCLr.
+_SIDE = r"(?:^|[_\W\d])(right|left|r|l)(?=$|[_\W\d])"
+_BESIDE = r"|^(right|left|r|l)(?={kind})|(?<={kind})(right|left|r|l)$"
 _NUMBER = re.compile(r"[_\W]*\d+[_\W]*$|[_\W]+[a-zA-Z]$")
 
 
@@ -31,16 +31,13 @@ def strands(name: str, names: Sequence[str], kind: str) -> list[str]:
     """
     core = kind if kind in name.lower() else _stem(name)
     alike = [other for other in names if core == (kind if kind in other.lower() else _stem(other))]
-    side = _side(name)
-    return [other for other in alike if other == name or not side or _side(other) in ("", side)]
+    side = _side(name, kind)
+    return [other for other in alike if other == name or not side or _side(other, kind) in ("", side)]
 
 
-def _side(name: str) -> str:
-    prefix = _PREFIX.match(name)
-    found = _SIDE.search(name)
-    if prefix:
-        return prefix.group()
-    return found.group(1)[0].lower() if found and found.group(1) else ""
+def _side(name: str, kind: str) -> str:
+    found = re.search(_SIDE + _BESIDE.format(kind=kind), name, re.IGNORECASE)
+    return next(filter(None, found.groups()))[0].lower() if found else ""
 
 
 def _stem(name: str) -> str:
