@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from calibrate.errors import ExportError
-from calibrate.osim.dialect import Attribute, End, MalformedError, Scanner, Start, Text
+from calibrate.osim.dialect import Attribute, End, Scanner, Start, Text
+from calibrate.osim.letters import MalformedError
 from calibrate.osim.names import Name, name_of, printable
 
 # OpenSim 4.6 reads files from 10901 on, and converts older formats as it reads; below 30509 forces are switched off
@@ -184,7 +185,7 @@ class _Reading:
         if len(element.texts) == 1 and not element.seen:
             text = element.texts[0]
             end = text.start + len(data[text.start : text.end].rstrip())
-            return Spot(text.start, end, self._scanner.value(text.start, text.end)[:_LONGEST])
+            return Spot(text.start, end, self._scanner.letters.value(text.start, text.end)[:_LONGEST])
         # Comments before a value that is to come may stay; anything else would stand in its way.
         if not element.texts and not element.seen and content.strip() and content[:1] in b"< \t\r\n":
             return Spot(element.opening, element.opening, b"")
