@@ -168,12 +168,14 @@ class Scanner:
                     raise MalformedError(at, f"'/' stands alone in the tag <{_shown(name.group())}>")
                 return Start(name.group(), attributes, start, at + 2, True)
             attribute = self._attribute(at)
+            if attribute is None and data.find(b">", at) < 0:
+                break
             if attribute is None:
                 raise MalformedError(at, f'an attribute of <{_shown(name.group())}> is not of the form name="value"')
             at = attribute[2]
             if attribute[0] in _KEPT:
                 attributes[attribute[0]] = attribute[1]
-        raise MalformedError(start, f"the tag <{_shown(name.group())}> does not end")
+        raise MalformedError(start, f"the file ends within the tag <{_shown(name.group())}>")
 
     def _attribute(self, at: int) -> tuple[bytes, Attribute, int] | None:
         """Return an attribute's name, value, and the place after it; None if it is none."""
