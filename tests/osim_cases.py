@@ -294,7 +294,7 @@ TOKENS = (
 
 
 def mutated(rng):
-    """A model with one to three accidents, half of them in and around the ligament. No NUL within: OpenSim runs over it."""
+    """A model with one to three accidents, half of them near the ligament; no NUL within, which OpenSim runs over."""
     model = bytearray(rng.choice([BASE, BASE, BOM + BASE, OF_OPENSIM_3, (CASES / "own_contact.osim").read_bytes()]))
     near = model.index(b"<Blankevoort1991Ligament")
     for _ in range(rng.choice([1, 1, 1, 2, 3])):

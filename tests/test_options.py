@@ -22,8 +22,8 @@ import pytest
         (("repair", "run.h5", "-o", "a", "-o", "a", "-o", "a"), "-o/--output"),
     ],
 )
-def test_an_option_given_twice_is_refused(calibrate, arguments, option):
-    done = calibrate(*arguments)
+def test_an_option_given_twice_is_refused(command, arguments, option):
+    done = command(*arguments)
     times = sum(argument.startswith(tuple(option.split("/"))) for argument in arguments)
     assert done.code == 2
     assert done.err == f"calibrate: error: {option}: given {times} times; give it once\n"
@@ -35,19 +35,19 @@ def test_an_option_given_twice_is_refused(calibrate, arguments, option):
     [
         (("simulate", "no.toml", "-o", "a.csv", "--set", "mcl.k=1", "--set", "lcl.k=2"), "no.toml: no such file"),
         (("run", "no.toml", "--overwrite", "--overwrite"), "no.toml: no such file"),
-        (("export", "--", "--mcl", "-o"), "Got unexpected extra argument"),
+        (("export", "-o", "a", "--", "--mcl", "--mcl"), "Got unexpected extra argument"),
         (("export", "run.h5", "--mcl"), "requires an argument"),
         (("export", "run.h5", "--nope"), "No such option"),
     ],
 )
-def test_options_meant_to_be_repeated_and_flags_pass_and_other_slips_keep_their_words(calibrate, arguments, message):
-    done = calibrate(*arguments)
+def test_options_meant_to_be_repeated_and_flags_pass_and_other_slips_keep_their_words(command, arguments, message):
+    done = command(*arguments)
     assert done.code == 2
     assert message in done.err
     assert "given" not in done.err
 
 
-def test_help_is_as_before(calibrate):
-    done = calibrate("export", "--help")
+def test_help_is_as_before(command):
+    done = command("export", "--help")
     assert done.code == 0
     assert "--mcl" in done.out
