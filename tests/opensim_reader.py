@@ -65,6 +65,8 @@ class OpenSim:
         if not answer:  # it crashed, or hangs
             self.close()
             return "crashed"
+        if b"defaults" in model:  # OpenSim would keep them for the next model
+            self.close()
         return json.loads(answer)
 
     def close(self):
