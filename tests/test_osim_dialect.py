@@ -25,6 +25,7 @@ from osim_cases import (
 
 from calibrate.errors import ExportError
 from calibrate.osim import ForeignModel, update_model
+from calibrate.osim.letters import Letters
 
 
 def refusal(model, name="MCL"):
@@ -76,11 +77,37 @@ def test_a_name_is_found_however_it_is_written_and_spelled(case):
     assert "no Blankevoort1991Ligament is called 'Lig-e'" in refusal(changed(TAG, tag, base), "Lig-e")
 
 
+@pytest.mark.parametrize(
+    ("declared", "written", "spelling"),
+    [
+        (b"UTF-8", b"a\r\nb\rc", "a\nb\nc"),
+        (b"unicode_escape", b"Lig-\\L\xe9", "Lig-\\L\u00e9"),  # Python's codec of this name warns of '\L'
+        (b"idna", b"Lig-\xe9", "Lig-\u00e9"),
+    ],
+)
+def test_names_that_opensim_does_not_take_are_found_all_the_same(declared, written, spelling):
+    model = changed(b'"MCL"', b'"%b"' % written).replace(b"UTF-8", declared)
+    assert b"<linear_stiffness>4000.0<" in update_model(model, {spelling: VALUES})
+
+
 def test_opensims_own_name_goes_before_other_spellings():
     model = changed(TAG, TAG.replace(b"MCL", b"a&b")).replace(b'"LCL"', b'"a&amp;b"')
     once = update_model(model, {"a&b": VALUES})
     assert once.index(b"4000.0") > once.index(b'"a&amp;b"')
     assert update_model(model, {"ab": VALUES}).index(b"4000.0") < model.index(b'"a&amp;b"')
+
+
+def test_long_texts_are_left_as_they_are_written():
+    text = b"&amp;" * 5000
+    assert Letters(text).value(0, len(text)) == text
+    assert Letters(text).value(0, 10_000) == b"&" * 2000
+
+
+def test_what_is_put_in_repeats_no_text_and_no_long_indent():
+    model = changed(TAG, TAG + b" text")
+    expected = TAG + b"<transition_strain>0.0625</transition_strain> text"
+    assert expected in update_model(model, {"MCL": VALUES})
+    assert len(update_model(changed(TAG, TAG + b" " * 5000), {"MCL": VALUES})) < len(BASE) + 5100
 
 
 def test_two_names_of_one_ligament_are_refused():
@@ -126,6 +153,7 @@ def test_a_ligament_that_opensim_does_not_look_at_is_refused_with_the_reason(cas
         (changed(b'"MCL"', b'""'), "did you mean 'LCL'"),
         (BASE.replace(b'"MCL"', b'"\x1b[31mA"').replace(b'"LCL"', b'"B"'), r"it has: \\x1b\[31mA, B"),
         (changed(b'"MCL"', b'"%b"' % (b"A" * 5000)), "did you mean 'LCL'"),
+        (BASE.replace(b'"MCL"', b'"%b"' % (b"A" * 5000)).replace(b'"LCL"', b'"B"'), r"it has: A{60}\.\.\., B$"),
     ],
 )
 def test_a_ligament_that_cannot_be_meant_is_refused(model, message):
@@ -188,6 +216,8 @@ def test_remarks_name_the_strands_and_what_is_switched_off():
     (remark,) = ForeignModel(strands).remarks({"mcl": "MCL1"})
     assert "the whole stiffness goes into 'MCL1', one of 2 strands that look like one ligament: MCL1, MCL2" in remark
     assert ForeignModel(BASE).remarks({"mcl": "MCL", "lcl": "LCL"}) == []
+    of_another_law = changed(TAG, b'<Ligament name="MCL2"></Ligament>' + TAG)
+    assert ForeignModel(of_another_law).remarks({"mcl": "MCL"}) == []
 
 
 @pytest.mark.parametrize(
@@ -199,6 +229,8 @@ def test_remarks_name_the_strands_and_what_is_switched_off():
         (b"<appliesForce>false</appliesForce>", b"30000", "appliesForce = false"),
         (b"<isDisabled>True</isDisabled>", b"30000", "isDisabled = true"),
         (b"<isDisabled>1</isDisabled>", b"30508", "isDisabled = true"),
+        (b"<appliesForce><![CDATA[false]]></appliesForce>", b"40600", "appliesForce = false"),
+        (b"<isDisabled>true</isDisabled>", b"30509", ""),
         (b"<isDisabled>true</isDisabled>", b"40600", ""),
         (b"<isDisabled>false</isDisabled>", b"30000", ""),
         (b"<appliesForce>true</appliesForce>", b"40600", ""),

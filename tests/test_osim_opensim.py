@@ -82,6 +82,7 @@ def test_opensim_calls_a_ligament_as_we_think_it_does(opensim, case):
         (b"<appliesForce>false</appliesForce>", b"40600"),
         (b"<appliesForce>FALSE</appliesForce>", b"40600"),
         (b"<appliesForce>0</appliesForce>", b"30516"),
+        (b"<appliesForce><![CDATA[false]]></appliesForce>", b"40600"),
         (b"<appliesForce>no</appliesForce>", b"40600"),
         (b"<appliesForce>true</appliesForce>", b"40600"),
         (b"<isDisabled>True</isDisabled>", b"30508"),
