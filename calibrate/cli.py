@@ -18,6 +18,7 @@ import typer
 
 from calibrate import __version__
 from calibrate.errors import CalibrateError, ConfigError, RunError
+from calibrate.options import OnceCommand
 
 if TYPE_CHECKING:
     from calibrate.config import Config
@@ -259,6 +260,10 @@ def export(
     for note in export_osim(open_run(path), output, draw=draw, model=model, mcl=mcl, lcl=lcl, overwrite=overwrite):
         _say(note)
     print(output)
+
+
+for _registered in app.registered_commands:
+    _registered.cls = OnceCommand
 
 
 def main() -> None:

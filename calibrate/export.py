@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +14,13 @@ from calibrate import __version__
 from calibrate.config import LIGAMENTS, QUANTITIES
 from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
-from calibrate.osim import planar_model, update_model
+from calibrate.osim import ForeignModel, planar_model
 from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
+
+# Published models have up to some 20 MB.
+_LARGEST = 256 << 20
 
 
 def ligaments(run: Run, draw: int | None = None) -> dict[str, FloatArray]:
@@ -80,7 +85,7 @@ def export_osim(
     Returns
     -------
     list of str
-        What the file cannot say, for the user to know.
+        What the user should know: what the file cannot say, which ligament is one strand of several or switched off.
 
     Raises
     ------
@@ -97,16 +102,18 @@ def export_osim(
         of = "medians" if draw is None else f"posterior draw {draw}"
         credits = f"calibrate {__version__}: {of} of {run.path.name}, data {run.file.measurement.source}"
         content = planar_model(run.posterior.geometry, values, credits)
-        written = list(values)
+        written, remarks = list(values), []
     else:
         written = [ligament for ligament, name in names.items() if name is not None]
         chosen = {str(names[ligament]): values[ligament] for ligament in written}
         if not chosen or len(chosen) < len(written):
             raise ExportError("--model: name the ligaments to update, each another one, with --mcl and --lcl")
-        content = update_model(_read(Path(model)), chosen, str(model))
+        theirs = ForeignModel(_read(Path(model)), str(model))
+        content = theirs.updated(chosen)
+        remarks = theirs.remarks({ligament: str(names[ligament]) for ligament in written})
     with replacing(path, ExportError) as temporary:
         temporary.write_bytes(content)
-    return list(_notes(values, written, foreign=model is not None))
+    return [*remarks, *_notes(values, written, foreign=model is not None)]
 
 
 def _notes(values: dict[str, FloatArray], written: list[str], *, foreign: bool) -> Iterator[str]:
@@ -125,7 +132,16 @@ def _notes(values: dict[str, FloatArray], written: list[str], *, foreign: bool) 
 
 
 def _read(path: Path) -> bytes:
+    """Return a model's bytes; what never ends, or is far larger than any model, is refused before memory is gone."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be read ({error.strerror})") from None
+        with path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            if stat.S_ISCHR(about.st_mode) or stat.S_ISBLK(about.st_mode):
+                raise ExportError(f"{path}: is a device; give an OpenSim model")
+            # A pipe has no size and may not end.
+            content = file.read(_LARGEST + 1) if about.st_size <= _LARGEST else b""
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if max(about.st_size, len(content)) > _LARGEST:
+        raise ExportError(f"{path}: is larger than {_LARGEST >> 20} MB, as no model is; give an OpenSim model")
+    return content

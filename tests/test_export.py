@@ -1,11 +1,16 @@
 """Exports: OpenSim reads the tension that the program computed, and a user's model keeps every other byte."""
 
 import difflib
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from opensim_reader import INSTALLED, OpenSim
 
 from calibrate import ExportError, export_osim, open_run, start_run
 from calibrate.config import parse_config
@@ -13,7 +18,7 @@ from calibrate.examples import example
 from calibrate.export import ligaments
 from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
-from calibrate.osim import COORDINATE, update_model
+from calibrate.osim import COORDINATE, planar_model, update_model
 
 # A model as a user may have it: comments, odd spacing, CRLF, letters beyond ASCII, a property left to its default,
 # one that closes itself, a default ligament that bears the same name, and another kind of ligament.
@@ -141,6 +146,110 @@ def test_names_without_a_model_and_a_model_without_names_are_refused(run, tmp_pa
         with pytest.raises(ExportError, match="each another one"):
             export_osim(run, tmp_path / "out.osim", model=theirs, **names)
     assert not (tmp_path / "out.osim").exists()
+
+
+STRANDS = THEIRS.replace(b'"MCL_deep"', b'"MCLd"').replace(b'"LCL"', b'"MCLs"')
+OFF = THEIRS.replace(b"<slack_length>0.06", b"<appliesForce>false</appliesForce><slack_length>0.06")
+
+
+@pytest.mark.parametrize(
+    ("model", "names", "remark"),
+    [
+        (STRANDS, {"mcl": "MCLd"}, "mcl: the whole stiffness goes into 'MCLd', one of 2 strands .*: MCLd, MCLs$"),
+        (OFF, {"lcl": "LCL"}, "lcl: 'LCL' has appliesForce = false"),
+    ],
+)
+def test_strands_and_switched_off_ligaments_are_pointed_out(run, tmp_path, model, names, remark):
+    theirs = tmp_path / "theirs.osim"
+    theirs.write_bytes(model)
+    notes = export_osim(run, tmp_path / "out.osim", model=theirs, **names)
+    assert [note for note in notes if re.search(remark, note)] == notes[:1]
+    theirs.write_bytes(THEIRS)
+    plain = export_osim(run, tmp_path / "plain.osim", model=theirs, mcl="MCL_deep", lcl="LCL")
+    assert not [note for note in plain if re.search(remark, note)]
+
+
+def test_a_name_given_in_bytes_that_are_no_utf_8_finds_its_ligament(run, tmp_path):
+    theirs, output = tmp_path / "theirs.osim", tmp_path / "out.osim"
+    theirs.write_bytes(THEIRS.replace(b'"LCL"', b'"L\xe9"'))
+    for name in (b"L\xe9", "L\u00e9".encode()):
+        command = [
+            sys.executable,
+            "-m",
+            "calibrate",
+            "export",
+            run.path,
+            "-o",
+            output,
+            "--model",
+            theirs,
+            "--overwrite",
+        ]
+        done = subprocess.run([*map(os.fsencode, command), b"--lcl", name], capture_output=True)
+        assert done.returncode == 0, done.stderr
+        expected = update_model(THEIRS, {"LCL": ligaments(run)["lcl"]}).replace(b'"LCL"', b'"L\xe9"')
+        assert output.read_bytes() == expected
+
+
+def no_model(kind, folder):
+    path = folder / "theirs.osim"
+    if kind == "endless":
+        return Path("/dev/zero")
+    if kind == "a folder":
+        return folder
+    if kind == "huge":
+        with path.open("wb") as file:
+            file.truncate(50 << 30)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("endless", "/dev/zero: is a device; give an OpenSim model"),
+        ("huge", "is larger than 256 MB, as no model is"),
+        ("a folder", "cannot be read"),
+        ("missing", "cannot be read"),
+    ],
+)
+def test_a_model_that_is_none_is_refused_before_memory_is_gone(run, tmp_path, kind, message):
+    with pytest.raises(ExportError, match=message):
+        export_osim(run, tmp_path / "out.osim", model=no_model(kind, tmp_path), mcl="MCL")
+    assert not (tmp_path / "out.osim").exists()
+
+
+def test_a_pipe_without_an_end_is_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("calibrate.export._LARGEST", 1 << 20)
+    pipe = tmp_path / "pipe.osim"
+    os.mkfifo(pipe)
+    endless = ["dd", "if=/dev/zero", f"of={pipe}", "bs=64k"]
+    with (
+        subprocess.Popen(endless, stderr=subprocess.DEVNULL),
+        pytest.raises(ExportError, match="is larger than 1 MB"),
+    ):
+        export_osim(run, tmp_path / "out.osim", model=pipe, mcl="MCL")
+
+
+ODD = (
+    "a & b <c> \"d\" 'e'",
+    "line\nend\ttab",
+    "\x1b[31m \x00 \x7f",
+    "cut \udce9 \ud83d",
+    "\u00e9 \U0001f600 \uffff",
+    "]]> -- -->",
+)
+
+
+@pytest.mark.parametrize("credits", ODD)
+def test_the_planar_knee_is_valid_xml_whatever_the_files_are_called(run, tmp_path, credits):
+    model = planar_model(run.posterior.geometry, ligaments(run), credits)
+    read = ET.fromstring(model).findtext("Model/credits")
+    kept = [letter for letter in credits if letter not in "\x1b\x00\udce9\ud83d\uffff"]
+    assert "".join(kept) == re.sub(r"\\x1b|\\x00|\\udce9|\\ud83d|\\uffff", "", read)
+    if INSTALLED:
+        opensim = OpenSim(tmp_path)
+        assert set(opensim.read(model)) == {b"MCL", b"LCL"}
+        opensim.close()
 
 
 def tensions_in_opensim(path, angles, names=("MCL", "LCL")):
