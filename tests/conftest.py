@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import planted
 import pytest
 
 from calibrate import cli
 from calibrate.config import Config, parse_config
 from calibrate.knee.geometry import Geometry
+from calibrate.results import Run
 from calibrate.runner import start_run
 
 DATA = Path(__file__).parent / "data"
@@ -126,3 +128,15 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run") / "toe.h5"
     assert start_run(bench_config(), path).reason == "converged"
     return path
+
+
+@pytest.fixture(scope="session")
+def varus(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a planted run, see `planted.varus_run`: converged, seven free parameters, varus positive."""
+    return planted.varus_run(tmp_path_factory.mktemp("varus"))
+
+
+@pytest.fixture(scope="session")
+def valgus(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a planted run, see `planted.valgus_run`: not converged, three free parameters, radians and a force."""
+    return planted.valgus_run(tmp_path_factory.mktemp("valgus"))
