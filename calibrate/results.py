@@ -152,7 +152,7 @@ class Run:
         samples = self.some_samples()
         if draws >= len(samples):
             return samples
-        rows = np.random.default_rng(0).choice(len(samples), draws, replace=False, shuffle=False)
+        rows = np.random.default_rng(0).choice(len(samples), draws, replace=False)
         return np.asarray(samples[np.sort(rows)])
 
     def log_prob(self) -> FloatArray:
@@ -252,7 +252,7 @@ class Run:
         posterior = {name: chains[:, :, i] for i, name in enumerate(self.names)}
         with warnings.catch_warnings():
             # A run that has just begun may have more ensembles than draws in each; nothing is transposed.
-            warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension", UserWarning)
+            warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
             return from_dict({"posterior": posterior, "sample_stats": {"lp": log_prob}})
 
     def _taut_angle(self, ligament: str, stretch: float, l_0: FloatArray) -> FloatArray:

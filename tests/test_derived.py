@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from planted import ANGLE, COS, SIN, TILTED, UPRIGHT, constant, parameters_text, plant
 
+from calibrate.knee.geometry import kinematics
 from calibrate.results import Run
 
 # Where both condyles touch the MCL is 80 mm long and the LCL 60 mm, on either knee.
@@ -146,6 +147,17 @@ def test_a_ligament_never_taut_within_20_degrees_or_taut_all_the_way_has_no_such
     just = only(plant(tmp_path, constant(9, 0.05, mcl - 1e-6, 0, 9, 0.05, lcl_back + 1e-6, 0), positive=positive))
     assert just["mcl.taut_angle"] == pytest.approx(sign * 20.0, abs=1e-4)
     assert just["lcl.taut_angle"] == pytest.approx(sign * 20.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("end", [-20.0, 20.0])
+def test_the_ends_of_the_20_degrees_do_not_count(tmp_path: Path, end: float) -> None:
+    at_end = kinematics(
+        plant(tmp_path, constant(*[9.0, 0.05, 80.0, 0.0] * 2)).posterior.geometry, np.deg2rad([end, -end])
+    )
+    slack = (float(at_end.mcl_length[0]), float(at_end.lcl_length[1]))
+    derived = only(plant(tmp_path, constant(9.0, 0.05, slack[0], 0.0, 9.0, 0.05, slack[1], 0.0)))
+    assert math.isnan(derived["mcl.taut_angle"])
+    assert math.isnan(derived["lcl.taut_angle"])
 
 
 def test_each_draw_has_its_own_values_and_the_summary_the_share_that_becomes_taut(tmp_path: Path) -> None:
