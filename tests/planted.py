@@ -175,9 +175,6 @@ _VARUS = """# made up for tests
 # truth: lcl.k = 50.0
 # truth: noise.sigma = 2.25
 angle_deg,moment_Nm
--8,-18.7
--7,-17.8
--6,-10.3
 -5,-13.0
 -4,-9.9
 -3,-4.7
@@ -228,14 +225,17 @@ def varus_draws() -> np.ndarray:
     return _CENTRES + _SCALES * np.stack(columns, axis=-1)
 
 
-def varus_run(folder: Path) -> Run:
-    """Plant a run that has converged by its own thresholds: three ensembles, every third step stored."""
+def varus_run(folder: Path, comments: str = "") -> Run:
+    """Plant a run that has converged by its own thresholds: three ensembles, every third step stored.
+
+    Comments may state more of the truth.
+    """
     return plant(
         folder,
         varus_draws(),
         parameters=VARUS_PARAMETERS,
         noise="sigma = { lower = 0.3, upper = 9.0 }",
-        data=_VARUS,
+        data=comments + _VARUS,
         positive="varus",
         sampling="thin = 3\nmax_rhat = 1.1\nmin_ess = 100\n",
         accepted=7,

@@ -54,7 +54,7 @@ def test_a_run_says_whose_it_is(varus: Run) -> None:
     assert varus.posterior.units == VARUS_UNITS
     assert varus.config.data.positive == "varus"
     assert varus.measurement.source == "planted.csv"
-    assert varus.measurement.loads[:2].tolist() == [-18.7, -17.8]
+    assert varus.measurement.loads[:2].tolist() == [-13.0, -9.9]
 
 
 def test_truth_is_of_free_parameters_only(varus: Run, valgus: Run) -> None:
@@ -196,8 +196,8 @@ def test_fixed_parameters_predict_as_free_ones(tmp_path: Path) -> None:
 
 def test_predictions_are_of_the_datas_angles_and_at_most_a_thousand_draws_by_default(varus: Run) -> None:
     predicted = varus.predict()
-    assert predicted.shape == (1000, 17)
-    np.testing.assert_array_equal(predicted, varus.posterior.predict(varus.thinned(1000), range(-8, 9)))
+    assert predicted.shape == (1000, 14)
+    np.testing.assert_array_equal(predicted, varus.posterior.predict(varus.thinned(1000), range(-5, 9)))
     assert varus.predict([3.0], draws=10**6).shape == (2928, 1)
 
 

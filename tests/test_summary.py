@@ -84,7 +84,7 @@ def test_the_run_as_a_whole(summary: Summary, varus: Run) -> None:
     assert summary["created"] == varus.file.created
     assert summary["data"] == {
         "file": "planted.csv",
-        "points": 17,
+        "points": 14,
         "load": "moment",
         "unit": "N·m",
         "positive": "varus",
