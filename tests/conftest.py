@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,18 @@ def process(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     """Start the command line in a process of its own."""
     line = [sys.executable, "-m", "calibrate", *map(str, arguments)]
     return subprocess.Popen(line, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something that a process does, as long as it is alive, however slow the machine is.
+
+    The limit is for a process that lives and never does it: no test hangs on how long anything takes.
+    """
+    limit = time.monotonic() + 600
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
