@@ -150,6 +150,12 @@ def varus(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
+def true(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a planted run of which all is known, see `planted.true_run`."""
+    return planted.true_run(tmp_path_factory.mktemp("true"))
+
+
+@pytest.fixture(scope="session")
 def valgus(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a planted run, see `planted.valgus_run`: not converged, three free parameters, radians and a force."""
     return planted.valgus_run(tmp_path_factory.mktemp("valgus"))

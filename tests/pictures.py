@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from matplotlib.artist import Artist
 
 
@@ -25,3 +26,13 @@ def edges(band: Any) -> tuple[Any, Any, Any]:
     count = (len(outline) - 3) // 2
     x, lower = outline[1 : count + 1].T
     return x, lower, outline[count + 2 : 2 * count + 2, 1][::-1]
+
+
+def x_of(line: Any) -> np.ndarray:
+    """Return a line's abscissas."""
+    return np.asarray(line.get_xdata(), dtype=float)
+
+
+def y_of(line: Any) -> np.ndarray:
+    """Return a line's ordinates."""
+    return np.asarray(line.get_ydata(), dtype=float)

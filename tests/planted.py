@@ -225,6 +225,25 @@ def varus_draws() -> np.ndarray:
     return _CENTRES + _SCALES * np.stack(columns, axis=-1)
 
 
+# All that is true of `true_run`, that of the fixed tare unlike its value.
+TRUTH = {
+    "mcl.k": 41.5,
+    "mcl.alpha": 0.058,
+    "mcl.l_0": 78.2,
+    "mcl.f_ref": -18.0,
+    "lcl.k": 50.0,
+    "lcl.alpha": 0.071,
+    "lcl.l_0": 59.1,
+    "lcl.f_ref": -3.0,
+    "noise.sigma": 2.25,
+}
+
+
+def true_run(folder: Path) -> Run:
+    """Plant the same run with every truth stated."""
+    return varus_run(folder, "".join(f"# truth: {name} = {value}\n" for name, value in TRUTH.items()))
+
+
 def varus_run(folder: Path, comments: str = "") -> Run:
     """Plant a run that has converged by its own thresholds: three ensembles, every third step stored.
 
