@@ -57,7 +57,8 @@ def of_functions(module: str, processes: int) -> Iterator[Mutant]:
     from mutmut.mutation.data import SourceFileMutationData
 
     name = module.removesuffix(".py").replace("/", ".")
-    done = subprocess.run([_mutmut(), "run", "--max-children", str(processes), f"{name}.*"], cwd=TOP, check=False)
+    command = [_mutmut(), "run", "--max-children", str(processes), f"{name}.*"]
+    done = subprocess.run(command, cwd=TOP, stdout=sys.stderr, check=False)
     if done.returncode:
         raise SystemExit(f"mutmut has failed with code {done.returncode}")
     os.chdir(TOP)
@@ -160,6 +161,7 @@ def main() -> int:
     asked = parser.parse_args()
     modules = asked.modules or list(tests_of)
     known = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
+    shutil.rmtree(TOP / "mutants", ignore_errors=True)  # what mutmut knows of tests that have changed since
     used, failed = [0] * len(known), False
     print("| module | mutants | killed | equivalent | survived |\n|---|---|---|---|---|", flush=True)
     for module in modules:

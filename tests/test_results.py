@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -250,6 +251,12 @@ def test_a_run_that_has_just_begun_goes_to_arviz_without_a_word(tmp_path: Path) 
     draws = np.tile(constant(*[30.0, 0.06, 80.0, 1.0] * 2, steps=1), (3, 1, 1, 1))
     posterior = plant(tmp_path, draws).to_arviz()["posterior"]  # a warning would be an error here
     assert dict(posterior.sizes) == {"chain": 6, "draw": 4}
+
+
+def test_other_warnings_of_arviz_are_passed_on(varus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arviz_base.from_dict", lambda groups: warnings.warn("another one", stacklevel=2))
+    with pytest.warns(UserWarning, match="another one"):
+        varus.to_arviz()
 
 
 def test_without_arviz_it_is_said_how_to_get_it(varus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
