@@ -157,7 +157,7 @@ class Run:
         samples = self.some_samples()
         if draws >= len(samples):
             return samples
-        rows = np.random.default_rng(0).choice(len(samples), draws, replace=False, shuffle=False)
+        rows = np.random.default_rng(0).choice(len(samples), draws, replace=False)
         return np.asarray(samples[np.sort(rows)])
 
     def log_prob(self) -> FloatArray:
@@ -232,10 +232,17 @@ class Run:
     def to_arviz(self) -> Any:
         """Return the posterior as an ArviZ `DataTree` (needs the `notebook` extra).
 
-        Each walker is a chain; groups `posterior` (one variable per parameter, by name) and `sample_stats` (`lp`).
+        Groups `posterior` (one variable per parameter, by name) and `sample_stats` (`lp`, the log-posterior). Each
+        ensemble is a chain, burn-in dropped; its draws are in the order of time, all walkers of a step together: draw
+        `step * walkers + walker`. So ArviZ's R-hat compares what the summary's compares, ensembles and their halves.
+
+        ArviZ's effective sample sizes are too large: it cannot know that a walker's next draw comes `walkers` draws
+        later. The summary's count what the walkers have in common.
 
         Raises
         ------
+        ChainError
+            If nothing is stored yet.
         ImportError
             If `arviz-base` is not installed; says how to install it.
         """
@@ -245,12 +252,12 @@ class Run:
             raise ImportError("to_arviz needs arviz-base: pip install 'calibrate[notebook]'") from None
         self._need_steps()
         kept = np.asarray(self.chains.coords[:, self.burn_in :])
-        by_chain = kept.transpose(0, 2, 1, 3).reshape(-1, kept.shape[1], kept.shape[3])
-        log_prob = np.asarray(self.chains.log_prob[:, self.burn_in :]).transpose(0, 2, 1).reshape(-1, kept.shape[1])
-        posterior = {name: by_chain[:, :, i] for i, name in enumerate(self.names)}
+        chains = kept.reshape(kept.shape[0], -1, kept.shape[3])
+        log_prob = np.asarray(self.chains.log_prob[:, self.burn_in :]).reshape(kept.shape[0], -1)
+        posterior = {name: chains[:, :, i] for i, name in enumerate(self.names)}
         with warnings.catch_warnings():
-            # More walkers than steps is what an ensemble sampler does, not the transposed array ArviZ suspects.
-            warnings.filterwarnings("ignore", message=".*chain.*draw.*", category=UserWarning)
+            # A run that has just begun may have more ensembles than draws in each; nothing is transposed.
+            warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
             return from_dict({"posterior": posterior, "sample_stats": {"lp": log_prob}})
 
     def _taut_angle(self, ligament: str, stretch: float, l_0: FloatArray) -> FloatArray:

@@ -50,15 +50,15 @@ class Summary(Mapping[str, Any]):
     def _repr_html_(self) -> str:
         columns = ("unit", "median", "q2.5", "q97.5", "mean", "sd", "rhat", "ess_bulk")
         head = "".join(f"<th>{column}</th>" for column in ("", *columns))
-        rows = [
-            f"<tr><th>{html.escape(name)}</th>" + "".join(f"<td>{_cell(entry.get(column))}</td>" for column in columns)
-            for name, entry in (*self["parameters"].items(), *self["derived"].items())
-        ]
+        rows = []
+        for name, entry in (*self["parameters"].items(), *self["derived"].items()):
+            cells = "".join(f"<td>{_cell(entry.get(column))}</td>" for column in columns)
+            rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
         return f"<table><tr>{head}</tr>{''.join(rows)}</table><p>{html.escape('; '.join(self['warnings']))}</p>"
 
 
 def summarise(run: Run) -> Summary:
-    """Return what `Run.summary` returns, which says what is in it."""
+    """Return a run's summary; `Run.summary` says what is in it."""
     samples = run.some_samples()
     diagnosis = run.diagnosis
     parameters = {}

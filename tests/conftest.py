@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import planted
 import pytest
 
 from calibrate import cli
 from calibrate.config import Config, parse_config
 from calibrate.knee.geometry import Geometry
+from calibrate.results import Run
 from calibrate.runner import start_run
 
 DATA = Path(__file__).parent / "data"
@@ -120,9 +123,39 @@ def process(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(line, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something that a process does, as long as it is alive, however slow the machine is.
+
+    The limit is for a process that lives and never does it: no test hangs on how long anything takes.
+    """
+    limit = time.monotonic() + 600
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a converged run of the benchmark posterior 'toe'; not to be written to."""
     path = tmp_path_factory.mktemp("run") / "toe.h5"
     assert start_run(bench_config(), path).reason == "converged"
     return path
+
+
+@pytest.fixture(scope="session")
+def varus(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a planted run, see `planted.varus_run`: converged, seven free parameters, varus positive."""
+    return planted.varus_run(tmp_path_factory.mktemp("varus"))
+
+
+@pytest.fixture(scope="session")
+def true(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a planted run of which all is known, see `planted.true_run`."""
+    return planted.true_run(tmp_path_factory.mktemp("true"))
+
+
+@pytest.fixture(scope="session")
+def valgus(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a planted run, see `planted.valgus_run`: not converged, three free parameters, radians and a force."""
+    return planted.valgus_run(tmp_path_factory.mktemp("valgus"))

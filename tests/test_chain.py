@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import emcee
 import h5py
 import numpy as np
 import pytest
-from conftest import Result, bench_config, process
+from conftest import Result, bench_config, process, wait_until
 
 from calibrate import chain
 from calibrate.errors import CalibrateError, ChainError, RunError
@@ -198,10 +197,7 @@ def test_second_writer_is_refused_and_told_who_has_it(tmp_path: Path, command: C
     start_run(bench_config(extra="[sampling]\nmax_steps = 5\n"), path)
     writer = process("resume", path, "--steps", "100000000", cwd=tmp_path)
     try:
-        deadline = time.monotonic() + 60
-        while open_run(path).stored == 5:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: open_run(path).stored > 5, writer)
         result = command("resume", path, "--steps", 5)
         assert result.code == 2
         assert f"process {writer.pid} on " in result.err
@@ -226,10 +222,7 @@ def test_lock_of_a_killed_process_is_not_in_the_way(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     start_run(bench_config(extra="[sampling]\nmax_steps = 5\n"), path)
     writer = process("resume", path, "--steps", "100000000", cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "run.h5.lock").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until((tmp_path / "run.h5.lock").exists, writer)
     writer.kill()
     writer.communicate()
     assert resume_run(path, steps=5).reason in ("steps", "converged")

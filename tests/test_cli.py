@@ -4,13 +4,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Result, config_text, process
+from conftest import Result, config_text, process, wait_until
 
 from calibrate import __version__
 from calibrate.data import read_measurement
@@ -232,11 +231,7 @@ def test_interrupted_run_leaves_with_130_and_a_file_to_resume(name: str, folder:
     (folder / "long.toml").write_text(config_text(extra="[sampling]\nmin_ess = 1e9\n"))
     writer = process("run", "long.toml", cwd=folder)
     path = folder / "runs" / "long.h5"
-    deadline = time.monotonic() + 60
-    while not path.exists() or open_run(path).stored == 0:
-        assert writer.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: path.exists() and open_run(path).stored > 0, writer)
     writer.send_signal(getattr(signal, name))
     out, err = writer.communicate(timeout=120)
     assert writer.returncode == 130

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DATA, Result, config_text, process
+from conftest import DATA, Result, config_text, process, wait_until
 
 from calibrate import chain
 from calibrate.config import load_config
@@ -125,11 +124,7 @@ def test_a_run_whose_file_system_turns_read_only_goes_on_once_it_can_be_written(
     knee.write_text(config_text(extra=SETTINGS.replace("300", "100000000")))
     writer = process("run", knee, "-o", path, cwd=tmp_path)
     try:
-        deadline = time.monotonic() + 240
-        while not path.exists() or open_run(path).stored == 0:
-            assert writer.poll() is None, writer.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: path.exists() and open_run(path).stored > 0, writer)
         os.sync()
         again("-o", "remount,abort", place)  # as after an error of the drive
         _, err = writer.communicate(timeout=240)

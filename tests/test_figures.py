@@ -8,7 +8,7 @@ import itertools
 import math
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import config_text, process
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from pictures import edges, marked, texts
 
 from calibrate import chain, figures
 from calibrate.config import load_config, parse_config
@@ -85,25 +85,6 @@ def with_draws(run: Run, coords: Any) -> Run:
     """Return the run with other draws, (ensembles, steps, walkers, ndim)."""
     chains = chain.Chains(np.asarray(coords), np.zeros(coords.shape[:-1]), 0.5)
     return dataclasses.replace(run, chains=chains)
-
-
-def marked(root: Any, gid: str) -> list[Any]:
-    """Return the artists that a figure or an axis marks with this word."""
-    return root.findobj(lambda artist: artist.get_gid() == gid)  # type: ignore[no-any-return]
-
-
-def texts(root: Artist) -> Iterator[str]:
-    """Yield all texts of a figure or an axis."""
-    for artist in root.findobj(lambda artist: hasattr(artist, "get_text")):
-        yield artist.get_text()  # type: ignore[attr-defined]
-
-
-def edges(band: Any) -> tuple[Any, Any, Any]:
-    """Return a band's abscissa, lower and upper edge."""
-    outline = band.get_paths()[0].vertices
-    count = (len(outline) - 3) // 2
-    x, lower = outline[1 : count + 1].T
-    return x, lower, outline[count + 2 : 2 * count + 2, 1][::-1]
 
 
 def size_of(png: Path) -> tuple[int, int]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import emcee
 import numpy as np
 import pytest
-from conftest import Result, bench_config, process
+from conftest import Result, bench_config, process, wait_until
 
 from calibrate import chain
 from calibrate.chain.disk import Disk
@@ -48,11 +47,7 @@ def stop_by(number: signal.Signals, path: Path, more: int) -> None:
     before = open_run(path).stored
     writer = process("resume", path, "--steps", ENDLESS, cwd=path.parent)
     try:
-        deadline = time.monotonic() + 240
-        while open_run(path).stored < before + more:
-            assert writer.poll() is None, writer.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: open_run(path).stored >= before + more, writer)
         writer.send_signal(number)
         _, err = writer.communicate(timeout=240)
     finally:

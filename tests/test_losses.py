@@ -93,12 +93,30 @@ def test_a_meaningless_row_costs_infinity_and_does_not_spoil_the_others(rows, me
         np.testing.assert_array_equal(loss[good], unspoiled[good])
 
 
-def test_a_hundred_thousand_rows_take_a_fraction_of_a_second(rows, measured):
+def calls(function):
+    """Count the functions that Python calls meanwhile, its own and those in C."""
+    count = 0
+
+    def noticed(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(noticed)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_a_hundred_thousand_rows_are_no_more_work_for_python_than_forty(rows, measured):
     model, many = CachedKneeModel(CONFIG), np.tile(rows, (2500, 1))
-    vectorized_total_loss(rows, ANGLES, measured, model)
-    start = time.perf_counter()
-    vectorized_total_loss(many, ANGLES, measured, model)
-    assert time.perf_counter() - start < 0.5  # 5 us per row; a loop over rows in Python takes 100
+    vectorized_total_loss(rows, ANGLES, measured, model)  # compiles, and fills the model's caches
+    few = calls(lambda: vectorized_total_loss(rows, ANGLES, measured, model, constraint_bounds=BOUNDS))
+    assert calls(lambda: vectorized_total_loss(many, ANGLES, measured, model, constraint_bounds=BOUNDS)) == few
+    # The control: a loop over rows shows.
+    one_by_one = calls(lambda: [vectorized_total_loss([p], ANGLES, measured, model) for p in rows])
+    assert one_by_one > 10 * few
 
 
 def test_a_worker_that_dies_is_reported_and_the_pool_given_up(rows, measured):
@@ -176,7 +194,8 @@ def test_ctrl_c_stops_the_pool_and_leaves_no_process(tmp_path):
     assert process.returncode == -signal.SIGINT
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert errors.count("Traceback") == 1, errors
-    deadline = time.monotonic() + 10.0
-    while alive(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not alive(process.pid)
+    # Both pipes have ended, so all who held them are ending; what is left of that takes no time that matters.
+    limit = time.monotonic() + 600.0
+    while alive(process.pid):
+        assert time.monotonic() < limit
+        time.sleep(0.02)

@@ -1,7 +1,6 @@
 """The ladder: every faster knee is the symbolic one, and its derivatives are those of the model."""
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -239,11 +238,11 @@ def test_parameters_and_angles_come_in_rows():
         model.loads(rows[:, :7], angles)
 
 
-def test_the_derivation_takes_less_than_three_seconds_and_happens_once():
+def test_the_derivation_happens_once():
+    """`calibrate profile` shows the seconds that it takes."""
     precomputed._derive.cache_clear()
-    start = time.perf_counter()
     PrecomputedKneeModel(knee(), load="force")
-    assert time.perf_counter() - start < 3.0
+    assert precomputed._derive.cache_info().misses == 1
     PrecomputedKneeModel(knee(rolling=0.0), load="moment")
     assert precomputed._derive.cache_info().misses == 1
 

@@ -1,0 +1,38 @@
+"""Reading numbers back from pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+
+
+def marked(root: Any, gid: str) -> list[Any]:
+    """Return the artists that a figure or an axis marks with this word."""
+    return root.findobj(lambda artist: artist.get_gid() == gid)  # type: ignore[no-any-return]
+
+
+def texts(root: Artist) -> Iterator[str]:
+    """Yield all texts of a figure or an axis."""
+    for artist in root.findobj(lambda artist: hasattr(artist, "get_text")):
+        yield artist.get_text()  # type: ignore[attr-defined]
+
+
+def edges(band: Any) -> tuple[Any, Any, Any]:
+    """Return a band's abscissa, lower and upper edge."""
+    outline = band.get_paths()[0].vertices
+    count = (len(outline) - 3) // 2
+    x, lower = outline[1 : count + 1].T
+    return x, lower, outline[count + 2 : 2 * count + 2, 1][::-1]
+
+
+def x_of(line: Any) -> np.ndarray:
+    """Return a line's abscissas."""
+    return np.asarray(line.get_xdata(), dtype=float)
+
+
+def y_of(line: Any) -> np.ndarray:
+    """Return a line's ordinates."""
+    return np.asarray(line.get_ydata(), dtype=float)

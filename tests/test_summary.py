@@ -1,0 +1,183 @@
+"""The summary says what NumPy says of the same draws, each number under its own name, unit and key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from planted import VARUS_NAMES, VARUS_UNITS, constant, plant, varus_draws
+
+from calibrate import __version__, results
+from calibrate.results import Run, open_run
+from calibrate.sampling.convergence import diagnose
+from calibrate.summary import Summary
+
+KEPT = varus_draws()[:, 60:]
+COLUMNS = KEPT.reshape(-1, 7).T
+STATISTICS = {
+    "mean": lambda x: x.sum() / x.size,
+    "sd": lambda x: np.sqrt(((x - x.mean()) ** 2).sum() / x.size),
+    "median": lambda x: np.percentile(x, 50),
+    "q2.5": lambda x: np.percentile(x, 2.5),
+    "q5": lambda x: np.percentile(x, 5),
+    "q95": lambda x: np.percentile(x, 95),
+    "q97.5": lambda x: np.percentile(x, 97.5),
+}
+CONVERGENCE = ("mcse_mean", "rhat", "ess_bulk", "ess_tail")
+
+
+@pytest.fixture(scope="module")
+def summary(varus: Run) -> Summary:
+    return varus.summary()
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("i", range(7), ids=VARUS_NAMES)
+def test_estimates_are_those_of_numpy(summary: Summary, statistic: str, i: int) -> None:
+    expected = STATISTICS[statistic](COLUMNS[i])
+    assert summary["parameters"][VARUS_NAMES[i]][statistic] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("key", CONVERGENCE)
+@pytest.mark.parametrize("i", range(7), ids=VARUS_NAMES)
+def test_convergence_is_that_of_the_parameters_own_draws(summary: Summary, key: str, i: int) -> None:
+    alone = getattr(diagnose(KEPT[..., i : i + 1]), key)[0]
+    assert summary["parameters"][VARUS_NAMES[i]][key] == pytest.approx(alone, rel=1e-12)
+
+
+def test_no_two_numbers_of_the_planted_run_are_alike(summary: Summary) -> None:
+    """The control: whatever is exchanged with whatever, a test above turns red."""
+    numbers = [entry[key] for entry in summary["parameters"].values() for key in (*STATISTICS, *CONVERGENCE)]
+    assert len(numbers) == 7 * 11
+    ordered = np.sort(numbers)
+    assert (np.diff(ordered) > 1e-9 * np.abs(ordered[1:])).all()
+
+
+def test_parameters_carry_unit_and_truth_by_name(summary: Summary) -> None:
+    parameters = summary["parameters"]
+    assert tuple(parameters) == VARUS_NAMES
+    assert tuple(entry["unit"] for entry in parameters.values()) == VARUS_UNITS
+    truth = {name: entry["truth"] for name, entry in parameters.items() if "truth" in entry}
+    assert truth == {"mcl.k": 41.5, "noise.sigma": 2.25}
+    for name, entry in parameters.items():
+        assert set(entry) == {"unit", *STATISTICS, *CONVERGENCE} | ({"truth"} & set(entry)), name
+
+
+def test_derived_quantities_are_described_as_parameters_are(summary: Summary, varus: Run) -> None:
+    derived = varus.derived()
+    units = {"stiffness_per_strain": "N", "reference_strain": "", "reference_tension": "N", "taut_angle": "deg"}
+    assert list(summary["derived"]) == list(derived)
+    for name, entry in summary["derived"].items():
+        assert set(entry) == {"unit", *STATISTICS, "share"}
+        assert entry["unit"] == units[name.split(".")[1]]
+        assert entry["share"] == 1.0
+        for statistic, of in STATISTICS.items():
+            assert entry[statistic] == pytest.approx(of(derived[name]), rel=1e-12), (name, statistic)
+
+
+def test_the_run_as_a_whole(summary: Summary, varus: Run) -> None:
+    assert summary["file"] == str(varus.path)
+    assert summary["calibrate"] == __version__
+    assert summary["created"] == varus.file.created
+    assert summary["data"] == {
+        "file": "planted.csv",
+        "points": 14,
+        "load": "moment",
+        "unit": "N·m",
+        "positive": "varus",
+        "sha256": varus.measurement.sha256,
+    }
+    assert summary["converged"] is True
+    # Every third step is stored: 121 of them, the first 60 dropped; 3 ensembles of 16 walkers, 7 of which move.
+    whole = ("steps", "burn_in", "ensembles", "walkers", "draws", "acceptance")
+    assert [summary[key] for key in whole] == [363, 180, 3, 16, 61 * 3 * 16, 7 / 16]
+    every = varus_draws().reshape(-1, 7)
+    assert summary["max_log_prob"] == pytest.approx(float(np.max(varus.posterior.log_prob(every))), rel=1e-12)
+    entries = summary["parameters"].values()
+    assert summary["worst_rhat"] == max(entry["rhat"] for entry in entries)
+    assert summary["smallest_ess"] == min(min(entry["ess_bulk"], entry["ess_tail"]) for entry in entries)
+    times = [diagnose(KEPT[..., i : i + 1]).autocorrelation_times[0] for i in range(7)]
+    assert summary["autocorrelation_times"] == pytest.approx(min(times), rel=1e-12)
+    assert np.ptp(times) > 1.0
+    assert summary["warnings"] == list(varus.warnings())
+
+
+def test_the_best_log_probability_is_of_the_whole_run_burn_in_included(tmp_path: Path) -> None:
+    log_prob = -np.arange(2.0 * 4 * 4).reshape(2, 4, 4)
+    run = plant(tmp_path, constant(*[30.0, 0.06, 80.0, 0.0] * 2), log_prob=log_prob)
+    assert run.summary()["max_log_prob"] == 0.0
+    assert run.log_prob().max() == -8.0
+
+
+def test_a_force_over_radians_is_named_so(valgus: Run) -> None:
+    summary = valgus.summary()
+    data = {key: summary["data"][key] for key in ("points", "load", "unit", "positive")}
+    assert data == {"points": 7, "load": "force", "unit": "N", "positive": "valgus"}
+    assert [entry["unit"] for entry in summary["parameters"].values()] == ["N/mm", "mm", "mm"]
+    assert summary["derived"]["mcl.taut_angle"]["unit"] == "deg"
+    assert summary["converged"] is False
+    assert summary["warnings"]
+
+
+def test_what_is_unknown_is_none_and_json_has_neither_nan_nor_infinity(tmp_path: Path) -> None:
+    """Two kept steps tell nothing of convergence; walkers that never moved have an infinite R-hat."""
+    short = plant(tmp_path, constant(*[30.0, 0.06, 80.0, 0.0] * 2)).summary()
+    assert {short[key] for key in ("worst_rhat", "smallest_ess", "autocorrelation_times")} == {None}
+    assert short["parameters"]["mcl.k"]["mean"] == 30.0
+    assert {short["parameters"]["mcl.k"][key] for key in CONVERGENCE} == {None}
+    still = plant(tmp_path, constant(*[30.0, 0.06, 80.0, 0.0] * 2, steps=40)).summary()
+    entry = still["parameters"]["lcl.l_0"]
+    assert [entry[key] for key in CONVERGENCE] == [None, None, 0.0, 0.0]
+    for summary in (short, still):
+        json.dumps(dict(summary), allow_nan=False)
+
+
+def test_a_long_run_is_described_by_the_steps_that_its_convergence_is_judged_by(
+    varus: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "stride", lambda *shape: 3)
+    summary = open_run(varus.path).summary()
+    fewer = KEPT[:, 2::3]
+    assert summary["draws"] == 2928
+    for i, name in enumerate(VARUS_NAMES):
+        entry = summary["parameters"][name]
+        assert entry["mean"] == pytest.approx(fewer[..., i].mean(), rel=1e-12)
+        assert entry["rhat"] == pytest.approx(diagnose(fewer[..., i : i + 1]).rhat[0], rel=1e-12)
+
+
+# --- As a mapping, and in a notebook ----------------------------------------------------------------------------------
+
+
+def test_a_summary_is_a_mapping_and_tells_its_state_in_a_line(summary: Summary, varus: Run, valgus: Run) -> None:
+    assert len(summary) == len(list(summary)) == len(dict(summary)) == 18
+    assert summary.keys() >= {"file", "converged", "parameters", "derived", "warnings"}
+    with pytest.raises(TypeError):
+        summary["file"] = "mine"  # type: ignore[index]  # that it cannot be written to is the point
+    assert repr(summary) == f"Summary({varus.path}: converged, 7 parameters)"
+    assert repr(valgus.summary()) == f"Summary({valgus.path}: not converged, 3 parameters)"
+
+
+def shown(**changes: Any) -> str:
+    """Return the HTML of a summary that has one parameter and one derived quantity."""
+    entry = {"unit": "N/mm", "median": 1.23456, "q2.5": 2.0, "q97.5": 3.5, "mean": 4.0, "sd": 0.5, "rhat": None}
+    content = {"parameters": {"mcl.k": entry | {"ess_bulk": 12345.6}}, "derived": {"d.e": entry}, "warnings": []}
+    return Summary(content | changes)._repr_html_()
+
+
+def test_a_notebook_shows_each_number_in_its_column() -> None:
+    cells = "<td>N/mm</td><td>1.235</td><td>2</td><td>3.5</td><td>4</td><td>0.5</td><td></td>"
+    head = "".join(f"<th>{name}</th>" for name in ("", "unit", "median", "q2.5", "q97.5", "mean", "sd", "rhat"))
+    assert shown() == (
+        f"<table><tr>{head}<th>ess_bulk</th></tr>"
+        f"<tr><th>mcl.k</th>{cells}<td>1.235e+04</td></tr><tr><th>d.e</th>{cells}<td></td></tr></table><p></p>"
+    )
+
+
+def test_a_notebook_shows_what_looks_like_html_as_text() -> None:
+    page = shown(warnings=["sigma < 1 & > 0", "two"], parameters={"<b>": {"unit": "<i>", "mean": 3}})
+    assert page.endswith("<p>sigma &lt; 1 &amp; &gt; 0; two</p>")
+    assert "<th>&lt;b&gt;</th><td>&lt;i&gt;</td>" in page
+    assert "<td>3</td>" in page
