@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from calibrate.complaints import explain
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
+from calibrate.plausible import doubts_of_config, refuse
 
 LIGAMENTS = ("mcl", "lcl")
 QUANTITIES = ("k", "alpha", "l_0", "f_ref")
@@ -310,4 +311,5 @@ def parse_config(text: str, source: str | Path | None = None) -> Config:
     except ValidationError as error:
         raise ConfigError(f"{where}: {explain(error, Config)}") from None
     config._source, config._text = path, text
+    refuse(doubts_of_config(config), ConfigError, where=where)
     return config
