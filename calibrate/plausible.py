@@ -49,7 +49,7 @@ QUANTITIES = {
     "sigma_moment": Quantity("N·m", (1e-5, 25.0), (0.001, 5.0), {"N·mm": 1e-3, "N·cm": 1e-2}),
     "sigma_force": Quantity("N", (1e-5, 250.0), (0.005, 50.0), {"mN": 1e-3}),
     "radius": Quantity("mm", (4.0, 100.0), (10.0, 40.0), _LENGTHS),
-    "spacing": Quantity("mm", (25.0, 100.0), (35.0, 70.0), _LENGTHS),
+    "spacing": Quantity("mm", (28.0, 100.0), (35.0, 70.0), _LENGTHS),
     "strand": Quantity("mm", (10.0, 300.0), (20.0, 150.0), _LENGTHS),
     "lever": Quantity("mm", (50.0, 1000.0), (150.0, 600.0), _LENGTHS),
     "moment": Quantity("N·m", (0.0, 300.0), (0.5, 50.0), {"N·mm": 1e-3, "N·cm": 1e-2, "kN·m": 1e3}),
@@ -118,7 +118,9 @@ def doubts_of_data(measurement: Measurement) -> Iterator[Doubt]:
             name = f"sigma_{_column(quantity.unit)}"
             yield from _doubts_of_number(name, quantity, float(measurement.sigma[row]), row)
     if measurement.angles.size >= 3 and np.ptp(measurement.loads) == 0.0:
-        yield Doubt(f"all loads are {measurement.loads[0]:g}: nothing was measured; check the column", refused=False)
+        yield Doubt(
+            f"all loads are {measurement.loads[0] + 0.0:g}: nothing was measured; check the column", refused=False
+        )
     if measurement.angles.size >= 4 and np.ptp(measurement.angles) > 0.0 and np.ptp(measurement.loads) > 0.0:
         along = float(np.corrcoef(measurement.angles, measurement.loads)[0, 1])
         if along < _CORRELATED:
@@ -241,7 +243,7 @@ def _outside(quantity: Quantity, value: float) -> str:
     """Say that a number has no meaning, and which unit was probably meant."""
     unit = f" {quantity.unit}" if quantity.unit else ""
     low, high = quantity.measured
-    meant = next((u for u, factor in quantity.mistaken.items() if low <= value * factor <= high), None)
+    meant = " or ".join(u for u, factor in quantity.mistaken.items() if low <= value * factor <= high)
     wanted = quantity.unit or "a plain number"
     guess = f"is it in {meant}? {wanted} is wanted" if meant else f"check the unit, {wanted} is wanted"
     return f"{unit} means nothing in a knee ({_range(quantity)} is known); {guess}"
