@@ -124,9 +124,7 @@ class Posterior:
             )
         )
         if not all(np.isfinite(a).all() for a in arrays):
-            raise DataError(
-                f"{measurement.source}: loads or sigma are so extreme that their ratio overflows; check the units"
-            )
+            raise DataError(f"{measurement.source}: loads or sigma so extreme that their ratio overflows; check units")
         order, sums = None, None
         if angles.size >= MANY:
             if (np.diff(angles) < 0.0).any():
