@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
-from calibrate.complaints import explain
+from calibrate.complaints import NEITHER, NUMBER, TABLE, explain
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
+from calibrate.plausible import doubts_of_config, refuse
 
 LIGAMENTS = ("mcl", "lcl")
 QUANTITIES = ("k", "alpha", "l_0", "f_ref")
@@ -27,7 +28,7 @@ PARAMETER_NAMES = (*LAW, SIGMA)
 
 # Strict: neither "60" nor true is a number; 60 is.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Count = Annotated[int, Field(strict=True)]
+Count = Annotated[int, Field(strict=True, lt=2**64)]
 Point = tuple[Number, Number]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0)]
@@ -92,7 +93,17 @@ class Bounds(_Model):
         return self
 
 
-Parameter = Number | Bounds
+def _form(value: Any) -> str | None:
+    """Tell which of the two forms of a parameter somebody has written; None if neither."""
+    if isinstance(value, (dict, Bounds)):
+        return TABLE
+    return NUMBER if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+Parameter = Annotated[
+    Annotated[Number, Tag(NUMBER)] | Annotated[Bounds, Tag(TABLE)],
+    Discriminator(_form, custom_error_type=NEITHER, custom_error_message="neither a number nor a table"),
+]
 
 
 def _check_positive(name: str, parameter: float | Bounds) -> None:
@@ -177,7 +188,7 @@ class MovesConfig(_Model):
 class SamplingConfig(_Model):
     """How the posterior is sampled, and when to stop."""
 
-    seed: Annotated[Count, Field(ge=0, lt=2**64)] = Field(1, description="one seed gives one chain")
+    seed: Annotated[Count, Field(ge=0)] = Field(1, description="one seed gives one chain")
     ensembles: Annotated[Count, Field(ge=2, le=64)] = Field(4, description="independent ensembles of walkers")
     walkers: Annotated[Count, Field(ge=4, le=65536)] = Field(
         512, description="walkers in each ensemble, an even number"
@@ -310,4 +321,5 @@ def parse_config(text: str, source: str | Path | None = None) -> Config:
     except ValidationError as error:
         raise ConfigError(f"{where}: {explain(error, Config)}") from None
     config._source, config._text = path, text
+    refuse(doubts_of_config(config), ConfigError, where=where)
     return config

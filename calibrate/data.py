@@ -1,43 +1,35 @@
 """Load-angle measurements: units and signs are settled here, on the way in.
 
-A measurement file is CSV with `#` comments, an angle column (`angle_deg` or `angle_rad`), a load column
+A measurement file is CSV (`calibrate.table`) with an angle column (`angle_deg` or `angle_rad`), a load column
 (`force_N` or `moment_Nm`) and perhaps a column with the load's standard deviation (`sigma_N` or `sigma_Nm`).
 Comments of the form `# truth: mcl.k = 40` state the parameters that simulated data were made with.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.complaints import did_you_mean
+from calibrate.columns import SUFFIX, AngleUnit, LoadKind, columns_of, refuse_opensim
 from calibrate.config import PARAMETER_NAMES
+from calibrate.decimals import read_number
 from calibrate.errors import DataError
 from calibrate.files import read_text
+from calibrate.plausible import doubts_of_data, refuse
+from calibrate.table import Table, line_of, lost_row, read_header, read_table
 
 FloatArray = NDArray[np.float64]
-LoadKind = Literal["force", "moment"]
-AngleUnit = Literal["deg", "rad"]
 
 LOAD_UNIT: dict[str, str] = {"force": "N", "moment": "N·m"}
-_COLUMNS = ("angle_deg", "angle_rad", "force_N", "moment_Nm", "sigma_N", "sigma_Nm")
-_SUFFIX = {"force": "N", "moment": "Nm"}
 _TRUTH = "truth:"
 MAX_ANGLE = math.radians(45.0)
-# What numbers in decimal are written with, and what stands between them. With these, NumPy and `float` read the same.
-_PLAIN = b"0123456789+-.eE, \n"
-_CHUNK = 1 << 20  # characters
 
 
 @dataclass(frozen=True)
@@ -101,8 +93,13 @@ def read_measurement(path: str | Path) -> Measurement:
         If the file is missing, is no such CSV, or holds a value that cannot be meant.
     """
     path = Path(path)
-    text = read_text(path, DataError, "CSV")
-    return parse_measurement(text, str(path))
+    try:
+        measurement = parse_measurement(read_text(path, DataError, "CSV"), str(path))
+    except MemoryError:
+        raise DataError(f"{path}: is too large for the memory that there is") from None
+    _refuse_decimal_commas(measurement)
+    refuse(doubts_of_data(measurement), DataError, lambda row: f"{path}, line {line_of(measurement.text, row)}")
+    return measurement
 
 
 def parse_measurement(text: str, source: str = "data") -> Measurement:
@@ -111,129 +108,58 @@ def parse_measurement(text: str, source: str = "data") -> Measurement:
     Raises
     ------
     DataError
-        As `read_measurement`.
+        If it is no such CSV, an angle or a sigma cannot be meant, or a row could vanish as a comment.
     """
-    table = _read_quickly(text)
-    if table is not None:
-        with suppress(DataError):  # the careful reader knows the line
-            return _measurement(table, text, source)
-    return _measurement(_read_carefully(text, source), text, source)
+    measurement, table = _parse(text, source)
+    for line, comment in table.comments:
+        if line > table.header_line and (complaint := lost_row(comment)):
+            raise DataError(f"{source}, line {line}: {complaint}")
+    return measurement
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A file's header, the line it stands in, its numbers (rows, columns), their lines, and the stated truth."""
+def stored_measurement(text: str, source: str = "data") -> Measurement:
+    """Parse the text of a measurement that a run was made with: once accepted, it is not doubted again.
 
-    header: list[str]
-    header_line: int
-    values: FloatArray
-    lines: Sequence[int]
-    truth: dict[str, float]
+    Raises
+    ------
+    DataError
+        If it is no such CSV.
+    """
+    return _parse(text, source)[0]
 
 
-def _measurement(table: _Table, text: str, source: str) -> Measurement:
-    """Take the columns, and refuse values that cannot be meant."""
-    header, values = table.header, table.values
-    kind, angle_unit, sigma_column = _read_header(header, f"{source}, line {table.header_line}")
-    angles = values[:, header.index(f"angle_{angle_unit}")].copy()
-    sigma = values[:, header.index(sigma_column)].copy() if sigma_column else None
+def _parse(text: str, source: str) -> tuple[Measurement, Table]:
+    refuse_opensim(text, source)
+    header_line, header = read_header(text, source)
+    columns = columns_of(header, f"{source}, line {header_line}")
+    table = read_table(text, source)
+    truth: dict[str, float] = {}
+    for line, comment in table.comments:
+        _read_truth(comment[1:].strip(), truth, f"{source}, line {line}")
+    angles = table.values[:, header.index(f"angle_{columns.angle_unit}")].copy()
+    sigma = table.values[:, header.index(columns.sigma)].copy() if columns.sigma else None
     if sigma is not None and not (sigma > 0).all():
         bad = int(np.argmin(sigma > 0))
         raise DataError(
-            f"{source}, line {table.lines[bad]}: {sigma_column} = {sigma[bad]:g}, but it has to be positive"
+            f"{source}, line {line_of(text, bad)}: {columns.sigma} = {sigma[bad]:g}, but it has to be positive"
         )
-    _check_range(angles, angle_unit, table.lines, source)
-    loads = values[:, header.index(f"{kind}_{_SUFFIX[kind]}")].copy()
-    return Measurement(angles, loads, sigma, kind, angle_unit, table.truth, text, source)
+    _check_range(angles, columns.angle_unit, text, source)
+    loads = table.values[:, header.index(f"{columns.kind}_{SUFFIX[columns.kind]}")].copy()
+    return Measurement(angles, loads, sigma, columns.kind, columns.angle_unit, truth, text, source), table
 
 
-def _read_quickly(text: str) -> _Table | None:
-    """Read a file in which nothing is odd, many times faster than line by line; None if anything is."""
-    truth: dict[str, float] = {}
-    at, number = int(text.startswith("\ufeff")), 0
-    try:
-        while (end := text.find("\n", at)) >= 0:
-            line, at, number = text[at:end], end + 1, number + 1
-            if _is_comment(line):
-                _read_truth(line.strip()[1:].strip(), truth, "")
-            elif line.strip():
-                _require_one(line)
-                break
-        else:
-            return None
-        header = [cell.strip() for cell in next(csv.reader([line]))]
-        lines = _plain_lines(text, at, truth)
-        first = next((line for line in lines if line), None)
-        if first is None:
-            return None
-        values = np.loadtxt(chain([first], lines), delimiter=",", comments=None, ndmin=2)
-    except (ValueError, csv.Error, DataError):
-        return None
-    if values.shape[1] != len(header) or not np.isfinite(values).all():
-        return None
-    return _Table(header, number, values, range(len(values)), truth)
-
-
-def _plain_lines(text: str, at: int, truth: dict[str, float]) -> Iterator[str]:
-    """Yield the lines from a place on, less the comments; ValueError if there is more in them than plain numbers."""
-    while at < len(text):
-        end = text.find("\n", at + _CHUNK) + 1 or len(text)
-        chunk = text[at:end].replace("\r\n", "\n")
-        at = end
-        lines = chunk.split("\n")
-        if "#" in chunk:
-            for line in lines:
-                if _is_comment(line):
-                    _read_truth(line.strip()[1:].strip(), truth, "")
-            lines = [line for line in lines if not _is_comment(line)]
-            chunk = "\n".join(lines)
-        if chunk.encode().translate(None, _PLAIN):
-            raise ValueError("not plain")
-        yield from lines
-
-
-def _is_comment(line: str) -> bool:
-    """Tell whether a line is a comment."""
-    if not line.lstrip().startswith("#"):
-        return False
-    _require_one(line)
-    return True
-
-
-def _require_one(line: str) -> None:
-    """Raise ValueError if there are line ends in a line that are not those of the file."""
-    if len(line.splitlines()) > 1:
-        raise ValueError("not one line")
-
-
-def _read_carefully(text: str, source: str) -> _Table:
-    """Read a file line by line, as the csv module and `float` do, and say exactly what is wrong with it."""
-    rows: list[tuple[int, list[str]]] = []
-    truth: dict[str, float] = {}
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
-        stripped = line.strip()
-        if stripped.startswith("#"):
-            _read_truth(stripped[1:].strip(), truth, f"{source}, line {number}")
-        elif stripped:
-            try:
-                rows.append((number, [cell.strip() for cell in next(csv.reader([line]))]))
-            except csv.Error as error:
-                raise DataError(f"{source}, line {number}: not CSV: {error}") from None
-    if not rows:
-        raise DataError(f"{source}: no header and no data; expected columns angle_deg and moment_Nm, or the like")
-    header = rows[0][1]
-    _read_header(header, f"{source}, line {rows[0][0]}")
-    if len(rows) == 1:
-        raise DataError(f"{source}: a header but no data below it")
-
-    values = np.empty((len(rows) - 1, len(header)))
-    for i, (number, cells) in enumerate(rows[1:]):
-        if len(cells) != len(header):
-            raise DataError(f"{source}, line {number}: {len(cells)} cells, but the header names {len(header)} columns")
-        for j, cell in enumerate(cells):
-            values[i, j] = _number(cell, f"{source}, line {number}, column {header[j]}")
-
-    return _Table(header, rows[0][0], values, [number for number, _ in rows[1:]], truth)
+def _refuse_decimal_commas(measurement: Measurement) -> None:
+    """Refuse three columns of whole numbers: two columns with one decimal comma in each row look the same."""
+    columns = [measurement.angles, measurement.loads, measurement.sigma]
+    if any(column is None or (column != np.round(column)).any() for column in columns):
+        return
+    line, header = read_header(measurement.text, measurement.source)
+    rows = measurement.text.removeprefix("\ufeff").splitlines()[line:]
+    if not any("." in row or "e" in row.lower() for row in rows if not row.lstrip().startswith("#")):
+        raise DataError(
+            f"{measurement.source}: whole numbers in all of {', '.join(header)} could be numbers with a decimal comma; "
+            "write decimal points, or if whole numbers are meant, at least one of them like 5.0"
+        )
 
 
 def format_measurement(
@@ -248,10 +174,10 @@ def format_measurement(
     """Write a measurement as the text of a file that `parse_measurement` reads back to the last bit."""
     lines = [f"# {comment}" for comment in comments]
     lines += [f"# {_TRUTH} {name} = {value!r}" for name, value in truth.items()]
-    header = [f"angle_{angle_unit}", f"{kind}_{_SUFFIX[kind]}"]
+    header = [f"angle_{angle_unit}", f"{kind}_{SUFFIX[kind]}"]
     columns = [angles, loads]
     if sigma is not None:
-        header.append(f"sigma_{_SUFFIX[kind]}")
+        header.append(f"sigma_{SUFFIX[kind]}")
         columns.append(sigma)
     lines.append(",".join(header))
     numbers = [map(repr, np.asarray(column, dtype=float).tolist()) for column in columns]
@@ -264,64 +190,18 @@ def _read_truth(comment: str, truth: dict[str, float], where: str) -> None:
         return
     name, separator, value = (part.strip() for part in comment.removeprefix(_TRUTH).partition("="))
     if separator and name in PARAMETER_NAMES:  # anything else is somebody's remark
-        truth[name] = _number(value, f"{where}, truth of {name}")
+        try:
+            truth[name] = read_number(value)
+        except ValueError as error:
+            raise DataError(f"{where}, truth of {name}: {error}") from None
 
 
-def _read_header(header: Sequence[str], where: str) -> tuple[LoadKind, AngleUnit, str | None]:
-    if all(_is_number(cell) for cell in header):
-        raise DataError(f"{where}: no header; the first line should name the columns, like angle_deg,moment_Nm")
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-        raise DataError(f"{where}: columns are separated by commas in these files, not by semicolons or tabs")
-    for name in header:
-        if name not in _COLUMNS:
-            raise DataError(f"{where}: unknown column '{name}'; {did_you_mean(name, _COLUMNS)}")
-        if header.count(name) > 1:
-            raise DataError(f"{where}: column '{name}' stands there twice; keep one")
-    angle = _only(header, ("angle_deg", "angle_rad"), "angle", where)
-    load = _only(header, ("force_N", "moment_Nm"), "load", where)
-    kind: LoadKind = "force" if load == "force_N" else "moment"
-    sigmas = [name for name in header if name.startswith("sigma")]
-    if any(name != f"sigma_{_SUFFIX[kind]}" for name in sigmas):
-        raise DataError(f"{where}: column {sigmas[0]} does not go with {load}; use sigma_{_SUFFIX[kind]}")
-    return kind, "deg" if angle == "angle_deg" else "rad", sigmas[0] if sigmas else None
-
-
-def _only(header: Sequence[str], options: tuple[str, str], what: str, where: str) -> str:
-    found = [name for name in options if name in header]
-    if not found:
-        raise DataError(
-            f"{where}: no {what} column; one of {options[0]} and {options[1]} is needed, found {', '.join(header)}"
-        )
-    if len(found) == 2:
-        raise DataError(f"{where}: both {options[0]} and {options[1]} are there; keep one")
-    return found[0]
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(cell: str, where: str) -> float:
-    if not cell:
-        raise DataError(f"{where}: the cell is empty; remove the line or fill it in")
-    if not _is_number(cell):
-        raise DataError(f"{where}: '{cell}' is no number")
-    value = float(cell)
-    if not math.isfinite(value):
-        raise DataError(f"{where}: '{cell}' is not finite; remove the line or fill it in")
-    return value
-
-
-def _check_range(angles: FloatArray, unit: AngleUnit, lines: Sequence[int], source: str) -> None:
+def _check_range(angles: FloatArray, unit: AngleUnit, text: str, source: str) -> None:
     limit = MAX_ANGLE if unit == "rad" else 45.0
     worst = int(np.argmax(np.abs(angles)))
     if abs(angles[worst]) <= limit:
         return
-    where = f"{source}, line {lines[worst]}: angle_{unit} = {angles[worst]:g}"
+    where = f"{source}, line {line_of(text, worst)}: angle_{unit} = {angles[worst]:g}"
     if unit == "rad":
         raise DataError(
             f"{where} is {math.degrees(angles[worst]):.0f} degrees, beyond 45; "

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from calibrate.errors import CalibrateError
+
+# A text larger than this is none that a person keeps: a table of ten million readings has half of it.
+MOST = {"TOML": 2**20, "CSV": 2**30}
+_BLOCK = 2**22
 
 
 def read_text(path: Path, error: type[CalibrateError], kind: str) -> str:
@@ -20,21 +26,53 @@ def read_text(path: Path, error: type[CalibrateError], kind: str) -> str:
     error : type
         What to raise.
     kind : str
-        What it should be, like "TOML", for the message.
+        What it should be, a key of `MOST`, for the message and the size.
 
     Raises
     ------
     CalibrateError
-        Of type `error`, if it is missing, unreadable, or no UTF-8.
+        Of type `error`, if it is missing, unreadable, no regular file, too large, or no UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8")
+        found = _read_bytes(path, error, kind)
+        return found.decode("utf-8")
     except FileNotFoundError:
         raise error(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise error(f"{path}: this is no text in UTF-8, so no {kind} file") from None
+    except UnicodeDecodeError as problem:
+        line = found.count(b"\n", 0, problem.start) + 1
+        raise error(
+            f"{path}, line {line}: this is no text in UTF-8 (byte {found[problem.start]:#04x}), so no {kind} file; "
+            "save it as UTF-8"
+        ) from None
+    except MemoryError:
+        raise error(f"{path}: is too large for the memory that there is") from None
     except (OSError, ValueError) as problem:
         raise error(f"{path}: cannot be read ({getattr(problem, 'strerror', None) or problem})") from None
+
+
+def _read_bytes(path: Path, error: type[CalibrateError], kind: str) -> bytearray:
+    """Read a regular file of a size that its kind may have; devices and pipes may never end, or never begin."""
+    found, most = bytearray(), MOST[kind]
+    with io.FileIO(path, opener=_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise error(f"{path}: cannot be read (it is no regular file); give a {kind} file")
+        if status.st_size > most:
+            raise error(f"{path}: has {status.st_size:,} bytes, more than the {most:,} that a {kind} file may have")
+        while block := file.read(_BLOCK):
+            found += block
+            if len(found) > most:
+                raise error(f"{path}: has more than the {most:,} bytes that a {kind} file may have")
+            if b"\0" in block:
+                raise error(
+                    f"{path}: holds NUL bytes, so this is no text in UTF-8 and no {kind} file; save it as UTF-8"
+                )
+    return found
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to would keep us waiting for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def check_target(

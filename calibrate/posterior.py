@@ -22,6 +22,7 @@ from calibrate.knee.cached import CachedKnee
 from calibrate.knee.compress import compress
 from calibrate.knee.factors import Sums, build
 from calibrate.knee.geometry import Geometry, geometry_of
+from calibrate.plausible import doubts_of, doubts_of_sigma, refuse
 
 FloatArray = NDArray[np.float64]
 
@@ -84,8 +85,10 @@ class Posterior:
         DataError
             If the measurement file cannot be used.
         """
-        measurement = read_measurement(config.data_path) if measurement is None else measurement
-        where = "configuration" if config.source is None else str(config.source)
+        where = str(config.source or "configuration")
+        if measurement is None:
+            measurement = read_measurement(config.data_path)
+            refuse(doubts_of_sigma(config, measurement), ConfigError, where=where)
         angles = measurement.to_radians(measurement.angles)
         try:
             geometry = geometry_of(config.knee)
@@ -121,9 +124,7 @@ class Posterior:
             )
         )
         if not all(np.isfinite(a).all() for a in arrays):
-            raise DataError(
-                f"{measurement.source}: loads or sigma are so extreme that their ratio overflows; check the units"
-            )
+            raise DataError(f"{measurement.source}: loads or sigma so extreme that their ratio overflows; check units")
         order, sums = None, None
         if angles.size >= MANY:
             if (np.diff(angles) < 0.0).any():
@@ -178,7 +179,7 @@ class Posterior:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know before believing a result."""
-        found = []
+        found = [doubt.text for doubt in doubts_of(self.config, self.measurement)]
         count = self.measurement.angles.size
         if count < self.ndim:
             found.append(
@@ -329,8 +330,7 @@ class Posterior:
 
 
 def _like(q: ArrayLike, values: FloatArray) -> FloatArray | float:
-    """Give one number back for one vector."""
-    return float(values[0]) if np.ndim(q) == 1 else values
+    return float(values[0]) if np.ndim(q) == 1 else values  # one number for one vector
 
 
 def _sigma_setting(config: Config, measurement: Measurement, where: str) -> float | Bounds:

@@ -19,11 +19,12 @@ from calibrate import chain
 from calibrate.config import LAW, LIGAMENTS, Config
 from calibrate.data import Measurement
 from calibrate.errors import ChainError
+from calibrate.findings import warnings_of
 from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
 from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis, burn_in, diagnose, stride
-from calibrate.summary import Summary, summarise, warnings_of
+from calibrate.summary import Summary, summarise
 
 FloatArray = NDArray[np.float64]
 

@@ -9,17 +9,17 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.columns import AngleUnit, LoadKind
 from calibrate.complaints import did_you_mean
 from calibrate.config import LAW, PARAMETER_NAMES, SIGMA, Bounds, Config
 from calibrate.data import (
     MAX_ANGLE,
-    AngleUnit,
-    LoadKind,
     Measurement,
     format_measurement,
     parse_measurement,
     read_measurement,
 )
+from calibrate.decimals import read_number
 from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.files import check_target, replacing
 from calibrate.knee.cached import CachedKnee
@@ -123,8 +123,10 @@ def write(measurement: Measurement, path: str | Path, *, overwrite: bool = False
 
 def _parse_angles(text: str) -> FloatArray:
     try:
-        low, high, count = text.split(":")
-        at = np.linspace(float(low), float(high), min(int(count), _MOST_ANGLES + 1))
+        low, high, count = (read_number(part.strip()) for part in text.split(":"))
+        if count != int(count):
+            raise ValueError
+        at = np.linspace(low, high, min(int(count), _MOST_ANGLES + 1))
     except (ValueError, OverflowError):
         raise ConfigError(f"--angles {text}: must be LOW:HIGH:N in degrees, like -8:8:33") from None
     if not 0 < at.size <= _MOST_ANGLES or not np.isfinite(at).all() or np.abs(np.deg2rad(at)).max() > MAX_ANGLE:
@@ -139,12 +141,12 @@ def _truth(config: Config, settings: Sequence[str], *, sigma_needed: bool) -> di
         name, separator, value = (part.strip() for part in setting.partition("="))
         if name not in PARAMETER_NAMES:
             raise ConfigError(f"--set {setting}: unknown parameter '{name}'; {did_you_mean(name, PARAMETER_NAMES)}")
+        if not separator or not value:
+            raise ConfigError(f"--set {setting}: must be NAME=VALUE, like mcl.k=40")
         try:
-            given[name] = float(value)
-        except ValueError:
-            raise ConfigError(f"--set {setting}: must be NAME=VALUE, like mcl.k=40") from None
-        if not separator or not np.isfinite(given[name]):
-            raise ConfigError(f"--set {setting}: '{value}' is not finite")
+            given[name] = read_number(value)
+        except ValueError as error:
+            raise ConfigError(f"--set {setting}: {error}") from None
         if given[name] <= 0.0 and not name.endswith("f_ref"):
             raise ConfigError(f"--set {setting}: {name} has to be positive")
     truth = {}

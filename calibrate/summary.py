@@ -1,4 +1,4 @@
-"""What a run says in numbers and sentences: estimates, convergence, and what to know before believing them."""
+"""What a run says in numbers: estimates and convergence, with the findings that go with them (`findings`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate import chain
-from calibrate.config import LAW, SIGMA
-from calibrate.sampling.convergence import MIN_TIMES
+from calibrate.findings import warnings_of
 
 if TYPE_CHECKING:
     from calibrate.results import Run
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _QUANTILES = {"q2.5": 0.025, "q5": 0.05, "median": 0.5, "q95": 0.95, "q97.5": 0.975}
-# A bound cuts a distribution if the strip beside it, this share of the central 95 % wide, is filled at least this
-# much compared with an even spread.
-_STRIP = 0.05
-_FILLED = 0.25
-# Angles at which contact is checked: the push of a condyle changes smoothly between them.
-_ANGLES = 1000
 _DERIVED_UNITS = {"stiffness_per_strain": "N", "reference_strain": "", "reference_tension": "N", "taut_angle": "deg"}
 
 
@@ -103,52 +96,6 @@ def summarise(run: Run) -> Summary:
         "warnings": list(warnings_of(run)),
     }
     return Summary(content)
-
-
-def warnings_of(run: Run) -> Iterator[str]:
-    """Yield what `Run.warnings` yields."""
-    yield from run.posterior.warnings
-    sampling, diagnosis = run.config.sampling, run.diagnosis
-    if not run.converged:
-        yield (
-            f"not converged: worst R-hat {diagnosis.worst_rhat:.3f} (below {sampling.max_rhat:g} wanted), "
-            f"smallest effective sample size {diagnosis.smallest_ess:.0f} ({sampling.min_ess:g} wanted), "
-            f"{np.min(diagnosis.autocorrelation_times):.1f} autocorrelation times ({MIN_TIMES:g} wanted); "
-            "go on with 'calibrate resume'"
-        )
-    samples = run.some_samples()
-    low, high = np.quantile(samples, [0.025, 0.975], axis=0)
-    strip = _STRIP * (high - low)
-    at_lower = (samples < run.posterior.lower + strip).mean(axis=0) > _FILLED * _STRIP
-    at_upper = (samples > run.posterior.upper - strip).mean(axis=0) > _FILLED * _STRIP
-    for name, cut_below, cut_above in zip(run.names, at_lower, at_upper, strict=True):
-        if cut_below or cut_above:
-            which = "both bounds" if cut_below and cut_above else f"its {'lower' if cut_below else 'upper'} bound"
-            yield (f"{name} reaches {which}: the bounds, not the data, decide where it ends; widen them or report them")
-    few = run.thinned(2000)
-    knee = run.posterior.knee_at(_some_angles(run))
-    pulls = (knee.push(run.posterior.full(few)[:, : len(LAW)]) < 0.0).any(axis=1).mean()
-    if pulls > 0.01:
-        yield (
-            f"in {100 * pulls:.0f} % of the draws a condyle would have to pull on the tibia at some angle of "
-            "the data, which it cannot; check f_ref and the geometry"
-        )
-    if SIGMA not in run.names:
-        count = run.measurement.angles.size
-        best = 2.0 * float(np.min(run.posterior.density.constant - run.posterior.log_likelihood(few)))
-        if best > count + 4.0 * np.sqrt(2.0 * count):
-            yield (
-                f"the best fit misses the data by {np.sqrt(best / count):.1f} sigma on average: sigma is too small "
-                "or the model does not hold here; infer sigma by giving it bounds"
-            )
-
-
-def _some_angles(run: Run) -> FloatArray | None:
-    """Angles of the data to look at one by one: None for all, or of very many a share, both ends included."""
-    angles = run.measurement.angles
-    if angles.size <= _ANGLES:
-        return None
-    return np.asarray(np.sort(angles)[np.linspace(0, angles.size - 1, _ANGLES).round().astype(int)])
 
 
 def _describe(values: FloatArray) -> dict[str, float | None]:

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibrate import data
-from calibrate.data import Measurement, format_measurement, parse_measurement, read_measurement
+from calibrate.data import format_measurement, parse_measurement, read_measurement
 from calibrate.errors import DataError
 from calibrate.examples import example
 
@@ -112,107 +111,3 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         read_measurement(tmp_path / "binary.csv")
     with pytest.raises(DataError, match="cannot be read"):
         read_measurement("a\0b.csv")
-
-
-def read_both_ways(text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Measurement | str, Measurement | str, bool]:
-    """Read a text as it comes and line by line; a refusal is its message. Tells whether the quick way did."""
-    found: list[Measurement | str] = []
-    quick = data._read_quickly(text) is not None
-    for _ in range(2):
-        try:
-            found.append(parse_measurement(text, "x.csv"))
-        except DataError as error:
-            found.append(str(error))
-        monkeypatch.setattr(data, "_read_quickly", lambda text: None)
-    monkeypatch.undo()
-    return found[0], found[1], quick
-
-
-def same(a: Measurement | str, b: Measurement | str) -> bool:
-    if isinstance(a, str) or isinstance(b, str):
-        return a == b
-    bits = all(
-        np.array_equal(x.view(np.int64), y.view(np.int64)) for x, y in ((a.angles, b.angles), (a.loads, b.loads))
-    )
-    return bits and (a.truth, a.kind, a.angle_unit, a.sha256) == (b.truth, b.kind, b.angle_unit, b.sha256)
-
-
-PLAIN = {
-    "Windows": "angle_deg,force_N\r\n1,2\r\n3,4\r\n",
-    "byte order mark": "\ufeffangle_deg,force_N\n1,2\n",
-    "comments amid": "angle_deg,force_N\n1,2\n# truth: mcl.k = 40\n  # é\n3,4\n#",
-    "blanks": "\n\nangle_deg,force_N\n\n1,2\n\n 3 , 4 \n\n",
-    "no end": "# hello\nangle_deg,force_N\n1,2\n3,4",
-    "exponents": "angle_deg,force_N\n1e-3,+2E2\n.5,-4.\n-0,0\n",
-    "quoted header": '"angle_deg","force_N"\n1,2\n',
-}
-ODD = {
-    "quoted cells": 'angle_deg,force_N\n"1","2"\n',
-    "underscore": "angle_deg,force_N\n1_0,2\n",
-    "digits of another script": "angle_deg,force_N\n١,2\n",
-    "old Mac": "angle_deg,force_N\r1,2\r",
-    "form feed": "angle_deg,force_N\n1,2\x0c3,4\n",
-    "line separator in a comment": "angle_deg,force_N\n# so\u20285,6\n1,2\n",
-    "vertical tab in the header": "angle_deg\x0b,force_N\n1,2\n",
-    "spaces on a line": "angle_deg,force_N\n1,2\n   \n3,4\n",
-    "hexadecimal": "angle_deg,force_N\n0x1p3,2\n",
-    "comment behind": "angle_deg,force_N\n1,2 # good\n",
-    "not finite": "angle_deg,force_N\n1,2\n1,1e400\n",
-    "not a number": "angle_deg,force_N\n1,2\nnan,1\n",
-    "two points": "angle_deg,force_N\n1,2.3.4\n",
-    "short": "angle_deg,force_N\n1,2\n1\n",
-    "long everywhere": "angle_deg,force_N\n1,2,3\n1,2,3\n",
-    "empty cell": "angle_deg,force_N\n1,2\n1,\n",
-    "bad truth below": "angle_deg,force_N\n1,2\n# truth: mcl.k = forty\n",
-    "only comments below": "angle_deg,force_N\n# a,b\n",
-    "steep": "angle_deg,force_N\n1,2\n46,2\n",
-    "sigma": "angle_deg,force_N,sigma_N\n1,2,1\n1,2,-1\n",
-}
-
-
-@pytest.mark.parametrize("name", PLAIN)
-def test_plain_files_are_read_at_once_as_line_by_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once, by_line, quick = read_both_ways(PLAIN[name], monkeypatch)
-    assert quick
-    assert isinstance(at_once, Measurement)
-    assert same(at_once, by_line)
-
-
-@pytest.mark.parametrize("name", ODD)
-def test_odd_files_are_what_they_are_line_by_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once, by_line, _ = read_both_ways(ODD[name], monkeypatch)
-    assert same(at_once, by_line)
-
-
-def test_scribbles_mean_the_same_at_once_and_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(7)
-    letters = list('0123456789+-.eE, \n\r#_x"\t')
-    quick = 0
-    for _ in range(3000):
-        rows = [[f"{value:.3g}" for value in row] for row in rng.normal(0.0, 9.0, (3, 2))]
-        text = "\n".join(["angle_deg,force_N", *(",".join(row) for row in rows)]) + "\n"
-        at = int(rng.integers(18, len(text)))
-        text = text[:at] + str(rng.choice(letters)) + text[at + int(rng.integers(2)) :]
-        at_once, by_line, was_quick = read_both_ways(text, monkeypatch)
-        assert same(at_once, by_line), text
-        quick += was_quick
-    assert 500 < quick < 2900  # both ways were tried
-
-
-def test_decimals_are_rounded_correctly() -> None:
-    # Halfway between two doubles, a hair above and below, subnormal, and longer than any double needs.
-    half = "9007199254740993", "9007199254740993.0000000000000000000000000001", "9007199254740992.9999999999999999"
-    hard = [
-        *half,
-        "1e23",
-        "8.5e22",
-        "2.2250738585072011e-308",
-        "4.9e-324",
-        "2.4703282292062328e-324",
-        "0.1" + "0" * 60 + "1",
-    ]
-    rng = np.random.default_rng(8)
-    hard += [f"{mantissa}e{exponent}" for mantissa, exponent in rng.integers([1, -320], [2**62, 280], (5000, 2))]
-    text = "force_N,angle_deg\n" + "".join(f"{number},1\n" for number in hard)
-    assert data._read_quickly(text) is not None
-    np.testing.assert_array_equal(parse_measurement(text).loads, [float(number) for number in hard])

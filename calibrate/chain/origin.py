@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from calibrate import __version__
 from calibrate.chain.layout import GROUP
 from calibrate.config import Config
-from calibrate.data import Measurement, parse_measurement
+from calibrate.data import Measurement, stored_measurement
 from calibrate.density import MODEL_VERSION
 from calibrate.errors import ChainError
 
@@ -132,7 +132,7 @@ def read_origin(f: h5py.File, path: Path) -> RunFile:
     data = value(group, "data").tobytes()
     if hashlib.sha256(data).hexdigest() != _text(group, "data_sha256"):
         raise ChainError(f"{path}: the data inside do not match their SHA-256, so the file was altered or damaged")
-    measurement = parse_measurement(data.decode(), _text(group, "data_name"))
+    measurement = stored_measurement(data.decode(), _text(group, "data_name"))
     names = tuple(name.decode() for name in value(group, "names"))
     starts = np.asarray(value(group, "starts"), dtype=float)
     shape = (config.sampling.ensembles, config.sampling.walkers, len(names))
