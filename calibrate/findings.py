@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calibrate.bestfit import BestFit, best_fit
 from calibrate.config import LAW, SIGMA
-from calibrate.sampling.convergence import MIN_TIMES
+from calibrate.sampling.convergence import MIN_TIMES, largest_sd_error
 
 if TYPE_CHECKING:
     from calibrate.results import Run
@@ -45,6 +45,7 @@ def warnings_of(run: Run) -> Iterator[str]:
     """Yield what `Run.warnings` yields: first what is wrong with the data, last what is wrong with the settings."""
     yield from run.posterior.warnings
     yield from not_converged(run)
+    yield from walkers_straggle(run)
     few = run.thinned(_DRAWS)
     fit = best_fit(run.posterior, few)
     if hopeless := list(explains_little(run, fit)):
@@ -66,8 +67,21 @@ def not_converged(run: Run) -> Iterator[str]:
         yield (
             f"not converged: worst R-hat {diagnosis.worst_rhat:.3f} (below {sampling.max_rhat:g} wanted), "
             f"smallest effective sample size {diagnosis.smallest_ess:.0f} ({sampling.min_ess:g} wanted), "
-            f"{np.min(diagnosis.autocorrelation_times):.1f} autocorrelation times ({MIN_TIMES:g} wanted); "
-            "go on with 'calibrate resume'"
+            f"{np.min(diagnosis.autocorrelation_times):.1f} autocorrelation times ({MIN_TIMES:g} wanted), "
+            f"standard deviations known to {100 * np.max(diagnosis.sd_error):.1f} % "
+            f"({100 * largest_sd_error(sampling.min_ess):.1f} % wanted); go on with 'calibrate resume'"
+        )
+
+
+def walkers_straggle(run: Run) -> Iterator[str]:
+    """Find that some walkers stay where the posterior has next to no mass."""
+    found = run.diagnosis.stragglers
+    if found is not None:
+        where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(run.names, found.place, strict=True))
+        yield (
+            f"{100 * found.share:.2g} % of the walkers stay around {where}, with a log-probability {found.depth:.0f} "
+            "below the median of all draws (none is wanted there): they are not yet of the posterior, and widen it; go "
+            "on with 'calibrate resume', or start anew with another seed"
         )
 
 

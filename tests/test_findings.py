@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import DATA, PARAMETERS
 from clouds import SIGMA, TRUTH, angles_of, around, loads_of, measured, noisy, posterior_of, run_of
+from conftest import DATA, PARAMETERS
 
 from calibrate import findings
 from calibrate.bestfit import best_fit
@@ -14,10 +14,11 @@ from calibrate.config import load_config
 from calibrate.data import Measurement, parse_measurement
 from calibrate.posterior import Posterior
 from calibrate.results import Run
-from calibrate.sampling.start import find_map
+from calibrate.sampling.fit import find_map
 
 FINDINGS = {
     "not converged": "not converged: worst R-hat",
+    "stragglers": "of the walkers stay around",
     "explains little": "the model explains",
     "outlying": "readings lie too far off",
     "patterns": "the residuals are not noise",
@@ -46,7 +47,7 @@ def clean(**changes: str) -> Run:
 
 def best(posterior: Posterior) -> Run:
     """Return a run around the maximum of the posterior."""
-    fits, _ = find_map(posterior, np.random.default_rng(1))
+    fits = find_map(posterior, np.random.default_rng(1))
     draws = around(posterior)
     draws += fits[0].q - draws[0]
     return run_of(posterior, np.clip(draws, posterior.lower, posterior.upper))
@@ -78,6 +79,15 @@ def apart() -> Run:
     draws = np.asarray(run.chains.coords).copy()
     draws[1, ..., 0] += 1.0
     return run_of(run.posterior, draws[:, draws.shape[1] // 2 :].transpose(1, 0, 2, 3).reshape(-1, draws.shape[3]))
+
+
+def stray(walkers: int, drop: float = 0.02) -> Run:
+    """Return a run in which so many walkers of each ensemble sit where the MCL is too stiff by a share."""
+    run = clean()
+    draws = np.asarray(run.chains.coords).copy()
+    draws = draws[:, draws.shape[1] // 2 :]
+    draws[:, :, 1 : 1 + walkers, 2] *= 1.0 - drop
+    return run_of(run.posterior, draws.transpose(1, 0, 2, 3).reshape(-1, draws.shape[3]))
 
 
 def with_tare(f_ref: float) -> Run:
@@ -148,6 +158,9 @@ CASES: dict[str, tuple[Callable[[], Run], set[str]]] = {
         lambda: clean(extra="[sampling]\nensembles = 2\nwalkers = 16\nmin_ess = 1e6\nmax_rhat = 1.1\n"),
         {"not converged"},
     ),
+    "one walker of each ensemble astray": (lambda: stray(1), {"stragglers", "not converged"}),
+    "three walkers of each ensemble astray": (lambda: stray(3), {"stragglers", "not converged"}),
+    "a walker a little off": (lambda: stray(1, 0.0001), set()),
     "at no bound": (lambda: at_bound("mcl.alpha", False, False), set()),
     "at the lower bound": (lambda: at_bound("mcl.alpha", True, False), {"bounds"}),
     "at the upper bound": (lambda: at_bound("lcl.alpha", False, True), {"bounds"}),
@@ -193,8 +206,16 @@ WORDS = {
     "at the lower bound": ("bounds", r"^mcl\.alpha reaches its lower bound: the bounds, .* widen them or report them$"),
     "at the upper bound": ("bounds", r"^lcl\.alpha reaches its upper bound: "),
     "at both bounds": ("bounds", r"^mcl\.alpha reaches both bounds: "),
-    "ensembles apart": ("not converged", r"worst R-hat \d\.\d+ \(below 1\.1 wanted\), .* 'calibrate resume'$"),
+    "ensembles apart": (
+        "not converged",
+        r"worst R-hat \d\.\d+ \(below 1\.1 wanted\), .* to \d+\.\d % \(20\.0 % wanted\); go on with 'calibrate resume'$",
+    ),
     "too few effective samples": ("not converged", r"effective sample size \d+ \(1e\+06 wanted\)"),
+    "one walker of each ensemble astray": (
+        "stragglers",
+        r"^6\.2 % of the walkers stay around mcl\.k = 33\.\d+, .*mcl\.l_0 = 92\.1\d, .* \d+ below .*another seed$",
+    ),
+    "three walkers of each ensemble astray": ("stragglers", r"^19 % of the walkers stay around "),
     "tare that lifts a condyle": ("pulls", r"^in 100 % of the draws a condyle would have to pull.*check f_ref and the"),
     "sigma too small": (
         "sigma",
@@ -280,7 +301,7 @@ def test_clean_knees_have_no_findings_on_their_fit() -> None:
     for seed in range(50):
         n = (12, 15, 24, 40, 80)[seed % 5]
         posterior = posterior_of(noisy(n, seed=100 + seed))
-        fits, _ = find_map(posterior, np.random.default_rng(1))
+        fits = find_map(posterior, np.random.default_rng(1))
         fit = best_fit(posterior, fits[0].q[np.newaxis])
         run = run_of(posterior, around(posterior))
         bad += [*findings.explains_little(run, fit), *findings.patterns(fit), *findings.outlying_readings(run, fit)]
