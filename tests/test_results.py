@@ -172,7 +172,8 @@ AT_ANGLE = (50.0, 0.05, 80.0, 0.0, 50.0, 0.05, 89.0, 0.0)
 
 def one_angle(quantity: str, unit: str) -> str:
     """Return a measurement file of no interest but for its columns."""
-    return f"angle_{unit},{quantity}\n-0.05,-4\n0,0\n0.05,6\n"
+    reach = 5 if unit == "deg" else 0.05
+    return f"angle_{unit},{quantity}\n-{reach},-4\n0,0\n{reach},6\n"
 
 
 @pytest.mark.parametrize("positive", ["valgus", "varus"])
