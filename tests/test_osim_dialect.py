@@ -220,6 +220,13 @@ def test_remarks_name_the_strands_and_what_is_switched_off():
     assert ForeignModel(of_another_law).remarks({"mcl": "MCL"}) == []
 
 
+@pytest.mark.parametrize("tag", [b"unknown", b"groups", b"ForceSet"])
+def test_a_ligament_outside_of_all_lists_deserves_a_word(tag):
+    model = beside(b"<%b>%b</%b>" % (tag, LIGAMENT.replace(b"MCL", b"X"), tag))
+    (remark,) = ForeignModel(model).remarks({"mcl": "X"})
+    assert remark.startswith("mcl: 'X' stands outside of <objects> and <components>")
+
+
 @pytest.mark.parametrize(
     ("xml", "version", "remark"),
     [

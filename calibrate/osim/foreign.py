@@ -83,7 +83,7 @@ class ForeignModel:
         Returns
         -------
         list of str
-            A sentence for a ligament that is one strand of several, or is switched off.
+            A sentence for a ligament that is one strand of several, is switched off, or that OpenSim may not look at.
         """
         sentences = []
         names = [ligament.name.shown for ligament in self._ligaments if ligament.kind == LIGAMENT and ligament.in_list]
@@ -94,6 +94,11 @@ class ForeignModel:
                 sentences.append(
                     f"{kind}: the whole stiffness goes into '{ligament.name.shown}', one of {len(alike)} strands that "
                     f"look like one ligament: {listed(alike)}"
+                )
+            if not ligament.in_list:
+                sentences.append(
+                    f"{kind}: '{ligament.name.shown}' stands outside of <objects> and <components>, where OpenSim "
+                    "looks for forces; check that it reads it"
                 )
             if ligament.switch:
                 sentences.append(f"{kind}: '{ligament.name.shown}' has {ligament.switch}: OpenSim does not let it pull")
