@@ -23,6 +23,7 @@ _FEW = 2000
 # Beyond this many, what was fitted leaves no trace in the residuals' correlation.
 _MANY = 20_000
 _PRIOR_DRAWS = 2048
+_PRIOR_READINGS = 500_000  # of all prior draws together, at the most
 _STARTS = 3
 _WITHIN_SIGMA = 0.6827
 
@@ -114,7 +115,8 @@ def _robust(posterior: Posterior, best: FloatArray, law: NDArray[np.bool_]) -> F
 
     rng = np.random.default_rng(0)
     width = posterior.upper - posterior.lower
-    draws = posterior.lower + width * rng.random((_PRIOR_DRAWS, posterior.ndim))
+    count = min(_PRIOR_DRAWS, _PRIOR_READINGS // posterior.measurement.angles.size)
+    draws = posterior.lower + width * rng.random((count, posterior.ndim))
     spread = np.quantile(np.abs(posterior.residuals(draws)), _WITHIN_SIGMA, axis=1)
     fits = []
     for start in (best, *draws[np.argsort(spread, kind="stable")[:_STARTS]]):

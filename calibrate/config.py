@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from calibrate.complaints import NEITHER, NUMBER, TABLE, explain
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
-from calibrate.plausible import doubts_of_config, refuse
+from calibrate.plausible import doubts_of_config, doubts_of_sigma, refuse
 
 LIGAMENTS = ("mcl", "lcl")
 QUANTITIES = ("k", "alpha", "l_0", "f_ref")
@@ -297,7 +297,9 @@ def load_config(path: str | Path) -> Config:
     """
     path = Path(path)
     text = read_text(path, ConfigError, "TOML")
-    return parse_config(text.removeprefix("\ufeff"), path)
+    config = parse_config(text.removeprefix("\ufeff"), path)
+    refuse(doubts_of_sigma(config), ConfigError, where=str(path))
+    return config
 
 
 def parse_config(text: str, source: str | Path | None = None) -> Config:

@@ -24,6 +24,7 @@ import numpy as np
 from calibrate.errors import CalibrateError
 
 if TYPE_CHECKING:
+    from calibrate.columns import LoadKind
     from calibrate.config import Attachments, Bounds, Config, KneeConfig
     from calibrate.data import Measurement
 
@@ -48,6 +49,7 @@ QUANTITIES = {
     "f_ref": Quantity("N", (-2000.0, 2000.0), (-500.0, 500.0), {"mN": 1e-3}),
     "sigma_moment": Quantity("N·m", (1e-5, 25.0), (0.001, 5.0), {"N·mm": 1e-3, "N·cm": 1e-2}),
     "sigma_force": Quantity("N", (1e-5, 250.0), (0.005, 50.0), {"mN": 1e-3}),
+    "sigma": Quantity("N or N·m", (1e-5, 250.0), (0.001, 50.0), {"N·mm": 1e-3, "mN": 1e-3}),
     "radius": Quantity("mm", (4.0, 100.0), (10.0, 40.0), _LENGTHS),
     "spacing": Quantity("mm", (28.0, 100.0), (35.0, 70.0), _LENGTHS),
     "strand": Quantity("mm", (10.0, 300.0), (20.0, 150.0), _LENGTHS),
@@ -131,17 +133,18 @@ def doubts_of_data(measurement: Measurement) -> Iterator[Doubt]:
             )
 
 
-def doubts_of_sigma(config: Config, measurement: Measurement) -> Iterator[Doubt]:
-    """Yield what is odd about the configuration's sigma, for data in the unit that they are in."""
+def doubts_of_sigma(config: Config, kind: LoadKind | None = None) -> Iterator[Doubt]:
+    """Yield what is odd about the configuration's sigma, for data of a kind, or for any as long as it is not known."""
     if config.noise.sigma is not None:
-        yield from _doubts_of_parameter("noise.sigma", QUANTITIES[f"sigma_{measurement.kind}"], config.noise.sigma)
+        quantity = QUANTITIES["sigma" if kind is None else f"sigma_{kind}"]
+        yield from _doubts_of_parameter("noise.sigma", quantity, config.noise.sigma)
 
 
 def doubts_of(config: Config, measurement: Measurement) -> Iterator[Doubt]:
     """Yield all that is odd about a calibration's numbers."""
     yield from doubts_of_config(config)
     yield from doubts_of_data(measurement)
-    yield from doubts_of_sigma(config, measurement)
+    yield from doubts_of_sigma(config, measurement.kind)
 
 
 def _column(unit: str) -> str:

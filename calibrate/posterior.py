@@ -88,7 +88,8 @@ class Posterior:
         where = str(config.source or "configuration")
         if measurement is None:
             measurement = read_measurement(config.data_path)
-            refuse(doubts_of_sigma(config, measurement), ConfigError, where=where)
+            if measurement.kind == "moment":  # what is none of a force either, `load_config` refuses
+                refuse(doubts_of_sigma(config, "moment"), ConfigError, where=where)
         angles = measurement.to_radians(measurement.angles)
         try:
             geometry = geometry_of(config.knee)

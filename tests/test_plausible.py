@@ -65,6 +65,7 @@ CONFIGURATIONS = {
         r"knee\.mcl\.femur .*on the wrong side",
     ),
     "attachment with a sign lost": (replaced(("[44.8, -50.7]", "[44.8, 50.7]")), r"knee\.lcl\.tibia .*above"),
+    "attachment too low": (replaced(("[36.0, 4.0]", "[36.0, -40.0]")), r"knee\.lcl\.femur .*below the joint line"),
     "ligaments exchanged": (
         replaced(("mcl = { f", "xcl = { f"), ("lcl = { f", "mcl = { f"), ("xcl = { f", "lcl = { f")),
         r"knee\.mcl\.femur = \[36, 4\] lies on the wrong side",
@@ -178,7 +179,8 @@ def test_measurements_that_cannot_be_meant_are_refused(name: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("sigma", "says"),
     [
-        ("sigma = 1000", r"noise\.sigma = 1000 N·m means.*is it in N·mm"),
+        ("sigma = 1000", r"noise\.sigma = 1000 N or N·m means.*is it in N·mm or mN\?"),
+        ("sigma = 240", r"noise\.sigma = 240 N·m means.*is it in N·mm"),
         ("sigma = 100.0", r"noise\.sigma = 100 N·m means.*is it in N·mm"),
         ("sigma = { lower = 50, upper = 5000 }", r"noise\.sigma = 50 to 5000 N·m means.*is it in N·mm"),
     ],
