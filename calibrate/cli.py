@@ -188,11 +188,13 @@ def simulate(
 ) -> None:
     """Make synthetic measurements with known truth; parameters not --set take the middle of their bounds."""
     from calibrate.config import load_config
+    from calibrate.simulate import check_output, write
     from calibrate.simulate import simulate as make
-    from calibrate.simulate import write
 
-    measurement = make(load_config(config), settings or [], angles=angles, load=load, seed=seed)
-    write(measurement, output, overwrite=overwrite, spare=config)
+    knee = load_config(config)
+    check_output(output, knee, overwrite=overwrite)
+    measurement = make(knee, settings or [], angles=angles, load=load, seed=seed)
+    write(measurement, output, knee, overwrite=overwrite)
     truth = ", ".join(f"{name} = {value:g}" for name, value in measurement.truth.items())
     _say(f"{output}: {measurement.angles.size} points from {truth}")
 
@@ -224,7 +226,7 @@ def profile(
 
     settings = load_config(example("oks009.toml") if config is None else config)
     if output is not None:
-        check_picture(output)
+        check_picture(output, settings)
     content = measure(settings, angles=angles or ("-8:8:33" if config is None else None), workers=workers)
     if output is not None:
         draw(content, output)

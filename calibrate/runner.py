@@ -15,6 +15,7 @@ from calibrate import chain
 from calibrate.config import Config, SamplingConfig
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
+from calibrate.kinds import CHAIN
 from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress, sample
 from calibrate.sampling.start import draw_walkers, find_map
@@ -173,10 +174,14 @@ def resume_run(
 
 def _check_output(path: Path, overwrite: bool, config: Config) -> None:
     check_target(
-        path, ChainError, overwrite=overwrite, spare=config.source, hint="go on with it by 'calibrate resume', "
+        path,
+        ChainError,
+        kind=CHAIN,
+        overwrite=overwrite,
+        spare=(config.source, config.data_path),
+        besides=chain.companions(path),
+        hint="go on with it by 'calibrate resume', replace it with --overwrite, or choose another with -o",
     )
-    if path.exists() and not chain.is_hdf5(path):
-        raise ChainError(f"{path}: is no chain file, so --overwrite leaves it alone; choose another with -o")
 
 
 def _make_folder(folder: Path, durable: bool) -> None:

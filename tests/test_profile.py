@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from calibrate import ExportError
+from calibrate.config import load_config
 from calibrate.examples import example
 from calibrate.profile_view import check_picture
 
@@ -62,4 +63,4 @@ def test_the_chart_shows_every_rung(measured):
 def test_a_chart_that_cannot_be_drawn_is_refused(tmp_path):
     for name, message in (("missing/ladder.png", "no such folder"), ("ladder.xyz", "no kind of picture")):
         with pytest.raises(ExportError, match=message):
-            check_picture(tmp_path / name)
+            check_picture(tmp_path / name, load_config(example("oks009.toml")))
