@@ -15,13 +15,16 @@ from calibrate.config import Config
 from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
 from calibrate.kinds import picture_of
+from calibrate.screen import page
 
 
 def tables(content: dict[str, Any]) -> None:
     """Print a profile to stdout."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=110)
+    with page() as paper:
+        _tables(paper, content)
+
+
+def _tables(console: Console, content: dict[str, Any]) -> None:
     title = f"One total loss at {content['angles']} angles ({content['load']})"
     ladder = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for heading in ("", "per evaluation", "speed-up", "difference", "peak memory", "kept"):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from calibrate import chain
 from calibrate.config import LAW, SIGMA
 from calibrate.sampling.convergence import MIN_TIMES
+from calibrate.texts import known, printable
 
 if TYPE_CHECKING:
     from calibrate.results import Run
@@ -45,7 +46,7 @@ class Summary(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         state = "converged" if self["converged"] else "not converged"
-        return f"Summary({self['file']}: {state}, {len(self['parameters'])} parameters)"
+        return f"Summary({printable(self['file'])}: {state}, {len(self['parameters'])} parameters)"
 
     def _repr_html_(self) -> str:
         columns = ("unit", "median", "q2.5", "q97.5", "mean", "sd", "rhat", "ess_bulk")
@@ -111,9 +112,9 @@ def warnings_of(run: Run) -> Iterator[str]:
     sampling, diagnosis = run.config.sampling, run.diagnosis
     if not run.converged:
         yield (
-            f"not converged: worst R-hat {diagnosis.worst_rhat:.3f} (below {sampling.max_rhat:g} wanted), "
-            f"smallest effective sample size {diagnosis.smallest_ess:.0f} ({sampling.min_ess:g} wanted), "
-            f"{np.min(diagnosis.autocorrelation_times):.1f} autocorrelation times ({MIN_TIMES:g} wanted); "
+            f"not converged: worst R-hat {known(diagnosis.worst_rhat, '.3f')} (below {sampling.max_rhat:g} wanted), "
+            f"smallest effective sample size {known(diagnosis.smallest_ess, '.0f')} ({sampling.min_ess:g} wanted), "
+            f"autocorrelation times {known(np.min(diagnosis.autocorrelation_times), '.1f')} ({MIN_TIMES:g} wanted); "
             "go on with 'calibrate resume'"
         )
     samples = run.some_samples()
