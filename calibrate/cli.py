@@ -6,6 +6,7 @@ Results go to stdout, messages and progress to stderr. Exit codes: 0 done and co
 
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 import sys
@@ -278,6 +279,7 @@ def export(
 
 def main() -> None:
     """Run the command line; every error of the user's is one line on stderr."""
+    streams = sys.stdout, sys.stderr
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
@@ -287,8 +289,11 @@ def main() -> None:
         code = complain(error, FAILED)
     except CalibrateError as error:
         code = complain(error, BAD_INPUT)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         code = complain("interrupted", INTERRUPTED)
+    except SystemExit:  # the parser's own way with a reader who is gone, which is to say nothing
+        sys.stdout, sys.stderr = streams
+        code = _explain(BrokenPipeError(errno.EPIPE, "nobody reads it"))
     except Exception as error:
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
