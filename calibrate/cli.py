@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import errno
 import json
-import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from calibrate import __version__
 from calibrate.ends import (
     BAD_INPUT,
-    CONVERGED,
     FAILED,
     INTERRUPTED,
-    NOT_CONVERGED,
     complain,
     hush,
     is_about_memory,
@@ -30,10 +27,6 @@ from calibrate.ends import (
 )
 from calibrate.errors import CalibrateError, ConfigError, RunError
 from calibrate.texts import printable
-
-if TYPE_CHECKING:
-    from calibrate.config import Config
-    from calibrate.sampling.loop import Outcome
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
@@ -98,12 +91,9 @@ def run(
         say("no CONFIG given: calibrating the bundled example, the real knee oks009")
 
     from calibrate.runner import start_run
+    from calibrate.sitting import sit
 
-    _sit(
-        target,
-        settings,
-        lambda watch, **calls: start_run(settings, target, overwrite=overwrite, on_warning=watch.on_warning, **calls),
-    )
+    raise typer.Exit(sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls)))
 
 
 @app.command()
@@ -122,12 +112,15 @@ def resume(
         raise ConfigError("--steps and --until-steps: use one of them")
     from calibrate.chain import read
     from calibrate.runner import resume_run
+    from calibrate.sitting import sit
 
     changes: dict[str, Any] = {"max_time": max_time, "min_ess": min_ess, "workers": workers}
-    _sit(
-        path,
-        read(path).config.with_sampling(**changes),
-        lambda watch, **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
+    raise typer.Exit(
+        sit(
+            path,
+            read(path).config.with_sampling(**changes),
+            lambda **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
+        )
     )
 
 
@@ -311,36 +304,3 @@ def _explain(error: Exception) -> int:
     if hasattr(error, "format_message"):  # the parser's own complaints
         return complain(error.format_message(), BAD_INPUT)
     raise error
-
-
-def _sit(path: Path, config: Config, go: Any) -> None:
-    """Run one sitting under a progress display and leave with its exit code."""
-    from calibrate.knee.kernel import is_compiled, place
-    from calibrate.screen import Watch
-
-    if place() is None:
-        say(
-            "compiling for this machine, which takes some ten seconds, and each time anew: no folder to keep compiled "
-            "code in can be written; choose one with NUMBA_CACHE_DIR"
-        )
-    elif not is_compiled():
-        say("compiling for this machine, which takes some ten seconds and is done once")
-
-    with Watch(config) as watch:
-        outcome: Outcome = go(watch, on_progress=watch.on_progress, should_stop=watch.should_stop)
-    quoted = shlex.quote(str(path))
-    steps = f"{outcome.steps} steps in {outcome.seconds:.1f} s"
-    if outcome.reason == "converged":
-        say(f"converged after {steps}")
-        say(f"next: calibrate summary {quoted}; calibrate plot {quoted}")
-        raise typer.Exit(CONVERGED)
-    if outcome.reason == "interrupted":
-        say(f"stopped after {steps}; the file is whole: calibrate resume {quoted}")
-        raise typer.Exit(INTERRUPTED)
-    converged = outcome.diagnosis is not None and outcome.diagnosis.converged(
-        config.sampling.max_rhat, config.sampling.min_ess
-    )
-    if converged:
-        raise typer.Exit(CONVERGED)
-    say(f"budget spent after {steps}, not converged; go on: calibrate resume {quoted}")
-    raise typer.Exit(NOT_CONVERGED)

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from calibrate import chain
+from calibrate.beside import changes
 from calibrate.config import Config, SamplingConfig
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
 from calibrate.kinds import CHAIN
+from calibrate.needs import check_needs
 from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress, sample
 from calibrate.sampling.start import draw_walkers, find_map
@@ -81,12 +83,14 @@ def start_run(
             f"sampling.walkers = {settings.walkers}: {posterior.ndim} free parameters need twice as many walkers, "
             f"at least {2 * posterior.ndim}"
         )
+    check_needs(settings, posterior.ndim, path.parent)
     # The last of the seed's streams starts the walkers, the first ones move them.
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed).spawn(settings.ensembles + 1)[-1])
     fits, prior_sample = find_map(posterior, rng)
     starts = np.stack(
         [draw_walkers(posterior, fits, prior_sample, settings.walkers, rng) for _ in range(settings.ensembles)]
     )
+    should_stop()  # from here on there is something to keep: who asks for an end gets it at the next step
     _make_folder(path.parent, settings.durability == "fsync")
     with chain.writing(path):
         _check_output(path, overwrite, config)
@@ -107,6 +111,7 @@ def resume_run(
     max_time: float | None = None,
     min_ess: float | None = None,
     workers: int | None = None,
+    on_warning: Callable[[str], None] = _ignore,
     on_progress: Callable[[Progress], None] = _ignore,
     should_stop: Callable[[], bool] = _never,
 ) -> Outcome:
@@ -127,6 +132,8 @@ def resume_run(
         Effective samples to go on to.
     workers : int, optional
         Threads. These three are the configuration's by default.
+    on_warning : callable
+        Told if the configuration or the data beside the run are others now than those stored in it, which count.
     on_progress, should_stop : callable
         See `calibrate.sampling.loop.sample`.
 
@@ -155,6 +162,8 @@ def resume_run(
                 f"{', '.join(posterior.names)}; the file was altered"
             )
         _check_problem(path, stored, chains, posterior)
+        for change in changes(path, stored):
+            on_warning(change)
         with _streaming(path, settings) as backends:
             done = min(backend.iteration for backend in backends) * settings.thin
             total = (
