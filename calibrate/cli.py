@@ -26,6 +26,7 @@ from calibrate.ends import (
     say,
 )
 from calibrate.errors import CalibrateError, ConfigError, RunError
+from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
@@ -167,6 +168,7 @@ def plot(
 
     result = open_run(path)
     folder = output if output is not None else path.with_name(f"{path.stem}_plots")
+    load_matplotlib()
     from calibrate.figures import save_all
 
     for picture in save_all(result, folder):
@@ -228,6 +230,8 @@ def profile(
     """Measure the ladder of speed, from the symbolic knee to the process pool; takes about half a minute."""
     from calibrate.config import load_config
     from calibrate.examples import example
+
+    load_matplotlib()
     from calibrate.profile_view import check_picture, draw, tables
     from calibrate.profiling import profile as measure
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from calibrate.errors import RunError
+
 # Colours belong on terminals and nowhere else, whatever these say; NO_COLOR stays.
 _COLOURS = {
     "FORCE_COLOR",
@@ -45,6 +47,21 @@ def settle() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # nor does its opinion of settings and folders matter
     if memory_limit() is not None:
         environment["OPENBLAS_NUM_THREADS"] = "1"  # each thread takes its share before there is any work
+
+
+def load_matplotlib() -> None:
+    """Import matplotlib, which reads a matplotlibrc of the working directory whatever it was told.
+
+    Raises
+    ------
+    RunError
+        If it cannot: that file may be no text at all.
+    """
+    try:
+        import matplotlib  # noqa: F401  # for the later imports
+    except (ValueError, OSError, Warning) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(f"matplotlib cannot be loaded ({reason}); look at the file matplotlibrc here") from None
 
 
 def memory_limit() -> int | None:
