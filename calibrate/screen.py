@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from calibrate.config import Config
 from calibrate.ends import SIGNALS, leave, say
@@ -183,7 +184,7 @@ def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[st
         value = _digits(entry.get("median"), entry.get("sd"))
         formats |= dict.fromkeys(("median", "q2.5", "q97.5", "truth"), value)
         cells = [_show(entry.get(key), formats.get(key, ".4g")) for key in keys]
-        table.add_row(name, entry["unit"], *cells)
+        table.add_row(*(Text(printable(cell)) for cell in (name, entry["unit"], *cells)))  # no markup from a file
     return table
 
 
