@@ -22,7 +22,7 @@ from rich.text import Text
 from calibrate.config import Config
 from calibrate.ends import SIGNALS, leave, say
 from calibrate.sampling.loop import Progress
-from calibrate.texts import known, printable
+from calibrate.texts import printable
 
 _LOG_EVERY = 10.0
 _NARROW = 88
@@ -110,11 +110,13 @@ class Watch:
         rhat = ess = math.nan
         if progress.diagnosis is not None:
             rhat, ess = progress.diagnosis.worst_rhat, progress.diagnosis.smallest_ess
+        converging = "R-hat and ESS unknown so far"
+        if not math.isnan(rhat):
+            converging = f"R-hat {rhat:.3f}  ESS {ess:.0f} of {self._settings.min_ess:g}"
         left = progress.seconds * (1.0 - share) / share if share > 0.01 else math.nan
         return (
             f"{progress.steps} steps  log-prob {_show(progress.log_prob, '.2f')}  "
-            f"accepted {_show(progress.acceptance, '.0%')}  R-hat {known(rhat, '.3f')}  "
-            f"ESS {known(ess, '.0f')}, {self._settings.min_ess:g} wanted  {_show(left, '.0f')} s left"
+            f"accepted {_show(progress.acceptance, '.0%')}  {converging}  {_show(left, '.0f')} s left"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,10 +14,11 @@ from conftest import Result, bench_config, config_text
 
 from calibrate import needs
 from calibrate.config import SamplingConfig, parse_config
-from calibrate.ends import is_about_memory
+from calibrate.ends import SIGNALS, is_about_memory
 from calibrate.errors import ConfigError
 from calibrate.results import open_run
 from calibrate.runner import resume_run, start_run
+from calibrate.screen import Watch
 from calibrate.texts import known, printable
 
 Command = Callable[..., Result]
@@ -166,6 +168,30 @@ def test_a_signal_that_was_to_be_ignored_is_ignored(place: Path) -> None:
     line = [sys.executable, "-c", code, "SIGINT", "1", "numpy", *PREPARED["summary"]]
     done = subprocess.run(line, cwd=place, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_run_is_asked_to_stop_once_it_has_begun_and_left_before_that_or_when_asked_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Left(BaseException):
+        pass
+
+    def leave(number: int, frame: object) -> None:
+        raise Left
+
+    monkeypatch.setattr("calibrate.screen.leave", leave)
+    before = [signal.getsignal(name) for name in SIGNALS]
+    with Watch(bench_config()) as watch:
+        for name in SIGNALS:
+            with pytest.raises(Left):
+                signal.raise_signal(name)
+        assert not watch.should_stop()
+        signal.raise_signal(signal.SIGTERM)
+        assert watch.should_stop()
+        for name in SIGNALS:
+            with pytest.raises(Left):
+                signal.raise_signal(name)
+    assert [signal.getsignal(name) for name in SIGNALS] == before
 
 
 EVIL = ("\x1b[31mred", "\x1b]0;title\x07", "a\rb", "a\nb", "\u202egnp", "\x9b2J", "\udcff")
