@@ -7,24 +7,32 @@ Results go to stdout, messages and progress to stderr. Exit codes: 0 done and co
 from __future__ import annotations
 
 import errno
-import io
 import json
-import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from calibrate import __version__
+from calibrate.ends import (
+    BAD_INPUT,
+    FAILED,
+    INTERRUPTED,
+    complain,
+    hush,
+    is_about_memory,
+    need_memory,
+    say,
+)
 from calibrate.errors import CalibrateError, ConfigError, RunError
 from calibrate.options import OnceCommand
+from calibrate.settings import load_matplotlib
+from calibrate.texts import printable
 
-if TYPE_CHECKING:
-    from calibrate.config import Config
-    from calibrate.sampling.loop import Outcome
-
-CONVERGED, FAILED, BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+# Megabytes of address space below which a command ends in the middle of some library, with none of our words.
+_NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
+_NEEDS |= {"simulate": 200}
 
 app = typer.Typer(
     name="calibrate",
@@ -53,7 +61,7 @@ def _root(
     if version:
         print(__version__)
         raise typer.Exit
-    del context
+    need_memory(_NEEDS.get(context.invoked_subcommand or "", 0))
 
 
 @app.command()
@@ -82,15 +90,12 @@ def run(
     )
     target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
     if config is None:
-        _say("no CONFIG given: calibrating the bundled example, the real knee oks009")
+        say("no CONFIG given: calibrating the bundled example, the real knee oks009")
 
     from calibrate.runner import start_run
+    from calibrate.sitting import sit
 
-    _sit(
-        target,
-        settings,
-        lambda watch, **calls: start_run(settings, target, overwrite=overwrite, on_warning=watch.on_warning, **calls),
-    )
+    raise typer.Exit(sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls)))
 
 
 @app.command()
@@ -109,12 +114,15 @@ def resume(
         raise ConfigError("--steps and --until-steps: use one of them")
     from calibrate.chain import read
     from calibrate.runner import resume_run
+    from calibrate.sitting import sit
 
     changes: dict[str, Any] = {"max_time": max_time, "min_ess": min_ess, "workers": workers}
-    _sit(
-        path,
-        read(path).config.with_sampling(**changes),
-        lambda watch, **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
+    raise typer.Exit(
+        sit(
+            path,
+            read(path).config.with_sampling(**changes),
+            lambda **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
+        )
     )
 
 
@@ -128,8 +136,8 @@ def repair(
 
     done = save(path, output)
     for sentence in done.found or ("no damage found",):
-        _say(f"{path}: {sentence}")
-    _say(f"{output}: {done.steps} steps of each ensemble saved")
+        say(f"{path}: {sentence}")
+    say(f"{output}: {done.steps} steps of each ensemble saved")
 
 
 @app.command()
@@ -161,10 +169,11 @@ def plot(
 
     result = open_run(path)
     folder = output if output is not None else path.with_name(f"{path.stem}_plots")
+    load_matplotlib()
     from calibrate.figures import save_all
 
     for picture in save_all(result, folder):
-        print(picture)
+        print(printable(picture))
 
 
 @app.command()
@@ -189,13 +198,15 @@ def simulate(
 ) -> None:
     """Make synthetic measurements with known truth; parameters not --set take the middle of their bounds."""
     from calibrate.config import load_config
+    from calibrate.simulate import check_output, write
     from calibrate.simulate import simulate as make
-    from calibrate.simulate import write
 
-    measurement = make(load_config(config), settings or [], angles=angles, load=load, seed=seed)
-    write(measurement, output, overwrite=overwrite, spare=config)
+    knee = load_config(config)
+    check_output(output, knee, overwrite=overwrite)
+    measurement = make(knee, settings or [], angles=angles, load=load, seed=seed)
+    write(measurement, output, knee, overwrite=overwrite)
     truth = ", ".join(f"{name} = {value:g}" for name, value in measurement.truth.items())
-    _say(f"{output}: {measurement.angles.size} points from {truth}")
+    say(f"{output}: {measurement.angles.size} points from {truth}")
 
 
 @app.command()
@@ -220,16 +231,18 @@ def profile(
     """Measure the ladder of speed, from the symbolic knee to the process pool; takes about half a minute."""
     from calibrate.config import load_config
     from calibrate.examples import example
+
+    load_matplotlib()
     from calibrate.profile_view import check_picture, draw, tables
     from calibrate.profiling import profile as measure
 
     settings = load_config(example("oks009.toml") if config is None else config)
     if output is not None:
-        check_picture(output)
+        check_picture(output, settings)
     content = measure(settings, angles=angles or ("-8:8:33" if config is None else None), workers=workers)
     if output is not None:
         draw(content, output)
-        _say(f"{output}: bar chart")
+        say(f"{output}: bar chart")
     if as_json:
         print(json.dumps(content, indent=2, allow_nan=False))
     else:
@@ -258,8 +271,8 @@ def export(
 
     del to
     for note in export_osim(open_run(path), output, draw=draw, model=model, mcl=mcl, lcl=lcl, overwrite=overwrite):
-        _say(note)
-    print(output)
+        say(note)
+    print(printable(output))
 
 
 for _registered in app.registered_commands:
@@ -268,66 +281,35 @@ for _registered in app.registered_commands:
 
 def main() -> None:
     """Run the command line; every error of the user's is one line on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a narrow encoding must not stop a summary
-            stream.reconfigure(errors="backslashreplace")
+    streams = sys.stdout, sys.stderr
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:
-            _complain("interrupted", INTERRUPTED)
+            complain("interrupted", INTERRUPTED)
     except RunError as error:
-        code = _complain(error, FAILED)
+        code = complain(error, FAILED)
     except CalibrateError as error:
-        code = _complain(error, BAD_INPUT)
-    except KeyboardInterrupt:
-        code = _complain("interrupted", INTERRUPTED)
-    except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
-            raise
-        sys.stdout = None  # nobody reads on, or there is no room: there is nothing more to say to it
-        code = _complain(f"the output could not be written ({error.strerror})", FAILED)
+        code = complain(error, BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        code = complain("interrupted", INTERRUPTED)
+    except SystemExit:  # the parser's own way with a reader who is gone, which is to say nothing
+        sys.stdout, sys.stderr = streams
+        code = _explain(BrokenPipeError(errno.EPIPE, "nobody reads it"))
     except Exception as error:
-        if not hasattr(error, "format_message"):  # anything but the parser's own complaints is a bug: show it whole
-            raise
-        code = _complain(error.format_message(), BAD_INPUT)
+        code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _sit(path: Path, config: Config, go: Any) -> None:
-    """Run one sitting under a progress display and leave with its exit code."""
-    from calibrate.knee.kernel import is_compiled
-    from calibrate.screen import Watch
-
-    if not is_compiled():
-        _say("compiling for this machine, which takes some ten seconds and is done once")
-
-    with Watch(config) as watch:
-        outcome: Outcome = go(watch, on_progress=watch.on_progress, should_stop=watch.should_stop)
-    quoted = shlex.quote(str(path))
-    steps = f"{outcome.steps} steps in {outcome.seconds:.1f} s"
-    if outcome.reason == "converged":
-        _say(f"converged after {steps}")
-        _say(f"next: calibrate summary {quoted}; calibrate plot {quoted}")
-        raise typer.Exit(CONVERGED)
-    if outcome.reason == "interrupted":
-        _say(f"stopped after {steps}; the file is whole: calibrate resume {quoted}")
-        raise typer.Exit(INTERRUPTED)
-    converged = outcome.diagnosis is not None and outcome.diagnosis.converged(
-        config.sampling.max_rhat, config.sampling.min_ess
-    )
-    if converged:
-        raise typer.Exit(CONVERGED)
-    _say(f"budget spent after {steps}, not converged; go on: calibrate resume {quoted}")
-    raise typer.Exit(NOT_CONVERGED)
-
-
-def _say(message: str) -> None:
-    print(f"calibrate: {message}", file=sys.stderr)
-
-
-def _complain(message: object, code: int) -> int:
-    text = " ".join(str(message).split())
-    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-    print(f"calibrate: error: {shown}", file=sys.stderr)
-    return code
+def _explain(error: Exception) -> int:
+    """Say what is not the user's fault nor the program's; raise again what is a bug, for that is shown whole."""
+    if is_about_memory(error):
+        return complain("there is not enough memory for this; close other programs, or raise the limit", FAILED)
+    if isinstance(error, OSError):
+        hush(sys.stdout, 1)  # nobody reads on, or there is no room: there is nothing more to say to it
+        return complain(f"the output could not be written ({error.strerror or error})", FAILED)
+    if isinstance(error, Warning):
+        return complain(f"a warning was made an error by Python's settings (PYTHONWARNINGS, -W): {error}", FAILED)
+    if hasattr(error, "format_message"):  # the parser's own complaints
+        return complain(error.format_message(), BAD_INPUT)
+    raise error

@@ -6,6 +6,7 @@ measurements (`calibrate.data`) and knows no knee mechanics beyond what makes a 
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,8 +181,11 @@ class MovesConfig(_Model):
 
     @model_validator(mode="after")
     def _check(self) -> MovesConfig:
-        if not any(self.model_dump().values()):
+        shares = self.model_dump().values()
+        if not any(shares):
             raise ValueError("all shares are 0, so no walker would move; give one move a positive share")
+        if not math.isfinite(sum(shares)):
+            raise ValueError("the shares add up to more than a number can be; only their ratios matter, like 8 to 2")
         return self
 
 

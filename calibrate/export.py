@@ -14,6 +14,7 @@ from calibrate import __version__
 from calibrate.config import LIGAMENTS, QUANTITIES
 from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
+from calibrate.kinds import MODEL
 from calibrate.osim import ForeignModel, planar_model
 from calibrate.results import Run
 
@@ -90,10 +91,16 @@ def export_osim(
     Raises
     ------
     ExportError
-        If the model cannot take the ligaments, or the file exists or cannot be written.
+        If the model cannot take the ligaments, or the file exists, is the run or the model, or cannot be written.
     """
     path = Path(output)
-    check_target(path, ExportError, overwrite=overwrite)
+    check_target(
+        path,
+        ExportError,
+        kind=MODEL,
+        overwrite=overwrite,
+        spare=(run.path, None if model is None else Path(model)),
+    )
     values = ligaments(run, draw)
     names = {"mcl": mcl, "lcl": lcl}
     if model is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from calibrate.errors import CalibrateError
+from calibrate.kinds import Kind, promised
 
 # A text larger than this is none that a person keeps: a table of ten million readings has half of it.
 MOST = {"TOML": 2**20, "CSV": 2**30}
@@ -76,9 +78,16 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def check_target(
-    path: Path, error: type[CalibrateError], *, overwrite: bool, spare: Path | None = None, hint: str = ""
+    path: Path,
+    error: type[CalibrateError],
+    *,
+    kind: Kind,
+    overwrite: bool,
+    spare: Iterable[Path | None] = (),
+    besides: Iterable[Path] = (),
+    hint: str = "replace it with --overwrite, or choose another with -o",
 ) -> None:
-    """Refuse to write where a folder or a device is, over a file that is to be kept, or over the program's own input.
+    """Refuse to write over the program's own input, where a folder or a device is, or over a file that is to be kept.
 
     Parameters
     ----------
@@ -86,12 +95,16 @@ def check_target(
         What is to be written.
     error : type
         What to raise.
+    kind : Kind
+        Of what is to be written; only a file of the same kind may go for it.
     overwrite : bool
         Whether an existing file may go.
-    spare : Path, optional
-        An input that may not, even then.
+    spare : iterable of Path
+        The inputs, which may not, by whatever name or link they are meant. None is no input.
+    besides : iterable of Path
+        Other names that writing needs for a while; no input may have one of these either.
     hint : str
-        What else a user could do about an existing file, with a comma and a space behind it.
+        What a user could do about an existing file.
 
     Raises
     ------
@@ -99,18 +112,38 @@ def check_target(
         Of type `error`.
     """
     try:
+        inputs = [each for each in spare if each is not None]
+        if any(_is_same(path, each) for each in inputs):
+            raise error(f"{path}: is what this command reads; choose another with -o")
+        for name in besides:
+            if any(_is_same(name, each) for each in inputs):
+                raise error(f"{name}: is what this command reads, and {path} needs that name; choose another with -o")
         if path.is_dir():
             raise error(f"{path}: is a folder; name a file in it with -o")
+        promise = promised(path)
+        if promise is not None and path.suffix.lower() not in kind.suffixes:
+            raise error(
+                f"{path}: this name is that of {promise}, and what is written is {kind.name}; "
+                f"end it in {kind.suffixes[0]}"
+            )
         if not path.exists():
             return
-        if not overwrite:
-            raise error(f"{path}: exists already; {hint}replace it with --overwrite, or choose another with -o")
         if not path.is_file():
             raise error(f"{path}: is no regular file; choose another with -o")
-        if spare is not None and spare.exists() and path.samefile(spare):
-            raise error(f"{path}: is what this command reads; choose another with -o")
+        if not overwrite:
+            raise error(f"{path}: exists already; {hint}")
+        if not kind.holds(path):
+            raise error(f"{path}: exists already and is not {kind.name}, so it is left alone; choose another with -o")
     except (OSError, ValueError) as problem:
         raise error(f"{path}: cannot be written ({getattr(problem, 'strerror', None) or problem})") from None
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Tell whether two names lead to one file; where one leads nowhere there is nothing to lose."""
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
@@ -122,14 +155,37 @@ def replacing(path: Path, error: type[CalibrateError]) -> Iterator[Path]:
     CalibrateError
         Of type `error`, if the folder cannot be made or the file not be written; then nothing is left behind.
     """
-    path = path.resolve()  # what a link points to is replaced, not the link
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    path = Path(os.path.realpath(path))  # what a link points to is replaced, not the link
+    # By chance, so that it is nobody's; short, so that a long name is not made too long.
+    temporary = path.with_name(f".calibrate-{secrets.token_hex(8)}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
+        with unfinished(temporary):
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+            yield temporary
+            temporary.replace(path)
     except OSError as problem:
         raise error(f"{path}: cannot be written ({problem.strerror or problem}); choose another with -o") from None
+
+
+# What this process has begun to write under hidden names.
+_unfinished: set[Path] = set()
+
+
+@contextlib.contextmanager
+def unfinished(path: Path) -> Iterator[None]:
+    """Remove a file in the end, whatever happens: also if a signal ends the process in between."""
+    _unfinished.add(path)
+    try:
+        yield
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        _unfinished.discard(path)
+
+
+def remove_unfinished() -> None:
+    """Remove what has been begun and will not be finished: the process is about to end."""
+    for path in tuple(_unfinished):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)

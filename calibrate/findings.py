@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from calibrate.bestfit import BestFit, best_fit
 from calibrate.config import LAW, SIGMA
 from calibrate.sampling.convergence import MIN_TIMES, largest_sd_error
+from calibrate.texts import known
 
 if TYPE_CHECKING:
     from calibrate.results import Run
@@ -64,12 +65,13 @@ def not_converged(run: Run) -> Iterator[str]:
     """Find that the ensembles do not agree yet, or are too short to tell."""
     sampling, diagnosis = run.config.sampling, run.diagnosis
     if not run.converged:
+        times, error = float(np.min(diagnosis.autocorrelation_times)), 100.0 * float(np.max(diagnosis.sd_error))
         yield (
-            f"not converged: worst R-hat {diagnosis.worst_rhat:.3f} (below {sampling.max_rhat:g} wanted), "
-            f"smallest effective sample size {diagnosis.smallest_ess:.0f} ({sampling.min_ess:g} wanted), "
-            f"{np.min(diagnosis.autocorrelation_times):.1f} autocorrelation times ({MIN_TIMES:g} wanted), "
-            f"standard deviations known to {100 * np.max(diagnosis.sd_error):.1f} % "
-            f"({100 * largest_sd_error(sampling.min_ess):.1f} % wanted); go on with 'calibrate resume'"
+            f"not converged: worst R-hat {known(diagnosis.worst_rhat, '.3f')} (below {sampling.max_rhat:g} wanted), "
+            f"smallest effective sample size {known(diagnosis.smallest_ess, '.0f')} ({sampling.min_ess:g} wanted), "
+            f"autocorrelation times {known(times, '.1f')} ({MIN_TIMES:g} wanted), relative error of a standard deviation "
+            f"{known(error, '.1f')} % ({100.0 * largest_sd_error(sampling.min_ess):.1f} % wanted); "
+            "go on with 'calibrate resume'"
         )
 
 

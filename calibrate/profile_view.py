@@ -6,19 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from calibrate.canvas import PlainFigure, plainly
+from calibrate.config import Config
 from calibrate.errors import ExportError
+from calibrate.files import check_target, replacing
+from calibrate.kinds import picture_of
+from calibrate.screen import page
 
 
 def tables(content: dict[str, Any]) -> None:
     """Print a profile to stdout."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=110)
+    with page() as paper:
+        _tables(paper, content)
+
+
+def _tables(console: Console, content: dict[str, Any]) -> None:
     title = f"One total loss at {content['angles']} angles ({content['load']})"
     ladder = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for heading in ("", "per evaluation", "speed-up", "difference", "peak memory", "kept"):
@@ -50,21 +56,24 @@ def tables(content: dict[str, Any]) -> None:
     )
 
 
-def check_picture(path: Path) -> None:
+def check_picture(path: Path, config: Config) -> None:
     """Refuse a picture that could not be drawn, before anything is measured.
 
     Raises
     ------
     ExportError
-        If its folder is missing or its ending is no picture's.
+        If its folder is missing, its ending is no picture's, or it is the configuration, its data, or another file
+        than a picture of that kind.
     """
-    known = Figure().canvas.get_supported_filetypes()
-    if path.suffix.lstrip(".") not in known:
+    kind = picture_of(path)
+    if kind is None:
         raise ExportError(f"{path}: no kind of picture; use one of .png, .pdf and .svg")
+    check_target(path, ExportError, kind=kind, overwrite=True, spare=(config.source, config.data_path))
     if not path.parent.is_dir():
         raise ExportError(f"{path.parent}: no such folder; make it, or choose another with -o")
 
 
+@plainly
 def draw(content: dict[str, Any], path: Path) -> None:
     """Draw the ladder as a bar chart: seconds per evaluation on a logarithmic scale.
 
@@ -76,7 +85,7 @@ def draw(content: dict[str, Any], path: Path) -> None:
     rungs: Sequence[dict[str, Any]] = content["rungs"][::-1]
     original = content["original"]["seconds_per_evaluation"]
     seconds = [rung["seconds_per_evaluation"] for rung in rungs]
-    figure = Figure(figsize=(7.0, 3.2), layout="constrained")
+    figure = PlainFigure(figsize=(7.0, 3.2), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh([rung["name"] for rung in rungs], seconds, color="#4c72b0")
     axes.set_xscale("log")
@@ -88,10 +97,8 @@ def draw(content: dict[str, Any], path: Path) -> None:
         f"seconds per total loss at {content['angles']} angles (dotted: the original profile, {original} s)"
     )
     axes.spines[["top", "right"]].set_visible(False)
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
+    with replacing(path, ExportError) as temporary:
+        figure.savefig(temporary, format=path.suffix.lstrip(".").lower(), dpi=150)
 
 
 def _seconds(value: float) -> str:

@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from calibrate import chain
+from calibrate.beside import changes
 from calibrate.config import Config, SamplingConfig
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
+from calibrate.kinds import CHAIN
+from calibrate.needs import check_needs
 from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress, sample
 from calibrate.sampling.start import first_walkers
@@ -80,7 +83,9 @@ def start_run(
             f"sampling.walkers = {settings.walkers}: {posterior.ndim} free parameters need twice as many walkers, "
             f"at least {2 * posterior.ndim}"
         )
-    starts = first_walkers(posterior, settings, on_warning=on_warning, should_stop=should_stop)
+    check_needs(settings, posterior.ndim, path.parent)
+    starts = first_walkers(posterior, settings, on_warning=on_warning)
+    should_stop()  # from here on there is something to keep: who asks for an end gets it at the next step
     _make_folder(path.parent, settings.durability == "fsync")
     with chain.writing(path):
         _check_output(path, overwrite, config)
@@ -101,6 +106,7 @@ def resume_run(
     max_time: float | None = None,
     min_ess: float | None = None,
     workers: int | None = None,
+    on_warning: Callable[[str], None] = _ignore,
     on_progress: Callable[[Progress], None] = _ignore,
     should_stop: Callable[[], bool] = _never,
 ) -> Outcome:
@@ -121,6 +127,8 @@ def resume_run(
         Effective samples to go on to.
     workers : int, optional
         Threads. These three are the configuration's by default.
+    on_warning : callable
+        Told if the configuration or the data beside the run are others now than those stored in it, which count.
     on_progress, should_stop : callable
         See `calibrate.sampling.loop.sample`.
 
@@ -149,6 +157,8 @@ def resume_run(
                 f"{', '.join(posterior.names)}; the file was altered"
             )
         _check_problem(path, stored, chains, posterior)
+        for change in changes(path, stored):
+            on_warning(change)
         with _streaming(path, settings) as backends:
             done = min(backend.iteration for backend in backends) * settings.thin
             total = (
@@ -168,10 +178,14 @@ def resume_run(
 
 def _check_output(path: Path, overwrite: bool, config: Config) -> None:
     check_target(
-        path, ChainError, overwrite=overwrite, spare=config.source, hint="go on with it by 'calibrate resume', "
+        path,
+        ChainError,
+        kind=CHAIN,
+        overwrite=overwrite,
+        spare=(config.source, config.data_path),
+        besides=chain.companions(path),
+        hint="go on with it by 'calibrate resume', replace it with --overwrite, or choose another with -o",
     )
-    if path.exists() and not chain.is_hdf5(path):
-        raise ChainError(f"{path}: is no chain file, so --overwrite leaves it alone; choose another with -o")
 
 
 def _make_folder(folder: Path, durable: bool) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -16,9 +17,12 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from calibrate.config import Config
+from calibrate.ends import SIGNALS, leave, say
 from calibrate.sampling.loop import Progress
+from calibrate.texts import printable
 
 _LOG_EVERY = 10.0
 _NARROW = 88
@@ -28,19 +32,23 @@ _PAGE = 110  # columns of a summary that goes to a file or a pipe
 class Watch:
     """Show a run's progress on stderr, and turn Ctrl-C and SIGTERM into a request to stop at the next step.
 
+    Before the first step there is nothing to keep, and whoever asks twice will not wait: both leave at once.
     On a terminal a bar; elsewhere a line every ten seconds.
     """
 
     def __init__(self, config: Config) -> None:
         self._settings = config.sampling
         self._stop = False
-        self._console = Console(stderr=True, highlight=False)
+        self._console = console(sys.stderr)
+        self._started = False
         self._bar: Bar | None = None
         self._logged = time.monotonic()
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Watch:
-        for name in (signal.SIGINT, signal.SIGTERM):
+        for name in SIGNALS:
+            if signal.getsignal(name) is signal.SIG_IGN:
+                continue
             self._previous[name] = signal.signal(name, self._on_signal)
         if self._console.is_terminal:
             self._bar = Bar(
@@ -64,11 +72,15 @@ class Watch:
 
     def should_stop(self) -> bool:
         """Tell the run whether the user wants it to end."""
+        self._started = True
         return self._stop
 
     def on_warning(self, message: str) -> None:
         """Pass on what the user should know."""
-        self._console.print(f"calibrate: warning: {message}", markup=False, soft_wrap=True)
+        if self._bar is None:
+            say(f"warning: {message}")
+        else:
+            self._bar.console.print(f"calibrate: warning: {printable(message)}", markup=False, soft_wrap=True)
 
     def on_progress(self, progress: Progress) -> None:
         """Show where the run is."""
@@ -78,12 +90,13 @@ class Watch:
             self._bar.update(self._task, completed=share, description=line)
         elif time.monotonic() - self._logged >= _LOG_EVERY:
             self._logged = time.monotonic()
-            with contextlib.suppress(OSError):  # nobody listens any more; the run goes on
-                print(f"calibrate: {line}", file=sys.stderr, flush=True)
+            say(line)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._stop and number == signal.SIGINT:  # asked twice: do not wait for the step in hand
-            raise KeyboardInterrupt
+        if self._stop or not self._started:
+            if self._bar is not None:
+                self._console.show_cursor()
+            leave(number, frame)
         self._stop = True
 
     def _share_done(self, progress: Progress) -> float:
@@ -97,24 +110,58 @@ class Watch:
         rhat = ess = math.nan
         if progress.diagnosis is not None:
             rhat, ess = progress.diagnosis.worst_rhat, progress.diagnosis.smallest_ess
+        converging = "R-hat and ESS unknown so far"
+        if not math.isnan(rhat):
+            converging = f"R-hat {rhat:.3f}  ESS {ess:.0f} of {self._settings.min_ess:g}"
         left = progress.seconds * (1.0 - share) / share if share > 0.01 else math.nan
         return (
             f"{progress.steps} steps  log-prob {_show(progress.log_prob, '.2f')}  "
-            f"accepted {_show(progress.acceptance, '.0%')}  R-hat {_show(rhat, '.3f')}  "
-            f"ESS {_show(ess, '.0f')} of {self._settings.min_ess:g}  {_show(left, '.0f')} s left"
+            f"accepted {_show(progress.acceptance, '.0%')}  {converging}  {_show(left, '.0f')} s left"
         )
 
 
 def summary_tables(content: Mapping[str, Any]) -> None:
     """Print a summary to stdout: parameters, what follows from them, convergence, warnings."""
-    console = Console(highlight=False)
-    if not console.is_terminal or console.width < _NARROW:
-        console = Console(highlight=False, width=_PAGE)  # a wrapped line can be read, a cropped number not
+    with page() as paper:
+        _summarise(paper, content)
+
+
+def console(stream: Any, width: int | None = None) -> Console:
+    """Return a console that knows a terminal by asking it, and by nothing else."""
+    return Console(
+        file=stream,
+        force_terminal=stream.isatty(),
+        force_interactive=stream.isatty(),
+        no_color=True if os.environ.get("NO_COLOR") else None,
+        highlight=False,
+        width=width,
+    )
+
+
+@contextlib.contextmanager
+def page() -> Iterator[Console]:
+    """Hand out a console for results; what is printed there goes to stdout in one piece.
+
+    Raises
+    ------
+    OSError
+        If it could not be written.
+    """
+    paper = console(sys.stdout)
+    if not paper.is_terminal or paper.width < _NARROW:
+        paper = console(sys.stdout, _PAGE)  # a wrapped line can be read, a cropped number not
+    with paper.capture() as text:  # the library would end the program by itself where nobody reads on
+        yield paper
+    sys.stdout.write(text.get())
+
+
+def _summarise(console: Console, content: Mapping[str, Any]) -> None:
     data = content["data"]
     state = "converged" if content["converged"] else "NOT CONVERGED"
-    console.print(f"{content['file']}: {state}", style="bold", markup=False, soft_wrap=True)
+    console.print(f"{printable(content['file'])}: {state}", style="bold", markup=False, soft_wrap=True)
     console.print(
-        f"{data['points']} points of {data['file']} ({data['load']} in {data['unit']}, {data['positive']} positive); "
+        f"{data['points']} points of {printable(data['file'])} "
+        f"({data['load']} in {data['unit']}, {data['positive']} positive); "
         f"{content['ensembles']} ensembles of {content['walkers']} walkers, {content['steps']} steps, "
         f"the first {content['burn_in']} dropped, {content['draws']} draws, "
         f"{100 * (content['acceptance'] or 0):.0f} % accepted",
@@ -125,7 +172,7 @@ def summary_tables(content: Mapping[str, Any]) -> None:
     console.print(_table("Parameters", content["parameters"], ("rhat", "ess_bulk", "ess_tail"), with_truth))
     console.print(_table("At the reference pose, and where each ligament becomes taut", content["derived"], (), False))
     for warning in content["warnings"]:
-        console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        console.print(f"warning: {printable(warning)}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[str, ...], with_truth: bool) -> Table:
@@ -139,7 +186,7 @@ def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[st
         value = _digits(entry.get("median"), entry.get("sd"))
         formats |= dict.fromkeys(("median", "q2.5", "q97.5", "truth"), value)
         cells = [_show(entry.get(key), formats.get(key, ".4g")) for key in keys]
-        table.add_row(name, entry["unit"], *cells)
+        table.add_row(*(Text(printable(cell)) for cell in (name, entry["unit"], *cells)))  # no markup from a file
     return table
 
 

@@ -22,6 +22,7 @@ from calibrate.data import (
 from calibrate.decimals import read_number
 from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.files import check_target, replacing
+from calibrate.kinds import MEASUREMENT
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of
 
@@ -107,16 +108,39 @@ def simulate(
     return parse_measurement(text, "simulated data")
 
 
-def write(measurement: Measurement, path: str | Path, *, overwrite: bool = False, spare: Path | None = None) -> None:
-    """Write a measurement file, whole or not at all.
+def check_output(path: str | Path, config: Config, *, overwrite: bool = False) -> None:
+    """Refuse a file that `write` had better not write, before anything is computed.
 
     Raises
     ------
     DataError
-        If the file exists and `overwrite` is not given, it is `spare`, the configuration, or it cannot be written.
+        If it is the configuration or its data, is no measurement, or exists and `overwrite` is not given.
+    """
+    spare = (config.source, config.data_path)
+    check_target(Path(path), DataError, kind=MEASUREMENT, overwrite=overwrite, spare=spare)
+
+
+def write(measurement: Measurement, path: str | Path, config: Config, *, overwrite: bool = False) -> None:
+    """Write a measurement file, whole or not at all.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        What to write.
+    path : str or Path
+        Where to.
+    config : Config
+        What it was simulated from; neither this file nor its data are written over.
+    overwrite : bool
+        Replace an existing measurement.
+
+    Raises
+    ------
+    DataError
+        As `check_output`, or if it cannot be written.
     """
     path = Path(path)
-    check_target(path, DataError, overwrite=overwrite, spare=spare)
+    check_output(path, config, overwrite=overwrite)
     with replacing(path, DataError) as temporary:
         temporary.write_bytes(measurement.text.encode())
 

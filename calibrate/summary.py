@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibrate import chain
 from calibrate.findings import warnings_of
+from calibrate.texts import printable
 
 if TYPE_CHECKING:
     from calibrate.results import Run
@@ -38,7 +39,7 @@ class Summary(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         state = "converged" if self["converged"] else "not converged"
-        return f"Summary({self['file']}: {state}, {len(self['parameters'])} parameters)"
+        return f"Summary({printable(self['file'])}: {state}, {len(self['parameters'])} parameters)"
 
     def _repr_html_(self) -> str:
         columns = ("unit", "median", "q2.5", "q97.5", "mean", "sd", "rhat", "ess_bulk")
@@ -91,6 +92,8 @@ def summarise(run: Run) -> Summary:
         "worst_rhat": _known(diagnosis.worst_rhat),
         "smallest_ess": _known(diagnosis.smallest_ess),
         "autocorrelation_times": _known(float(np.min(diagnosis.autocorrelation_times))),
+        "largest_sd_error": _known(float(np.max(diagnosis.sd_error))),
+        "stragglers": 0.0 if diagnosis.stragglers is None else diagnosis.stragglers.share,
         "parameters": parameters,
         "derived": derived,
         "warnings": list(warnings_of(run)),

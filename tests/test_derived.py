@@ -42,7 +42,8 @@ SIDES = ("valgus", "varus")
 
 def data_of(load: str, unit: str) -> str:
     """Return a measurement file of no interest but for its columns."""
-    return f"angle_{unit},{load}\n-0.1,-4\n0,0\n0.1,6\n"
+    reach = 5 if unit == "deg" else 0.1
+    return f"angle_{unit},{load}\n-{reach},-4\n0,0\n{reach},6\n"
 
 
 def only(run: Run) -> dict[str, float]:

@@ -208,7 +208,7 @@ WORDS = {
     "at both bounds": ("bounds", r"^mcl\.alpha reaches both bounds: "),
     "ensembles apart": (
         "not converged",
-        r"worst R-hat \d\.\d+ \(below 1\.1 wanted\), .* to \d+\.\d % \(20\.0 % wanted\); go on with 'calibrate",
+        r"worst R-hat \d\.\d+ \(below 1\.1 wanted\), .* deviation \d+\.\d % \(20\.0 % wanted\); go on with ",
     ),
     "too few effective samples": ("not converged", r"effective sample size \d+ \(1e\+06 wanted\)"),
     "one walker of each ensemble astray": (

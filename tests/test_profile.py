@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from calibrate import ExportError, profiling
+from calibrate.config import load_config
 from calibrate.examples import example
 from calibrate.profile_view import check_picture
 
@@ -91,4 +92,4 @@ def test_the_chart_shows_every_rung_with_its_speed_beside_the_original(measured)
 def test_a_chart_that_cannot_be_drawn_is_refused(tmp_path):
     for name, message in (("missing/ladder.png", "no such folder"), ("ladder.xyz", "no kind of picture")):
         with pytest.raises(ExportError, match=message):
-            check_picture(tmp_path / name)
+            check_picture(tmp_path / name, load_config(example("oks009.toml")))

@@ -209,19 +209,6 @@ def test_the_start_depends_on_the_seed_alone() -> None:
     assert not np.array_equal(one[0], one[1])
 
 
-def test_the_start_can_be_interrupted() -> None:
-    posterior = Posterior.from_config(bench_config())
-    asked = []
-
-    def should_stop() -> bool:
-        asked.append(1)
-        return len(asked) > 10
-
-    with pytest.raises(KeyboardInterrupt):
-        first_walkers(posterior, SamplingConfig(workers=1), should_stop=should_stop)
-    assert len(asked) < 40
-
-
 def test_a_pilot_that_has_missed_what_a_fit_has_found_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     posterior = Posterior.from_config(bench_config())
     asked: list[int] = []

@@ -33,8 +33,8 @@ does not suffice for a second copy is not enlarged or finished, but says so. It 
 from calibrate.chain.disk import Disk
 from calibrate.chain.lock import writing
 from calibrate.chain.origin import SCHEMA, RunFile, differences, fingerprint, new_origin
-from calibrate.chain.reader import Chains, Stored, extremes, is_hdf5, read, read_chains, read_run
-from calibrate.chain.whole import create
+from calibrate.chain.reader import Chains, Stored, extremes, read, read_chains, read_run
+from calibrate.chain.whole import companions, create
 from calibrate.chain.writer import ChainWriter, StreamingBackend
 
 __all__ = [
@@ -45,11 +45,11 @@ __all__ = [
     "RunFile",
     "Stored",
     "StreamingBackend",
+    "companions",
     "create",
     "differences",
     "extremes",
     "fingerprint",
-    "is_hdf5",
     "new_origin",
     "read",
     "read_chains",

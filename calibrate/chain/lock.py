@@ -11,8 +11,9 @@ from pathlib import Path
 import filelock
 
 from calibrate.chain.origin import reason
-from calibrate.chain.whole import real
+from calibrate.chain.whole import companions, real
 from calibrate.errors import ChainError
+from calibrate.files import unfinished
 
 
 @contextlib.contextmanager
@@ -24,8 +25,8 @@ def writing(path: Path) -> Iterator[None]:
     ChainError
         If another process is, or the folder cannot be written to.
     """
-    file = real(path)  # one lock for all links to it
-    marker = file.with_name(file.name + ".lock")
+    _, marker = companions(real(path))  # one lock for all links to it
+    _check(marker)
     lock = filelock.FileLock(marker)
     try:
         lock.acquire(blocking=False)
@@ -42,11 +43,19 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ChainError(f"{path}: its folder cannot be written to ({reason(error)}); choose another with -o") from None
     try:
-        with contextlib.suppress(OSError):  # on a full disk the lock holds, too, but says not whose it is
-            marker.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        yield
-    finally:
         # Gone while still held: who comes next makes a new one, who waits finds this one unlinked.
-        with contextlib.suppress(OSError):  # the folder may have become read-only
-            marker.unlink(missing_ok=True)
+        with unfinished(marker):
+            with contextlib.suppress(OSError):  # on a full disk the lock holds, too, but says not whose it is
+                marker.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            yield
+    finally:
         lock.release()
+
+
+def _check(marker: Path) -> None:
+    """Refuse to take somebody's file for a lock: a lock is empty, or says whose it is."""
+    with contextlib.suppress(OSError):
+        with marker.open("rb") as file:
+            head = file.read(8)
+        if marker.is_symlink() or (head and head != b"process "):
+            raise ChainError(f"{marker}: is in the way, for it is the name of this run's lock; give it another")

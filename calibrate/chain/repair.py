@@ -24,11 +24,14 @@ from calibrate.chain.origin import RunFile, read_origin, reason
 from calibrate.chain.reader import check_file, translated
 from calibrate.chain.slots import EnsembleState
 from calibrate.errors import ChainError
+from calibrate.files import check_target
+from calibrate.kinds import CHAIN
 from calibrate.posterior import Posterior
 
 FloatArray = NDArray[np.float64]
 
 _BLOCK = 256
+_NEW = "choose another name with -o"
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,9 @@ def repair(path: Path, output: Path) -> Repair:
         If nothing can be saved, or the new file cannot be written.
     """
     check_file(path)
-    try:
-        if output.exists():
-            raise ChainError(f"{output}: exists already; choose another name with -o")
-    except (OSError, ValueError) as error:
-        raise ChainError(f"{output}: cannot be written ({reason(error)}); choose another name with -o") from None
+    check_target(
+        output, ChainError, kind=CHAIN, overwrite=False, spare=(path,), besides=whole.companions(output), hint=_NEW
+    )
     found: list[str] = []
     with _damaged(path, found) as f:
         with translated(path):

@@ -6,6 +6,7 @@ It is written under a hidden name and then given its own, so under that name the
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from calibrate.chain.layout import GROUP, SLOTS, chunk_rows, table_of
 from calibrate.chain.origin import reason
 from calibrate.chain.slots import EnsembleState, pack, record_size
 from calibrate.errors import ChainError
+from calibrate.files import unfinished
 from calibrate.lean import emcee
 
 FloatArray = NDArray[np.float64]
@@ -31,6 +33,28 @@ _ROOM = 2**26
 def temporary(path: Path) -> Path:
     """Return the hidden name under which a run's next file is written: always the same, so none is left over."""
     return path.with_name(f".{path.name}.new")
+
+
+def companions(path: Path) -> tuple[Path, Path]:
+    """Return the names that writing a run takes besides its own: the next file's, and the lock's."""
+    file = Path(os.path.realpath(path))
+    return temporary(file), file.with_name(file.name + ".lock")
+
+
+def make_way(new: Path) -> None:
+    """Remove what a killed process has left under a hidden name, but nothing else that has that name.
+
+    Raises
+    ------
+    ChainError
+        If it is no beginning of a chain file.
+    """
+    with contextlib.suppress(OSError):
+        with new.open("rb") as file:
+            head = file.read(8)
+        if head.strip(b"\0") and head != b"\x89HDF\r\n\x1a\n":
+            raise ChainError(f"{new}: is in the way, for a run is first written under that name; give it another")
+        new.unlink(missing_ok=True)
 
 
 def real(path: Path) -> Path:
@@ -148,6 +172,24 @@ def write_file(
         If it cannot be written; then the file of that name is as it was.
     """
     new = temporary(path)
+    make_way(new)
+    with unfinished(new):
+        _write_new(new, path, origin, shape, states, rows, capacity, compression, sync, disk)
+
+
+def _write_new(
+    new: Path,
+    path: Path,
+    origin: Callable[[h5py.File], None],
+    shape: tuple[int, int],
+    states: Sequence[EnsembleState],
+    rows: RowReader,
+    capacity: int | None,
+    compression: str,
+    sync: bool,
+    disk: Disk,
+) -> None:
+    """Do what `write_file` says; what is left of `new` in the end is the caller's to remove."""
     stream = HDF5Stream(disk.create(new), disk)
     try:
         try:
@@ -183,10 +225,6 @@ def write_file(
         disk.replace(new, path)
         if sync:
             disk.sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
-        raise
     finally:
         stream.close()
 

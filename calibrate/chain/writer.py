@@ -162,8 +162,7 @@ class ChainWriter:
         self._closed = False
         self._sync, self._compression, self._late = durability == "fsync", compression, late
         self._fd = -1
-        with contextlib.suppress(OSError):  # left behind by a process that was killed
-            whole.temporary(whole.real(path)).unlink()
+        whole.make_way(whole.temporary(whole.real(path)))
         with reading(path) as f:
             shapes = [f[f"ensemble_{i}/chain"].shape[1:] for i in range(_ensembles(f))]
             self._shape: tuple[int, int] = shapes[0]

@@ -13,7 +13,8 @@ from calibrate.errors import ChainError
 from calibrate.figures.curves import ligament_plot, load_angle_plot
 from calibrate.figures.draws import corner_plot, trace_plot
 from calibrate.figures.style import DPI
-from calibrate.files import replacing
+from calibrate.files import check_target, replacing
+from calibrate.kinds import picture_of, promised
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,9 +49,11 @@ def save_all(run: Run, folder: Path) -> list[Path]:
     Raises
     ------
     ChainError
-        If nothing is stored yet, or the folder cannot be written to.
+        If nothing is stored yet, the folder cannot be written to, or what has a picture's name in it is the run or no
+        picture of that kind.
     """
     folder = Path(folder)
+    _check(run, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
@@ -64,6 +67,21 @@ def save_all(run: Run, folder: Path) -> list[Path]:
             written.append(_write(figure, folder / f"{name}.{kind}", kind))
             figure.set_layout_engine("none")  # laid out once is enough
     return written
+
+
+def _check(run: Run, folder: Path) -> None:
+    """Refuse before anything is made or drawn."""
+    promise = promised(folder)
+    if promise is not None and not folder.exists():
+        raise ChainError(
+            f"{folder}: this name is that of {promise}, and what is written is a folder of pictures; name one with -o"
+        )
+    for name in _PICTURES:
+        for ending in _METADATA:
+            path = folder / f"{name}.{ending}"
+            kind = picture_of(path)
+            assert kind is not None
+            check_target(path, ChainError, kind=kind, overwrite=True, spare=(run.path,))
 
 
 def _write(figure: Figure, path: Path, kind: str) -> Path:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from calibrate.canvas import plainly
 from calibrate.config import LAW, LIGAMENTS, PARAMETER_NAMES, SIGMA
 from calibrate.figures.style import (
     BAND_50,
@@ -41,6 +42,7 @@ _DOTS = (0, (1, 1.5))
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
+@plainly
 def load_angle_plot(run: Run) -> Figure:
     """Draw the test and what the posterior makes of it: data, predicted curve with bands, residuals below.
 
@@ -160,6 +162,7 @@ def _mark_touching(top: Axes, bottom: Axes, run: Run) -> None:
     )
 
 
+@plainly
 def ligament_plot(run: Run) -> Figure:
     """Draw the tension of MCL and LCL against their length, as far as the test can tell.
 

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from calibrate.canvas import plainly
 from calibrate.chain import extremes
 from calibrate.figures.style import (
     BAND_50,
@@ -44,6 +45,7 @@ _WALKERS = 12
 _SEGMENTS = 6_000
 
 
+@plainly
 def corner_plot(run: Run) -> Figure:
     """Draw every parameter's posterior and every pair's, 50 and 90 % contours.
 
@@ -197,6 +199,7 @@ def _corner_key(run: Run, limits: list[tuple[float, float]]) -> list[Artist]:
     return key
 
 
+@plainly
 def trace_plot(run: Run) -> Figure:
     """Draw the walkers' way through the run, every ensemble in its own colour.
 

@@ -1,7 +1,7 @@
 """What all pictures share: sizes for print, colours, the parameters' symbols, and the line on top.
 
-Everything is set on the objects themselves, never through matplotlib's global settings, so that a picture is the same
-in any process and a notebook's own style stays untouched.
+Everything is set on the objects themselves, and the rest is matplotlib's default (`calibrate.canvas`), never a global
+setting: so a picture is the same in any process, and a notebook's own style stays untouched.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from calibrate.canvas import PlainFigure
 from calibrate.config import SIGMA
 from calibrate.results import Run
+from calibrate.texts import printable
 
 DPI = 300
 INCH = 25.4  # mm
@@ -59,7 +61,7 @@ def decimals(width: float) -> int:
 
 def new_figure(width: float, height: float, *, constrained: bool = True) -> Figure:
     """Return an empty figure of this size [mm], on white."""
-    return Figure(
+    return PlainFigure(
         figsize=(width / INCH, height / INCH), layout="constrained" if constrained else None, facecolor="white"
     )
 
@@ -67,7 +69,7 @@ def new_figure(width: float, height: float, *, constrained: bool = True) -> Figu
 def heading(figure: Figure, run: Run, x: float = 0.01, **place: Any) -> None:
     """Say on top, from `x` on (a share of the width), whose picture this is and whether it may be believed yet."""
     state = f"{'converged' if run.converged else 'NOT CONVERGED'} after {run.steps} step{'' if run.steps == 1 else 's'}"
-    name = "".join(letter if letter.isprintable() else "?" for letter in run.path.name)
+    name = printable(run.path.name)
     # A long name gives way, so that what follows it is never cut off; 2.1 mm hold a bold letter.
     room = max(8, int((1.0 - x) * figure.get_figwidth() * INCH / 2.1) - len(state) - 4)
     if len(name) > room:

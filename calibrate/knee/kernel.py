@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -41,27 +41,49 @@ _PACKAGE = Path(__file__).parent.parent
 _DIGEST = hashlib.sha256(b"".join((_PACKAGE / name).read_bytes() for name in _SOURCES)).hexdigest()[:16]
 
 
-def _folder() -> Path:
-    """Return where compiled code is kept: what the user chose, beside the package, or in the user's own cache."""
+def _folder() -> Path | None:
+    """Return where compiled code is kept: where the user chose, or beside the package, or in the user's own cache.
+
+    None if nothing can be written there.
+    """
     settings: Any = numba.config
     if settings.CACHE_DIR:  # through NUMBA_CACHE_DIR
-        return Path(settings.CACHE_DIR) / f"calibrate-{_DIGEST}"
-    beside = _PACKAGE / "__pycache__"
-    if os.access(beside if beside.is_dir() else _PACKAGE, os.W_OK):
-        return beside / f"compiled-{_DIGEST}"
-    return platformdirs.user_cache_path("calibrate") / f"compiled-{_DIGEST}"
+        places = [Path(settings.CACHE_DIR).absolute() / f"calibrate-{_DIGEST}"]
+    else:
+        own = platformdirs.user_cache_path("calibrate")
+        # Whose home is not known has no cache either: the name then begins with "~".
+        places = [folder / f"compiled-{_DIGEST}" for folder in (_PACKAGE / "__pycache__", own) if folder.is_absolute()]
+    return next((folder for folder in places if _can_be_written(folder)), None)
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Tell by trying: permissions do not say whether a disk is full or can only be read."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"1")
+    except OSError:
+        return False
+    return True
 
 
 _FOLDER = _folder()
 
 
+def place() -> Path | None:
+    """Return the folder that compiled code is kept in; None if each process has to compile anew."""
+    return _FOLDER
+
+
 def is_compiled() -> bool:
     """Tell whether an earlier process has left compiled code on disk."""
-    return any(_FOLDER.glob("*/*.nbc"))
+    return _FOLDER is not None and any(_FOLDER.glob("*/*.nbc"))
 
 
 def compiled(function: _Function) -> _Function:
     """Compile a function for calls from Python, keeping the result on disk where a folder for it can be written."""
+    if _FOLDER is None:  # numba would look for a place of its own, in which changes of other files go unnoticed
+        return cast(_Function, numba.njit(**_OPTIONS)(function))
     settings: Any = numba.config
     chosen = settings.CACHE_DIR
     settings.CACHE_DIR = str(_FOLDER)

@@ -12,7 +12,7 @@ above the floor, by differences of two others (ter Braak 2006) and by stretches 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,9 +63,7 @@ class Population:
     log_evidence: float
 
 
-def explore(
-    posterior: Posterior, rng: np.random.Generator, points: int = POINTS, on_level: Callable[[], None] = lambda: None
-) -> Population:
+def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS) -> Population:
     """Find the posterior's mass by nested sampling.
 
     Parameters
@@ -76,8 +74,6 @@ def explore(
         Draws the points and moves them.
     points : int
         How many, an even number.
-    on_level : callable
-        Called at each level; may raise to end the search.
 
     Returns
     -------
@@ -99,7 +95,6 @@ def explore(
     volume, evidence = 0.0, -math.inf  # logarithms
     dead: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     for _ in range(_LEVELS):
-        on_level()
         order = np.argsort(value, kind="stable")
         x, value = x[order], value[order]
         floor = value[points // 2 - 1]

@@ -44,7 +44,6 @@ def first_walkers(
     settings: SamplingConfig,
     *,
     on_warning: Callable[[str], None] = lambda message: None,
-    should_stop: Callable[[], bool] = lambda: False,
 ) -> FloatArray:
     """Find where the posterior has its mass and start the walkers there.
 
@@ -56,8 +55,6 @@ def first_walkers(
         Seed, ensembles, walkers and threads; the walkers do not depend on the threads.
     on_warning : callable
         Told what the user should know before believing the result.
-    should_stop : callable
-        Asked now and then; True ends it.
 
     Returns
     -------
@@ -68,20 +65,13 @@ def first_walkers(
     ------
     ConfigError
         If no point within the bounds has a finite probability, or the posterior is too narrow for walkers that differ.
-    KeyboardInterrupt
-        If `should_stop` says so.
     """
-
-    def check() -> None:
-        if should_stop():
-            raise KeyboardInterrupt
-
     # The last of the seed's streams is for the start, the first ones move the walkers.
     stream = np.random.SeedSequence(settings.seed).spawn(settings.ensembles + 1)[-1]
     best = find_map(posterior, np.random.default_rng(stream))[0].log_prob
     streams = stream.spawn(settings.ensembles)
     with ThreadPoolExecutor(min(settings.workers or cores(), settings.ensembles), "start") as pool:
-        pilots = list(pool.map(lambda of_one: _pilot(posterior, best, settings.walkers, of_one, check), streams))
+        pilots = list(pool.map(lambda of_one: _pilot(posterior, best, settings.walkers, of_one), streams))
         if any(_missed(best, pilot, posterior.ndim) for pilot in pilots):
             on_warning(
                 f"a fit reaches a log-probability of {best:.1f}, far above all that the walkers know: the posterior "
@@ -89,23 +79,20 @@ def first_walkers(
             )
 
         def start(pilot: Population, of_one: np.random.SeedSequence) -> FloatArray:
-            check()
             return settle(posterior, draw(pilot, settings.walkers, of_one), pilots, of_one)
 
         return np.stack(list(pool.map(start, pilots, streams)))
 
 
-def _pilot(
-    posterior: Posterior, best: float, walkers: int, stream: np.random.SeedSequence, check: Callable[[], None]
-) -> Population:
+def _pilot(posterior: Posterior, best: float, walkers: int, stream: np.random.SeedSequence) -> Population:
     """Explore, with more points if need be."""
     rng, points = np.random.default_rng(stream), 2 * (max(POINTS, walkers) // 2)
-    found = explore(posterior, rng, points, check)
+    found = explore(posterior, rng, points)
     for _ in range(_PILOTS - 1):
         if not _missed(best, found, posterior.ndim):
             break
         points *= _MORE
-        found = explore(posterior, rng, points, check)
+        found = explore(posterior, rng, points)
     return found
 
 

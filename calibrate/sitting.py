@@ -1,0 +1,43 @@
+"""One sitting at a run, as the command line holds it: watched, ended in a sentence, and counted by an exit code."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from calibrate.config import Config
+from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, say
+from calibrate.knee.kernel import is_compiled, place
+from calibrate.sampling.loop import Outcome
+from calibrate.screen import Watch
+
+
+def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:
+    """Run one sitting under a progress display, say how it ended, and return the exit code."""
+    if place() is None:
+        say(
+            "compiling for this machine, which takes some ten seconds, and each time anew: no folder to keep compiled "
+            "code in can be written; choose one with NUMBA_CACHE_DIR"
+        )
+    elif not is_compiled():
+        say("compiling for this machine, which takes some ten seconds and is done once")
+
+    with Watch(config) as watch:
+        outcome = go(on_warning=watch.on_warning, on_progress=watch.on_progress, should_stop=watch.should_stop)
+    quoted = shlex.quote(str(path))
+    steps = f"{outcome.steps} steps in {outcome.seconds:.1f} s"
+    if outcome.reason == "converged":
+        say(f"converged after {steps}")
+        say(f"next: calibrate summary {quoted}; calibrate plot {quoted}")
+        return CONVERGED
+    if outcome.reason == "interrupted":
+        say(f"stopped after {steps}; the file is whole: calibrate resume {quoted}")
+        return INTERRUPTED
+    converged = outcome.diagnosis is not None and outcome.diagnosis.converged(
+        config.sampling.max_rhat, config.sampling.min_ess
+    )
+    if converged:
+        return CONVERGED
+    say(f"budget spent after {steps}, not converged; go on: calibrate resume {quoted}")
+    return NOT_CONVERGED
