@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from calibrate.chain import layout, whole
 from calibrate.chain.disk import Disk, HDF5Stream
-from calibrate.chain.origin import RunFile, read_origin, reason
+from calibrate.chain.origin import RunFile, copied_origin, read_origin, reason
 from calibrate.chain.reader import check_file, translated
 from calibrate.chain.slots import EnsembleState
 from calibrate.errors import ChainError
@@ -105,7 +105,7 @@ def repair(path: Path, output: Path) -> Repair:
             )
         try:
             whole.write_file(
-                output, whole.origin_of(f), (walkers, ndim), kept, whole.rows_of(f), capacity=None, disk=Disk()
+                output, copied_origin(f), (walkers, ndim), kept, whole.rows_of(f), capacity=None, disk=Disk()
             )
         except OSError as error:
             raise ChainError(f"{output}: cannot be written ({reason(error)})") from None

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from calibrate.chain import layout, whole
 from calibrate.chain.disk import Disk, HDF5Stream
+from calibrate.chain.origin import copied_origin
 from calibrate.chain.reader import reading, translated
 from calibrate.chain.slots import EnsembleState, pack
 from calibrate.errors import RunError
@@ -275,7 +276,7 @@ class ChainWriter:
 
     def _rewrite(self, capacity: int | None, states: list[EnsembleState]) -> None:
         with self._reading() as f:
-            origin, stored_rows = whole.origin_of(f), whole.rows_of(f)
+            origin, stored_rows = copied_origin(f), whole.rows_of(f)
 
         def rows(ensemble: int, first: int, stop: int) -> tuple[FloatArray, FloatArray]:
             with translated(self.path):  # reading it may fail for damage, writing it for want of space
