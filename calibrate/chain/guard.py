@@ -23,7 +23,7 @@ _CHECKSUM = 4  # bytes at the end of a stored chunk
 _LARGEST_CHUNK = 2**24
 _LARGEST_ATTRIBUTE = 2**14
 # Chunks of a run hold some 2**18 bytes; this many tiny ones are read before anybody gets impatient.
-_MANY_CHUNKS = 2**14
+_MANY_CHUNKS = 2**17
 # Real chains shrink to a half or a tenth; where nearly all walkers stand still, to a hundredth.
 _DENSEST = 200
 _SHA = "sha256"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from calibrate.chain import guard
+from calibrate.chain.damage import damaged_rows
 from calibrate.chain.layout import GROUP, open_stream, states_of
 from calibrate.chain.origin import RunFile, check_ensemble, read_origin, reason
 from calibrate.errors import CalibrateError, ChainError
@@ -69,11 +70,21 @@ class Stored:
 
     def _read(self, item: h5py.Dataset, steps: Any, rest: list[Any]) -> FloatArray:
         with translated(self._path):
-            if not rest or len(rest) == 1 or not isinstance(rest[1], slice):
-                return np.asarray(item[(steps, *rest)])
-            # A parameter at a time, as they lie: all at once, HDF5 would go number by number.
-            columns = [item[(steps, rest[0], i)] for i in range(self.shape[3])[rest[1]]]
-            return np.stack(columns, axis=-1)
+            try:
+                if not rest or len(rest) == 1 or not isinstance(rest[1], slice):
+                    values = np.asarray(item[(steps, *rest)])
+                else:
+                    # A parameter at a time, as they lie: all at once, HDF5 would go number by number.
+                    columns = [item[(steps, rest[0], i)] for i in range(self.shape[3])[rest[1]]]
+                    values = np.stack(columns, axis=-1)
+            except OSError as error:
+                raise damaged_rows(self._path, self._file, error) from None
+            # A log-probability may be minus infinity; no parameter is.
+            if not (np.isfinite(values).all() if self.ndim == 4 else (values < np.inf).all()):
+                raise ValueError(
+                    f"{item.name[1:]} holds numbers that are not finite; 'calibrate repair' may save others"
+                )
+            return values
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.chain import layout, whole
+from calibrate.chain.damage import damaged_rows
 from calibrate.chain.disk import Disk, HDF5Stream
 from calibrate.chain.origin import copied_origin
 from calibrate.chain.reader import reading, translated
@@ -280,7 +281,10 @@ class ChainWriter:
 
         def rows(ensemble: int, first: int, stop: int) -> tuple[FloatArray, FloatArray]:
             with translated(self.path):  # reading it may fail for damage, writing it for want of space
-                return stored_rows(ensemble, first, stop)
+                try:
+                    return stored_rows(ensemble, first, stop)
+                except OSError as error:
+                    raise damaged_rows(self.path, f, error) from None
 
         whole.write_file(
             whole.real(self.path),
