@@ -79,11 +79,7 @@ class Stored:
                     values = np.stack(columns, axis=-1)
             except OSError as error:
                 raise damaged_rows(self._path, self._file, error) from None
-            # A log-probability may be minus infinity; no parameter is.
-            if not (np.isfinite(values).all() if self.ndim == 4 else (values < np.inf).all()):
-                raise ValueError(
-                    f"{item.name[1:]} holds numbers that are not finite; 'calibrate repair' may save others"
-                )
+            guard.check_rows(values, item.name[1:])
             return values
 
 

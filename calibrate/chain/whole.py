@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.chain.checksum import with_checksum
 from calibrate.chain.disk import Disk, HDF5Stream
 from calibrate.chain.layout import GROUP, SLOTS, chunk_rows, places_of, put_attributes
 from calibrate.chain.origin import reason
@@ -184,13 +185,21 @@ def write_file(
 
 
 def _fill(group: h5py.Group, blocks: Iterator[tuple[int, FloatArray, FloatArray]], stream: HDF5Stream) -> None:
-    """Write the rows of a file at rest, a chunk at a time, through HDF5, which adds checksums."""
+    """Write the rows of a file at rest, a chunk at a time."""
     chain, log_probs = group["chain"], group["log_prob"]
+    size, walkers = log_probs.chunks
     for first, block, log_prob in blocks:
         stop = first + block.shape[1]
-        for column, values in enumerate(block):
-            chain[first:stop, :, column] = values
-        log_probs[first:stop] = log_prob[0]
+        if chain.compression is not None:
+            for column, values in enumerate(block):
+                chain[first:stop, :, column] = values
+            log_probs[first:stop] = log_prob[0]
+        else:
+            padded = np.full((len(block) + 1, size, walkers), np.nan)
+            padded[:-1, : stop - first], padded[-1, : stop - first] = block, log_prob[0]
+            for column, values in enumerate(padded[:-1]):
+                chain.id.write_direct_chunk((first, 0, column), with_checksum(values))
+            log_probs.id.write_direct_chunk((first, 0), with_checksum(padded[-1]))
         stream.check()  # HDF5 goes on without a word
 
 

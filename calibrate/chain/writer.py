@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.chain import layout, whole
+from calibrate.chain import guard, layout, whole
 from calibrate.chain.damage import damaged_rows
 from calibrate.chain.disk import Disk, HDF5Stream
 from calibrate.chain.origin import copied_origin
@@ -243,6 +243,8 @@ class ChainWriter:
             self.flush()
             table = {"chain": self._places.chain, "log_prob": self._places.log_prob}[name][ensemble]
             values = table.read(self._fd, first, stop, step)
+        with translated(self.path):
+            guard.check_rows(values, f"ensemble_{ensemble}/{name}")
         return np.ascontiguousarray(values.transpose(1, 2, 0)) if name == "chain" else values[0]
 
     def finish(self) -> None:

@@ -35,6 +35,7 @@ _SOURCES = (
     "knee/compress.py",
     "density.py",
     "sampling/block.py",
+    "chain/checksum.py",
 )
 _PACKAGE = Path(__file__).parent.parent
 _DIGEST = hashlib.sha256(b"".join((_PACKAGE / name).read_bytes() for name in _SOURCES)).hexdigest()[:16]
