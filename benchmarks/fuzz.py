@@ -40,6 +40,7 @@ from calibrate.runner import resume_run
 
 MEMORY = 2**30
 SECONDS = 5.0
+_ALARMS = (signal.SIGPROF, signal.SIGALRM)
 # What a sitting does at the most, whatever a stored configuration thins by.
 _THIN = 10
 
@@ -122,7 +123,7 @@ def try_files(
         if time.monotonic() > until:
             break
         tally.say(number, made=False)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)  # its default is to kill, which HDF5 cannot put off
+        _alarm(SECONDS)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -132,16 +133,22 @@ def try_files(
                 continue
         path.write_bytes(spoilt)
         tally.say(number, made=True)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        _alarm(SECONDS)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
                 counts.update(attempt(path, number))
             except Exception:
                 counts[f"FAILED {number}: {_where()}"] += 1
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _alarm(0.0)
         counts["files"] += 1
     return counts
+
+
+def _alarm(seconds: float) -> None:
+    """Have this process killed after so many seconds of work, or many more of none; HDF5 cannot put that off."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 20 * seconds)
 
 
 def _where() -> str:
@@ -175,7 +182,8 @@ class Worker:
             limit = pages * resource.getpagesize() + MEMORY
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            for alarm in _ALARMS:
+                signal.signal(alarm, signal.SIG_DFL)
             # A child now and then is a fresh one: what leaks is of no interest here.
             numbers = iter(
                 range(self._next, min(options.files, self._next + 5000 * options.processes), options.processes)
@@ -192,9 +200,7 @@ class Worker:
             self.counts.update(json.loads(report.read_text()))
         else:
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            what = (
-                f"FAILED {number}: {'hang, ' if code == -signal.SIGALRM else ''}{name}" if made else f"not made: {name}"
-            )
+            what = f"FAILED {number}: {'hang, ' if -code in _ALARMS else ''}{name}" if made else f"not made: {name}"
             self.counts[what] += 1
             self.counts["files"] += max(0, (number - self._next) // self._options.processes)
         self._next = number + self._options.processes
@@ -257,9 +263,11 @@ def main() -> int:
         begin = time.monotonic()
         counts = campaign(options, folder)
     took = time.monotonic() - begin
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = 1000 * (usage.ru_utime + usage.ru_stime)
     files, failed = counts["files"], [key for key in counts if key.startswith("FAILED")]
     done = ", ".join(f"{counts[key]} {key}" for key in ("opened", "summarised", "resumed", "repaired"))
-    print(f"{files} files in {took:.0f} s ({1000 * took * options.processes / max(1, files):.1f} ms each): {done}")
+    print(f"{files} files in {took:.0f} s ({busy / max(1, files):.1f} ms of a processor each): {done}")
     if options.verbose:
         for key, count in counts.most_common():
             if "Error: " in key:

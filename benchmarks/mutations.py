@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import random
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,7 @@ _WRONG = (
     AttributeError,
     LookupError,
     ArithmeticError,
+    struct.error,
 )
 _BOMB = zlib.compress(bytes(2**23), 9)
 

@@ -27,7 +27,7 @@ _MANY_CHUNKS = 2**17
 # Real chains shrink to a half or a tenth; where nearly all walkers stand still, to a hundredth.
 _DENSEST = 200
 _SHA = "sha256"
-# Parameters have bounds of 1e9 at the most, beyond which they spill a little.
+# Parameters have bounds of 1e9 at the most, beyond which they spill a little; no walker starts where nothing is likely.
 _LARGEST = 1e100
 
 
@@ -170,9 +170,8 @@ def holds(parent: h5py.Group, name: str) -> bool:
 
 
 def check_rows(values: FloatArray, name: str) -> None:
-    """Raise ValueError unless these are parameters or log-probabilities of a chain, as the name's end says."""
-    # A log-probability may be minus infinity. What is less than the largest has a finite square, too.
-    if not (values if name.endswith("log_prob") else np.abs(values)).max(initial=0.0) < _LARGEST:
+    """Raise ValueError unless these can be parameters or log-probabilities of walkers, whose squares are finite."""
+    if not np.abs(values).max(initial=0.0) < _LARGEST:
         raise ValueError(f"{name} holds numbers that no chain has; 'calibrate repair' saves the steps before them")
 
 
