@@ -54,7 +54,10 @@ def main() -> int:
     steps = size // (8 * ensembles * walkers * (ndim + 1))
     # Drawing so many numbers would take longer than writing them: a thousand of them in random order do.
     pool = middle + width * rng.normal(size=(997, walkers, ndim))
-    states = [emcee.State(q, log_prob=-q[:, 0], random_state=np.random.RandomState(1).get_state()) for q in pool]
+    # Whoever opens a run checks some log-probabilities.
+    states = [
+        emcee.State(q, log_prob=posterior.log_prob(q), random_state=np.random.RandomState(1).get_state()) for q in pool
+    ]
     accepted = np.ones(walkers, dtype=bool)
     with tempfile.TemporaryDirectory() as folder:
         path, begin = Path(folder) / "large.h5", time.monotonic()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate import chain
+from calibrate.chain.problem import posterior_of
 from calibrate.config import LAW, LIGAMENTS, Config
 from calibrate.data import Measurement
 from calibrate.errors import ChainError
@@ -282,8 +283,8 @@ def open_run(path: str | Path) -> Run:
     Raises
     ------
     ChainError
-        If the file is missing, damaged, or no run.
+        If the file is missing, damaged, or no run, or if its chains are not of the posterior that it describes.
     """
     path = Path(path)
     file, chains = chain.read_run(path)
-    return Run(path, file, Posterior.from_config(file.config, file.measurement), chains)
+    return Run(path, file, posterior_of(path, file, chains), chains)

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from calibrate import chain
 from calibrate.beside import changes
+from calibrate.chain.problem import posterior_of
 from calibrate.config import Config, SamplingConfig
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
@@ -22,8 +21,6 @@ from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress, sample
 from calibrate.sampling.start import first_walkers
 
-# Log-probabilities of one posterior agree to this, whatever processor they are from.
-_SAME = 1e-9
 # Steps that a new file has room for; the writer's own choice unless a test sets it.
 _CAPACITY: int | None = None
 
@@ -150,13 +147,7 @@ def resume_run(
     with chain.writing(path):
         stored, chains = chain.read_run(path)
         settings = stored.config.with_sampling(max_time=max_time, min_ess=min_ess, workers=workers).sampling
-        posterior = Posterior.from_config(stored.config, stored.measurement)
-        if posterior.names != stored.names:
-            raise ChainError(
-                f"{path}: holds {', '.join(stored.names)}, but its configuration frees "
-                f"{', '.join(posterior.names)}; the file was altered"
-            )
-        _check_problem(path, stored, chains, posterior)
+        posterior = posterior_of(path, stored, chains)
         for change in changes(path, stored):
             on_warning(change)
         with _streaming(path, settings) as backends:
@@ -197,28 +188,6 @@ def _make_folder(folder: Path, durable: bool) -> None:
             chain.Disk().sync_folder(place.parent)
     except OSError as error:
         raise ChainError(f"{folder}: cannot be made ({error.strerror}); choose another folder with -o") from None
-
-
-def _check_problem(path: Path, stored: chain.RunFile, chains: chain.Chains, posterior: Posterior) -> None:
-    """Refuse to go on with a chain of another posterior: emcee reuses the log-probabilities, so no walker would move.
-
-    Both what the posterior is made from and what it gives are compared: the fingerprint, and the log-probability of the
-    last walkers. Another processor may give other last bits, and these pass.
-    """
-    found = chain.differences(stored.fingerprint, chain.fingerprint(stored.config, stored.measurement))
-    if found:
-        raise ChainError(f"{path}: this is not the problem that the run was started with: {'; '.join(found[:3])}")
-    if not chains.log_prob.shape[1]:
-        return
-    before = np.asarray(chains.log_prob[:, -1]).ravel()
-    after = posterior.log_prob(np.asarray(chains.coords[:, -1]).reshape(before.size, -1))
-    worst = int(np.argmax(np.abs(after - before)))
-    if not np.allclose(after, before, rtol=_SAME, atol=_SAME):
-        raise ChainError(
-            f"{path}: the posterior has changed since these steps were stored: log-probability {before[worst]:.10g} "
-            f"then, {after[worst]:.10g} now, at the same parameters; start a new run, or use the calibrate that made "
-            f"it ({stored.versions.get('calibrate', 'unknown')})"
-        )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ have room for more, none of which is written yet, and `calibrate/slots` says how
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.chain import guard
 from calibrate.chain.disk import Disk, HDF5Stream, read_into
-from calibrate.chain.slots import GENERATOR, EnsembleState, newest
+from calibrate.chain.slots import GENERATOR, KEYS, EnsembleState, check, newest, pack, record_size
+from calibrate.lean import emcee
 
 FloatArray = NDArray[np.float64]
 
 GROUP = "calibrate"
 SLOTS = "slots"
+_CHECKSUM = "state_crc32"
 # Bytes of one chunk: many steps of one parameter, so that reading a parameter reads little else.
 _CHUNK = 2**18
 
@@ -95,34 +99,69 @@ def chunk_rows(walkers: int) -> int:
     return max(1, _CHUNK // (8 * walkers))
 
 
-def states_of(f: h5py.File, ensembles: int, walkers: int) -> tuple[list[EnsembleState], bool]:
+def states_of(f: h5py.File, ensembles: int, walkers: int, limit: int | None = None) -> tuple[list[EnsembleState], bool]:
     """Return how far each ensemble has come, and whether the file is live.
 
     Raises
     ------
     ValueError
-        If the file is live and neither slot is whole.
+        If it says what cannot be meant, or if the file is live and neither slot is whole.
     """
-    if GROUP in f and SLOTS in f[GROUP]:
-        found = newest(f[GROUP][SLOTS][...], ensembles, walkers)
+    if is_live(f):
+        found = newest(_slots(f, ensembles, walkers, limit)[...], ensembles, walkers)
         if found is None:
             raise ValueError("both records of how much is stored are damaged; 'calibrate repair' may save the rest")
-        return found[1], True
-    return [_attributes(f[f"ensemble_{i}"]) for i in range(ensembles)], False
+        return [check(state, f"ensemble_{i}") for i, state in enumerate(found[1])], True
+    return [_attributes(guard.group(f, f"ensemble_{i}"), f"ensemble_{i}", walkers) for i in range(ensembles)], False
 
 
 def sequence_of(f: h5py.File, ensembles: int, walkers: int) -> int:
     """Return the sequence number of a live file's newest record."""
-    found = newest(f[GROUP][SLOTS][...], ensembles, walkers)
+    found = newest(_slots(f, ensembles, walkers)[...], ensembles, walkers)
     return 0 if found is None else found[0]
 
 
-def _attributes(group: h5py.Group) -> EnsembleState:
-    attrs = group.attrs
-    state = None
-    if "random_state_4" in attrs:
-        state = (GENERATOR, *(attrs[f"random_state_{i}"] for i in range(1, 5)))  # the name is what it is
-    return EnsembleState(int(attrs["iteration"]), np.asarray(group["accepted"][...], dtype=float), state)
+def is_live(f: h5py.File) -> bool:
+    """Tell whether a file has room for more, so that slots say how much of it counts."""
+    return guard.holds(guard.group(f, GROUP), SLOTS)
+
+
+def put_attributes(group: h5py.Group, state: EnsembleState, shape: tuple[int, int]) -> None:
+    """Write what emcee keeps beside the rows, and a checksum of those that a chain goes on from."""
+    for key, value in {
+        "version": emcee.__version__,
+        "nwalkers": shape[0],
+        "ndim": shape[1],
+        "has_blobs": False,
+        "iteration": state.iteration,
+        _CHECKSUM: zlib.crc32(pack(0, [state])),
+    }.items():
+        group.attrs[key] = value
+    for i, value in enumerate(state.random_state or ()):
+        group.attrs[f"random_state_{i}"] = value
+    guard.put_numbers(group, "accepted", state.accepted)
+
+
+def _attributes(group: h5py.Group, name: str, walkers: int) -> EnsembleState:
+    random_state = None
+    if guard.has(group, "random_state_4"):
+        keys = guard.whole_numbers(group, "random_state_1", (KEYS,))
+        position, has_gauss = (guard.whole_number(group, f"random_state_{i}", KEYS) for i in (2, 3))
+        random_state = (GENERATOR, keys, position, has_gauss, guard.real_number(group, "random_state_4"))
+    accepted = guard.numbers(group, "accepted", (walkers,))[...].astype(np.float64)
+    state = check(EnsembleState(guard.whole_number(group, "iteration"), accepted, random_state), name)
+    # A file of an older calibrate has none.
+    if guard.has(group, _CHECKSUM) and guard.whole_number(group, _CHECKSUM) != zlib.crc32(pack(0, [state])):
+        raise ValueError(f"what {name} says of its steps and random state does not match its checksum")
+    return state
+
+
+def _slots(f: h5py.File, ensembles: int, walkers: int, limit: int | None = None) -> h5py.Dataset:
+    shape = (2, record_size(ensembles, walkers))
+    slots = guard.numbers(guard.group(f, GROUP), SLOTS, shape, limit, h5py.h5t.STD_U8LE)
+    if slots.id.get_offset() is None:
+        raise ValueError(f"{SLOTS} is not in one piece")
+    return slots
 
 
 def places_of(f: h5py.File, ensembles: int) -> Places:
@@ -130,12 +169,15 @@ def places_of(f: h5py.File, ensembles: int) -> Places:
     chains = [f[f"ensemble_{i}/chain"] for i in range(ensembles)]
     log_probs = [f[f"ensemble_{i}/log_prob"] for i in range(ensembles)]
     slots = f[GROUP][SLOTS]
-    offset = int(slots.id.get_offset())
+    offset, end = int(slots.id.get_offset()), f.id.get_filesize()
+    tables = [table_of(item) for item in (*chains, *log_probs)]
+    if any(table.offsets.max(initial=0) + table.rows * table.walkers * 8 > end for table in tables):
+        raise ValueError("there is room said to lie beyond the file's end")
     return Places(
-        [table_of(chain) for chain in chains],
-        [table_of(log_prob) for log_prob in log_probs],
+        tables[:ensembles],
+        tables[ensembles:],
         (offset, offset + slots.shape[1]),
-        int(chains[0].shape[0]),
+        min(item.shape[0] for item in (*chains, *log_probs)),
     )
 
 

@@ -16,9 +16,12 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from calibrate import __version__
+from calibrate.chain import guard
 from calibrate.chain.layout import GROUP
+from calibrate.complaints import explain
 from calibrate.config import Config
 from calibrate.data import Measurement, stored_measurement
 from calibrate.density import MODEL_VERSION
@@ -28,7 +31,11 @@ FloatArray = NDArray[np.float64]
 
 SCHEMA = 2
 _PACKAGES = ("emcee", "numpy", "scipy", "h5py", "numba")
-_MAX_TEXT = 2**30
+_LABELS = ("created", "versions", "config_name", "data_name", "data_sha256", "fingerprint_sha256")
+_TEXTS = ("config_text", "config", "fingerprint")
+_ARRAYS = ("data", "names", "starts")
+# Some ten million points, which take minutes to read.
+_MOST_DATA = 2**28
 # What may change between two sittings: how long to go on, and how the file is written. No chain depends on it.
 _FREE = {"max_steps", "max_time", "max_rhat", "min_ess", "durability", "compression", "workers"}
 
@@ -79,8 +86,13 @@ def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -
         if isinstance(before[key], dict) and isinstance(now.get(key), dict):
             found += differences(before[key], now[key], f"{prefix}{key}.")
         elif before[key] != now.get(key):
-            found.append(f"{name} was {before[key]!r} and is {now.get(key)!r}")
+            found.append(f"{name[:60]} was {_short(before[key])} and is {_short(now.get(key))}")
     return found
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def new_origin(
@@ -91,104 +103,126 @@ def new_origin(
     def origin(f: h5py.File) -> None:
         group = f.create_group(GROUP)
         group.attrs["schema_version"] = SCHEMA
-        group.attrs["created"] = _fixed(datetime.now(UTC).isoformat(timespec="seconds"))
         versions = {"calibrate": __version__, "python": platform.python_version()}
-        group.attrs["versions"] = _fixed(json.dumps(versions | {name: version(name) for name in _PACKAGES}))
-        group.attrs["config_name"] = _fixed("" if config.source is None else config.source.name)
-        group.attrs["data_name"] = _fixed(Path(measurement.source).name)
-        group.attrs["data_sha256"] = _fixed(measurement.sha256)
-        group["config_text"] = _fixed(config.text)
-        group["config"] = _fixed(config.model_dump_json())
-        group["data"] = np.frombuffer(measurement.text.encode(), dtype=np.uint8)
-        group["names"] = np.array([name.encode() for name in names])
-        group["starts"] = starts
-        mark = _fixed(json.dumps(fingerprint(config, measurement)))
-        group["fingerprint"] = mark
-        group.attrs["fingerprint_sha256"] = _fixed(hashlib.sha256(mark).hexdigest())
+        mark = json.dumps(fingerprint(config, measurement))
+        labels = {
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": json.dumps(versions | {name: version(name) for name in _PACKAGES}),
+            "config_name": "" if config.source is None else config.source.name,
+            "data_name": Path(measurement.source).name,
+            "data_sha256": measurement.sha256,
+            "fingerprint_sha256": hashlib.sha256(mark.encode()).hexdigest(),
+        }
+        _put(
+            group,
+            {name: text.encode("utf-8", "surrogateescape") for name, text in labels.items()},
+            {
+                "config_text": config.text.encode(),
+                "config": config.model_dump_json().encode(),
+                "fingerprint": mark.encode(),
+            },
+            {
+                "data": np.frombuffer(measurement.text.encode(), dtype=np.uint8),
+                "names": np.array([name.encode() for name in names]),
+                "starts": starts,
+            },
+        )
 
     return origin
 
 
-def read_origin(f: h5py.File, path: Path) -> RunFile:
-    """Read the group `calibrate`.
+def copied_origin(f: h5py.File, limit: int | None = None) -> Callable[[h5py.File], None]:
+    """Return the writer of a group `calibrate` like that of another file; what calibrate does not know is left behind.
+
+    `limit` is the number of bytes that there are to be read, the file's size by default.
+    """
+
+    def origin(new: h5py.File) -> None:
+        old, group = guard.group(f, GROUP), new.create_group(GROUP)
+        group.attrs["schema_version"] = SCHEMA
+        _put(
+            group,
+            {name: guard.word(old, name).encode("utf-8", "surrogateescape") for name in _LABELS},
+            {name: guard.text(old, name, limit) for name in _TEXTS},
+            {name: guard.dataset(old, name, limit)[()] for name in _ARRAYS},
+        )
+
+    return origin
+
+
+def _put(group: h5py.Group, labels: dict[str, bytes], texts: dict[str, bytes], arrays: dict[str, NDArray[Any]]) -> None:
+    for name, content in labels.items():
+        group.attrs[name] = np.bytes_(content or b"\n")
+    for name, content in texts.items():
+        guard.put_text(group, name, content)
+    for name, values in arrays.items():
+        guard.put_numbers(group, name, values)
+
+
+def read_origin(f: h5py.File, path: Path, limit: int | None = None) -> RunFile:
+    """Read the group `calibrate`; `limit` is the number of bytes that there are to be read, the file's by default.
 
     Raises
     ------
     ChainError
         If there is none, it is of another schema, or it contradicts itself.
+    ValueError
+        If something in it is not what it should be.
     """
-    if GROUP not in f or "schema_version" not in f[GROUP].attrs:
-        raise ChainError(f"{path}: this HDF5 file is no run of calibrate (it has no group '{GROUP}')")
-    group = f[GROUP]
-    schema = int(group.attrs["schema_version"])
+    group = guard.group(f, GROUP)
+    if not guard.has(group, "schema_version"):
+        raise ChainError(f"{path}: this HDF5 file is no run of calibrate (its group '{GROUP}' has no schema)")
+    schema = guard.whole_number(group, "schema_version")
     if schema != SCHEMA:
         age, remedy = ("a newer", "upgrade calibrate") if schema > SCHEMA else ("an older", "use that calibrate")
         raise ChainError(f"{path}: written by {age} calibrate (schema {schema}; this one has {SCHEMA}); {remedy}")
-    config = Config.model_validate_json(value(group, "config"))
-    config._source, config._text = (
-        Path(_text(group, "config_name") or path.name),
-        value(group, "config_text").decode(),
-    )
-    data = value(group, "data").tobytes()
-    if hashlib.sha256(data).hexdigest() != _text(group, "data_sha256"):
+    config = _config(group, path, limit)
+    data = _data(group, limit)
+    if hashlib.sha256(data).hexdigest() != guard.word(group, "data_sha256"):
         raise ChainError(f"{path}: the data inside do not match their SHA-256, so the file was altered or damaged")
-    measurement = stored_measurement(data.decode(), _text(group, "data_name"))
-    names = tuple(name.decode() for name in value(group, "names"))
-    starts = np.asarray(value(group, "starts"), dtype=float)
+    measurement = stored_measurement(data.decode(), guard.word(group, "data_name"))
+    names = guard.words(group, "names", limit)
     shape = (config.sampling.ensembles, config.sampling.walkers, len(names))
-    if starts.shape != shape:
-        raise ChainError(
-            f"{path}: the first walkers have shape {starts.shape}, the configuration says {shape}; the file is damaged"
-        )
-    mark = value(group, "fingerprint")
-    if hashlib.sha256(mark).hexdigest() != _text(group, "fingerprint_sha256"):
+    starts = guard.numbers(group, "starts", shape, limit)[()]
+    if not np.isfinite(starts).all():
+        raise ValueError("starts holds numbers that are not finite")
+    mark = guard.text(group, "fingerprint", limit)
+    if hashlib.sha256(mark).hexdigest() != guard.word(group, "fingerprint_sha256"):
         raise ChainError(f"{path}: the fingerprint does not match its SHA-256, so the file was altered or damaged")
-    versions = json.loads(_text(group, "versions"))
-    return RunFile(config, measurement, names, starts, _text(group, "created"), versions, json.loads(mark))
+    known = json.loads(mark)
+    if not isinstance(known, dict) or not isinstance(known.get("config"), dict):
+        raise ValueError("fingerprint is no record of a problem")
+    versions = json.loads(guard.word(group, "versions"))
+    if not isinstance(versions, dict) or not all(isinstance(one, str) for one in versions.values()):
+        raise ValueError("versions is no record of versions")
+    return RunFile(config, measurement, names, starts, guard.word(group, "created"), versions, known)
 
 
-def _fixed(text: str) -> np.bytes_:
-    """Return a text as HDF5 keeps it in place: strings of variable length lie in a heap, on whose damage HDF5 hangs.
-
-    File names may hold bytes that are no text in UTF-8; these stay as they are.
-    """
-    return np.bytes_(text.encode("utf-8", "surrogateescape") or b"\n")
-
-
-def _text(group: h5py.Group, name: str) -> str:
-    found = group.attrs[name]
-    return (found.decode("utf-8", "surrogateescape") if isinstance(found, bytes) else str(found)).strip()
+def check_ensemble(f: h5py.File, name: str, shape: tuple[int, int], limit: int | None = None) -> int:
+    """Return how many steps, each (walkers, ndim), an ensemble has room for; ValueError if they have another shape."""
+    group = guard.group(f, name)
+    chain = guard.numbers(group, "chain", (None, *shape), limit)
+    log_prob = guard.numbers(group, "log_prob", (len(chain), shape[0]), limit)
+    if chain.chunks is None or chain.chunks[1:] != (shape[0], 1) or log_prob.chunks != chain.chunks[:2]:
+        raise ValueError(f"{name} is cut into pieces that no run has")
+    return len(chain)
 
 
-def check_ensemble(f: h5py.File, name: str, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless an ensemble's group can hold steps of `shape`, (walkers, ndim)."""
-    if not isinstance(f.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name} is missing")
-    group = f[name]
-    for key, row in (("chain", shape), ("log_prob", shape[:1])):
-        item = dataset(group, key)
-        if item.shape[1:] != row or item.dtype != np.float64:
-            raise ValueError(f"{name}/{key} does not have steps of {row} numbers as it should")
-    if dataset(group, "accepted").shape != shape[:1]:
-        raise ValueError(f"{name}/accepted does not have {shape[0]} numbers")
+def _config(group: h5py.Group, path: Path, limit: int | None) -> Config:
+    try:
+        config = Config.model_validate_json(guard.text(group, "config", limit))
+    except ValidationError as error:
+        raise ValueError(f"its configuration: {explain(error, Config)}") from None
+    name = guard.word(group, "config_name") or path.name
+    config._source, config._text = Path(name), guard.text(group, "config_text", limit).decode()
+    return config
 
 
-def dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    """Return a dataset that lies in this very file: a link elsewhere could show what the user never meant to."""
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name} is no part of this file")
-    item = group[name]
-    if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual:
-        raise ValueError(f"{name} is no plain dataset")
-    return item
-
-
-def value(group: h5py.Group, name: str) -> Any:
-    """Return a small dataset's content."""
-    item = dataset(group, name)
-    if item.nbytes > _MAX_TEXT:
-        raise ValueError(f"{name} is larger than anything calibrate writes")
-    return item[()]
+def _data(group: h5py.Group, limit: int | None) -> bytes:
+    item = guard.numbers(group, "data", (None,), limit, h5py.h5t.STD_U8LE)
+    if item.nbytes > _MOST_DATA:
+        raise ValueError(f"its data are larger than {_MOST_DATA >> 20} MB")
+    return bytes(item[()].tobytes())
 
 
 def reason(error: BaseException) -> str:

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from calibrate.chain import guard
+from calibrate.chain.damage import damaged_rows
 from calibrate.chain.layout import GROUP, open_stream, states_of
-from calibrate.chain.origin import RunFile, check_ensemble, dataset, read_origin, reason
+from calibrate.chain.origin import RunFile, check_ensemble, read_origin, reason
 from calibrate.errors import CalibrateError, ChainError
 
 FloatArray = NDArray[np.float64]
@@ -68,11 +70,17 @@ class Stored:
 
     def _read(self, item: h5py.Dataset, steps: Any, rest: list[Any]) -> FloatArray:
         with translated(self._path):
-            if not rest or len(rest) == 1 or not isinstance(rest[1], slice):
-                return np.asarray(item[(steps, *rest)])
-            # A parameter at a time, as they lie: all at once, HDF5 would go number by number.
-            columns = [item[(steps, rest[0], i)] for i in range(self.shape[3])[rest[1]]]
-            return np.stack(columns, axis=-1)
+            try:
+                if not rest or len(rest) == 1 or not isinstance(rest[1], slice):
+                    values = np.asarray(item[(steps, *rest)])
+                else:
+                    # A parameter at a time, as they lie: all at once, HDF5 would go number by number.
+                    columns = [item[(steps, rest[0], i)] for i in range(self.shape[3])[rest[1]]]
+                    values = np.stack(columns, axis=-1)
+            except OSError as error:
+                raise damaged_rows(self._path, self._file, error) from None
+            guard.check_rows(values, item.name[1:])
+            return values
 
 
 @dataclass(frozen=True)
@@ -137,15 +145,13 @@ def read_run(path: Path) -> tuple[RunFile, Chains]:
     with reading(path) as f:
         file = read_origin(f, path)
         ensembles, walkers, ndim = file.starts.shape
-        for i in range(ensembles):
-            check_ensemble(f, f"ensemble_{i}", (walkers, ndim))
-        states, _ = states_of(f, ensembles, walkers)
+        rooms = [check_ensemble(f, f"ensemble_{i}", (walkers, ndim)) for i in range(ensembles)]
+        states, live = states_of(f, ensembles, walkers)
+        for i, (state, room) in enumerate(zip(states, rooms, strict=True)):
+            if not (state.iteration <= room if live else state.iteration == room):
+                raise ValueError(f"ensemble_{i} has {room} steps, not {state.iteration} as it should")
         groups = [f[f"ensemble_{i}"] for i in range(ensembles)]
-        coords = [dataset(group, "chain") for group in groups]
-        log_prob = [dataset(group, "log_prob") for group in groups]
-        for i, (state, *items) in enumerate(zip(states, coords, log_prob, strict=True)):
-            if not 0 <= state.iteration <= min(len(item) for item in items):
-                raise ValueError(f"ensemble_{i} does not have the {state.iteration} steps that it should")
+        coords, log_prob = ([group[name] for group in groups] for name in ("chain", "log_prob"))
         steps = min(state.iteration for state in states)
         rates = [float(state.accepted.mean()) / max(state.iteration, 1) for state in states]
         acceptance = float(np.mean(rates)) if steps else float("nan")
@@ -160,7 +166,7 @@ def reading(path: Path) -> Iterator[h5py.File]:
         raise ChainError(f"{path}: is no HDF5 file, so no run of calibrate")
     with translated(path):
         f = open_stream(path)
-        if GROUP not in f:
+        if not guard.holds(f, GROUP):
             raise ChainError(f"{path}: this HDF5 file is no run of calibrate (it has no group '{GROUP}')")
         yield f
 
@@ -207,6 +213,7 @@ def translated(path: Path) -> Iterator[None]:
     except (
         CalibrateError,
         OSError,
+        MemoryError,
         KeyError,
         ValueError,
         TypeError,

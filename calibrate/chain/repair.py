@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from calibrate.chain import layout, whole
 from calibrate.chain.disk import Disk, HDF5Stream
-from calibrate.chain.origin import RunFile, read_origin, reason
+from calibrate.chain.origin import RunFile, check_ensemble, copied_origin, read_origin, reason
 from calibrate.chain.reader import check_file, translated
 from calibrate.chain.slots import EnsembleState
 from calibrate.errors import ChainError
@@ -30,8 +30,11 @@ from calibrate.posterior import Posterior
 
 FloatArray = NDArray[np.float64]
 
+_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
 _BLOCK = 256
 _NEW = "choose another name with -o"
+# Bytes that HDF5 asks for at once of what is missing: a chunk at the most.
+_LONGEST = 2**24
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Repair:
 
 
 class _Padded(HDF5Stream):
-    """A file cut short, as if it had its whole length; what is missing reads as zeros."""
+    """A file cut short, as if it had its whole length; what is missing reads as zeros, a little at a time."""
 
     def __init__(self, fd: int, length: int) -> None:
         super().__init__(fd)
@@ -54,7 +57,7 @@ class _Padded(HDF5Stream):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        if self._position + view.nbytes > self._length:
+        if self._position + view.nbytes > self._length or view.nbytes > max(HDF5Stream.size(self), _LONGEST):
             raise OSError("beyond the file's end")
         return super().readinto(buffer)
 
@@ -85,12 +88,17 @@ def repair(path: Path, output: Path) -> Repair:
     )
     found: list[str] = []
     with _damaged(path, found) as f:
-        with translated(path):
-            file = read_origin(f, path)
+        there = path.stat().st_size
+        with translated(path), np.errstate(all="ignore"):
+            file = read_origin(f, path, there)
             posterior = Posterior.from_config(file.config, file.measurement)
+            if posterior.names != file.names:
+                raise ChainError(
+                    f"{path}: nothing can be saved, its configuration frees other parameters than it holds"
+                )
         ensembles, walkers, ndim = file.starts.shape
-        states = _states(f, ensembles, walkers, found)
-        counts = [_whole_rows(f, i, posterior, walkers) for i in range(ensembles)]
+        states = _states(f, ensembles, walkers, found, there)
+        counts = [_whole_rows(f, i, posterior, walkers, found) for i in range(ensembles)]
         steps = min(counts)
         kept = []
         for i, state in enumerate(states):
@@ -106,7 +114,7 @@ def repair(path: Path, output: Path) -> Repair:
             )
         try:
             whole.write_file(
-                output, whole.origin_of(f), (walkers, ndim), kept, whole.rows_of(f), capacity=None, disk=Disk()
+                output, copied_origin(f, there), (walkers, ndim), kept, _rows_of(f), capacity=None, disk=Disk()
             )
         except OSError as error:
             raise ChainError(f"{output}: cannot be written ({reason(error)})") from None
@@ -124,30 +132,32 @@ def _damaged(path: Path, found: list[str]) -> Iterator[h5py.File]:
         found.append(f"the file is cut short: {size} of {length} bytes are there")
     try:
         f = h5py.File(_Padded(os.open(path, os.O_RDONLY | os.O_CLOEXEC), max(size, length)), "r")
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except _DAMAGE as error:
         raise ChainError(f"{path}: nothing can be saved, its structure is gone ({reason(error)})") from None
     yield f
 
 
-def _states(f: h5py.File, ensembles: int, walkers: int, found: list[str]) -> list[EnsembleState | None]:
+def _states(f: h5py.File, ensembles: int, walkers: int, found: list[str], there: int) -> list[EnsembleState | None]:
     try:
-        return [*layout.states_of(f, ensembles, walkers)[0]]
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        return [*layout.states_of(f, ensembles, walkers, there)[0]]
+    except _DAMAGE as error:
         found.append(f"how many steps are stored cannot be read ({reason(error)}); the rows themselves decide")
         return [None] * ensembles
 
 
-def _whole_rows(f: h5py.File, ensemble: int, posterior: Posterior, walkers: int) -> int:
+def _whole_rows(f: h5py.File, ensemble: int, posterior: Posterior, walkers: int, found: list[str]) -> int:
     """Count the rows from the first on that can be read and have their own log-probability."""
-    rows, steps = whole.rows_of(f), 0
+    rows, steps, name = _rows_of(f), 0, f"ensemble_{ensemble}"
     try:
-        room = min(len(f[f"ensemble_{ensemble}/{name}"]) for name in ("chain", "log_prob"))
-    except (OSError, KeyError, RuntimeError, TypeError):
+        room = check_ensemble(f, name, (walkers, posterior.ndim))
+        size = f[f"{name}/chain"].chunks[0]
+    except _DAMAGE as error:
+        found.append(f"{name} cannot be read ({reason(error)})")
         return 0
-    for first in range(0, room, _BLOCK):
+    for first in range(0, room, size):
         try:
-            coords, log_prob = rows(ensemble, first, min(room, first + _BLOCK))
-        except (OSError, KeyError, RuntimeError, ValueError):
+            coords, log_prob = rows(ensemble, first, min(room, first + size))
+        except _DAMAGE:
             return steps
         right = posterior.log_prob(coords.reshape(posterior.ndim, -1).T).reshape(-1, walkers)
         good = np.isclose(right, log_prob[0], rtol=1e-9, atol=1e-9).all(axis=1)
@@ -157,9 +167,38 @@ def _whole_rows(f: h5py.File, ensemble: int, posterior: Posterior, walkers: int)
     return steps
 
 
+def _rows_of(f: h5py.File) -> whole.RowReader:
+    """Return a reader of rows to which a wrong checksum is no obstacle: the log-probability judges each row."""
+    checked = whole.rows_of(f)
+
+    def rows(ensemble: int, first: int, stop: int) -> tuple[FloatArray, FloatArray]:
+        try:
+            return checked(ensemble, first, stop)
+        except OSError:
+            group = f[f"ensemble_{ensemble}"]
+            columns = range(group["chain"].shape[2])
+            coords = np.stack([_unchecked(group["chain"], first, stop, (0, column)) for column in columns])
+            return coords, _unchecked(group["log_prob"], first, stop, (0,))[np.newaxis]
+
+    return rows
+
+
+def _unchecked(item: h5py.Dataset, first: int, stop: int, rest: tuple[int, ...]) -> FloatArray:
+    """Return steps of one column as they are stored, whatever their checksums say."""
+    if item.compression is not None:
+        raise OSError("packed, so that nothing of it is left")
+    size, walkers = item.chunks[:2]
+    parts = []
+    for start in range(first - first % size, stop, size):
+        _, stored = item.id.read_direct_chunk((start, *rest))
+        values = np.frombuffer(stored, "<f8", size * walkers).reshape(size, walkers)
+        parts.append(values[max(0, first - start) : stop - start])
+    return np.concatenate(parts).astype(np.float64)
+
+
 def _fresh(f: h5py.File, ensemble: int, steps: int, walkers: int, file: RunFile) -> EnsembleState:
     """Return the state of a chain cut at `steps`: moves counted from the rows, and new random numbers."""
-    accepted, rows = np.zeros(walkers), whole.rows_of(f)
+    accepted, rows = np.zeros(walkers), _rows_of(f)
     last = file.starts[ensemble].T[:, np.newaxis]
     for first in range(0, steps, _BLOCK):
         coords, _ = rows(ensemble, first, min(steps, first + _BLOCK))

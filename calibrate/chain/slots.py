@@ -6,6 +6,7 @@ reader takes the valid one with the larger sequence number.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Sequence
@@ -20,9 +21,11 @@ FloatArray = NDArray[np.float64]
 _HEAD = struct.Struct("<8sQ")
 _MAGIC = b"calibrat"
 _COUNTS = struct.Struct("<qii i d")  # iteration, has random state, position, has Gaussian, cached Gaussian
-_KEYS = 624
+KEYS = 624
 _CRC = struct.Struct("<I")
 GENERATOR = "MT19937"
+# Of steps and of what is counted in them; beyond that is no chain, and no number that counts one by one.
+MOST_STEPS = 2**48
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,14 @@ class EnsembleState:
 
 def record_size(ensembles: int, walkers: int) -> int:
     """Return the bytes of one record."""
-    return _HEAD.size + ensembles * (_COUNTS.size + 8 * walkers + 4 * _KEYS) + _CRC.size
+    return _HEAD.size + ensembles * (_COUNTS.size + 8 * walkers + 4 * KEYS) + _CRC.size
 
 
 def pack(sequence: int, states: Sequence[EnsembleState]) -> bytes:
     """Write a record; `sequence` is larger than in all records before."""
     parts = [_HEAD.pack(_MAGIC, sequence)]
     for state in states:
-        name, keys, position, has_gauss, gauss = state.random_state or (GENERATOR, np.zeros(_KEYS), 0, 0, 0.0)
+        name, keys, position, has_gauss, gauss = state.random_state or (GENERATOR, np.zeros(KEYS), 0, 0, 0.0)
         if name != GENERATOR:
             raise ValueError(f"the random state is one of {name}, not of {GENERATOR}")
         counts = (state.iteration, state.random_state is not None, int(position), int(has_gauss), float(gauss))
@@ -80,11 +83,36 @@ def unpack(record: bytes, ensembles: int, walkers: int) -> tuple[int, list[Ensem
         at += _COUNTS.size
         accepted = np.frombuffer(body, "<f8", walkers, at).astype(np.float64)
         at += 8 * walkers
-        keys = np.frombuffer(body, "<u4", _KEYS, at).astype(np.uint32)
-        at += 4 * _KEYS
+        keys = np.frombuffer(body, "<u4", KEYS, at).astype(np.uint32)
+        at += 4 * KEYS
         state = (GENERATOR, keys, position, has_gauss, gauss) if known else None
         states.append(EnsembleState(iteration, accepted, state))
     return sequence, states
+
+
+def check(state: EnsembleState, name: str) -> EnsembleState:
+    """Return what was read from a file if it can be meant; NumPy takes any random state, and reads beyond its keys.
+
+    Raises
+    ------
+    ValueError
+        If a number is outside of its range.
+    """
+    if not 0 <= state.iteration <= MOST_STEPS:
+        raise ValueError(f"{name} counts {state.iteration} steps")
+    if not ((state.accepted >= 0) & (state.accepted <= state.iteration)).all():
+        raise ValueError(f"{name} counts accepted moves that are not from 0 to {state.iteration}")
+    if state.random_state is None:
+        if state.iteration:
+            raise ValueError(f"{name} has {state.iteration} steps but no random state")
+        return state
+    _, keys, position, has_gauss, gauss = state.random_state
+    # From zeros alone, the last 31 bits of the first key left aside, nothing but zeros ever come.
+    if not 0 <= position <= KEYS or has_gauss not in (0, 1) or not math.isfinite(gauss):
+        raise ValueError(f"{name} has a random state that NumPy cannot have had")
+    if keys.shape != (KEYS,) or keys.dtype != np.uint32 or not (keys[1:].any() or keys[0] >> 31):
+        raise ValueError(f"{name} has a random state that NumPy cannot have had")
+    return state
 
 
 def newest(slots: NDArray[np.uint8], ensembles: int, walkers: int) -> tuple[int, list[EnsembleState]] | None:

@@ -15,13 +15,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.chain.checksum import with_checksum
 from calibrate.chain.disk import Disk, HDF5Stream
-from calibrate.chain.layout import GROUP, SLOTS, chunk_rows, table_of
+from calibrate.chain.layout import GROUP, SLOTS, chunk_rows, places_of, put_attributes
 from calibrate.chain.origin import reason
 from calibrate.chain.slots import EnsembleState, pack, record_size
 from calibrate.errors import ChainError
 from calibrate.files import unfinished
-from calibrate.lean import emcee
 
 FloatArray = NDArray[np.float64]
 RowReader = Callable[[int, int, int], tuple[FloatArray, FloatArray]]
@@ -195,23 +195,16 @@ def _write_new(
         try:
             with h5py.File(stream, "w") as f:
                 origin(f)
-                compressed = capacity is None and compression != "none"
                 for i, state in enumerate(states):
-                    _write_ensemble(f.create_group(f"ensemble_{i}"), shape, state, capacity, compressed)
-                if compressed:
-                    for i, state in enumerate(states):
-                        for first, block, log_prob in _blocks(rows, i, state.iteration, chunk_rows(shape[0])):
-                            stop = first + block.shape[1]
-                            for column, values in enumerate(block):
-                                f[f"ensemble_{i}/chain"][first:stop, :, column] = values
-                            f[f"ensemble_{i}/log_prob"][first:stop] = log_prob[0]
+                    group = f.create_group(f"ensemble_{i}")
+                    _write_ensemble(group, shape, state, capacity, compression != "none")
+                    if capacity is None:
+                        _fill(group, _blocks(rows, i, state.iteration, group["chain"].chunks[0]), stream)
+                tables = []
                 if capacity is not None:
                     _write_slots(f[GROUP], states, shape[0])
-                tables = [
-                    (table_of(f[f"ensemble_{i}/chain"]), table_of(f[f"ensemble_{i}/log_prob"]))
-                    for i in range(len(states))
-                    if not compressed
-                ]
+                    places = places_of(f, len(states))
+                    tables = [*zip(places.chain, places.log_prob, strict=True)]
         except Exception:
             stream.check()  # the first cause, in place of what HDF5 made of it
             raise
@@ -229,6 +222,25 @@ def _write_new(
         stream.close()
 
 
+def _fill(group: h5py.Group, blocks: Iterator[tuple[int, FloatArray, FloatArray]], stream: HDF5Stream) -> None:
+    """Write the rows of a file at rest, a chunk at a time."""
+    chain, log_probs = group["chain"], group["log_prob"]
+    size, walkers = log_probs.chunks
+    for first, block, log_prob in blocks:
+        stop = first + block.shape[1]
+        if chain.compression is not None:
+            for column, values in enumerate(block):
+                chain[first:stop, :, column] = values
+            log_probs[first:stop] = log_prob[0]
+        else:
+            padded = np.full((len(block) + 1, size, walkers), np.nan)
+            padded[:-1, : stop - first], padded[-1, : stop - first] = block, log_prob[0]
+            for column, values in enumerate(padded[:-1]):
+                chain.id.write_direct_chunk((first, 0, column), with_checksum(values))
+            log_probs.id.write_direct_chunk((first, 0), with_checksum(padded[-1]))
+        stream.check()  # HDF5 goes on without a word
+
+
 def _blocks(rows: RowReader, ensemble: int, steps: int, size: int) -> Iterator[tuple[int, FloatArray, FloatArray]]:
     for first in range(0, steps, size):
         block, log_prob = rows(ensemble, first, min(steps, first + size))
@@ -239,12 +251,7 @@ def _write_ensemble(
     group: h5py.Group, shape: tuple[int, int], state: EnsembleState, capacity: int | None, compressed: bool
 ) -> None:
     walkers, ndim = shape
-    for key, value in {"version": emcee.__version__, "nwalkers": walkers, "ndim": ndim, "has_blobs": False}.items():
-        group.attrs[key] = value
-    group.attrs["iteration"] = state.iteration
-    for i, value in enumerate(state.random_state or ()):
-        group.attrs[f"random_state_{i}"] = value
-    group["accepted"] = state.accepted
+    put_attributes(group, state, shape)
     steps = state.iteration if capacity is None else capacity
     # As few chunks as need be, and these as even as can be: no last one that is nearly empty.
     chunks = max(1, -(-steps // chunk_rows(walkers)))
@@ -253,13 +260,17 @@ def _write_ensemble(
         chunk = (size, walkers, 1) if name == "chain" else (size, walkers)
         plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         plist.set_chunk(chunk)
-        if compressed:
-            plist.set_shuffle()
-            plist.set_deflate(4)
-        else:
+        if capacity is not None:
             # All places are settled now and never change; what is not written stays a hole in the file.
             plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
             plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        else:
+            if compressed:
+                plist.set_shuffle()
+                plist.set_deflate(4)
+            plist.set_fletcher32()
+            # A chunk that a damaged index does not lead to any more shows.
+            plist.set_fill_value(np.array(np.nan))
         space = h5py.h5s.create_simple((steps, *row), (h5py.h5s.UNLIMITED, *row))
         h5py.h5d.create(group.id, name.encode(), h5py.h5t.IEEE_F64LE, space, plist)
 
@@ -281,17 +292,3 @@ def rows_of(f: h5py.File) -> RowReader:
         return block, f[f"ensemble_{ensemble}/log_prob"][first:stop][np.newaxis]
 
     return rows
-
-
-def origin_of(f: h5py.File) -> Callable[[h5py.File], None]:
-    """Return the copier of a file's group `calibrate` that `write_file` takes."""
-
-    def origin(new: h5py.File) -> None:
-        group = new.create_group(GROUP)
-        for key, value in f[GROUP].attrs.items():
-            group.attrs[key] = value
-        for name in f[GROUP]:
-            if name != SLOTS:
-                group.create_dataset(name, data=f[GROUP][name][()], dtype=f[GROUP][name].dtype)
-
-    return origin

@@ -20,8 +20,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.chain import layout, whole
+from calibrate.chain import guard, layout, whole
+from calibrate.chain.damage import damaged_rows
 from calibrate.chain.disk import Disk, HDF5Stream
+from calibrate.chain.origin import copied_origin
 from calibrate.chain.reader import reading, translated
 from calibrate.chain.slots import EnsembleState, pack
 from calibrate.errors import RunError
@@ -240,6 +242,8 @@ class ChainWriter:
             self.flush()
             table = {"chain": self._places.chain, "log_prob": self._places.log_prob}[name][ensemble]
             values = table.read(self._fd, first, stop, step)
+        with translated(self.path):
+            guard.check_rows(values, f"ensemble_{ensemble}/{name}")
         return np.ascontiguousarray(values.transpose(1, 2, 0)) if name == "chain" else values[0]
 
     def finish(self) -> None:
@@ -274,11 +278,14 @@ class ChainWriter:
 
     def _rewrite(self, capacity: int | None, states: list[EnsembleState]) -> None:
         with self._reading() as f:
-            origin, stored_rows = whole.origin_of(f), whole.rows_of(f)
+            origin, stored_rows = copied_origin(f), whole.rows_of(f)
 
         def rows(ensemble: int, first: int, stop: int) -> tuple[FloatArray, FloatArray]:
             with translated(self.path):  # reading it may fail for damage, writing it for want of space
-                return stored_rows(ensemble, first, stop)
+                try:
+                    return stored_rows(ensemble, first, stop)
+                except OSError as error:
+                    raise damaged_rows(self.path, f, error) from None
 
         whole.write_file(
             whole.real(self.path),

@@ -36,6 +36,7 @@ _SOURCES = (
     "density.py",
     "sampling/block.py",
     "sampling/pilot.py",
+    "chain/checksum.py",
 )
 _PACKAGE = Path(__file__).parent.parent
 _DIGEST = hashlib.sha256(b"".join((_PACKAGE / name).read_bytes() for name in _SOURCES)).hexdigest()[:16]

@@ -44,7 +44,8 @@ class _VectorizedAccept(emcee.moves.RedBlueMove):  # type: ignore[misc]  # emcee
             proposed, factors = self.get_proposal(state.coords[moving], others, model.random)
             log_prob = model.log_prob_fn(proposed)
             gain = factors + log_prob - state.log_prob[moving]
-            yes = gain > np.log(model.random.rand(moving.size))
+            with np.errstate(divide="ignore"):  # a uniform number may be 0
+                yes = gain > np.log(model.random.rand(moving.size))
             state.coords[moving[yes]] = proposed[yes]
             state.log_prob[moving[yes]] = log_prob[yes]
             accepted[moving[yes]] = True
