@@ -186,6 +186,14 @@ def test_a_straggler_is_a_walker_and_not_a_moment(walkers: int, found: bool) -> 
     assert (find_stragglers(rng.standard_normal((2, 50, 100, 2)), log_prob) is not None) == found
 
 
+def test_where_the_likelihood_is_flat_a_walker_that_spills_is_no_straggler() -> None:
+    log_prob = np.zeros((2, 50, 100))  # most are inside the bounds, where the log-posterior is one number
+    log_prob[0, :, 3] = -0.5
+    assert find_stragglers(np.zeros((2, 50, 100, 1)), log_prob) is None
+    log_prob[0, :, 3] = -10.5
+    assert find_stragglers(np.zeros((2, 50, 100, 1)), log_prob) is not None
+
+
 def test_the_error_of_a_standard_deviation_is_known() -> None:
     rng = np.random.default_rng(5)
     # The square of a first-order autoregression decays with the square of its correlation.
