@@ -32,9 +32,9 @@ MIN_TIMES = 10.0
 # A run stops when it has more than it needs by this factor: the estimates err by a tenth or so, and a few steps more
 # should not take the verdict back.
 MARGIN = 1.25
-# A straggler: a walker's mean log-probability this many times as far below the median draw as the first quartile is, and
-# as far as the second number at the least. The mean of ten autocorrelation times has a chance far below 1e-9 of that, in
-# one dimension as in thirty.
+# A straggler's mean log-probability is this many times as far below the median draw as the first quartile, and as far
+# as the second number at the least. The mean of ten autocorrelation times has a chance far below 1e-9 of that, in one
+# dimension as in thirty.
 _FAR = 8.0
 _DEEP = 10.0
 _RHAT_STEPS = 100
