@@ -52,6 +52,8 @@ def test_a_parameters_own_panel(corner: np.ndarray, i: int) -> None:
         assert panel.get_xlim() == pytest.approx(limits)
     for panel in corner[i, :i]:
         assert panel.get_ylim() == pytest.approx(limits)
+        across = [y_of(line).tolist() for line in marked(panel, "truth") if np.ptp(y_of(line)) == 0.0]
+        assert across == [[truth, truth]]
     # All 2928 draws are in the histogram, each in its bin.
     (steps,) = ax.patches
     counts, _ = np.histogram(column, bins=24, range=limits)
