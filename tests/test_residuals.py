@@ -15,6 +15,8 @@ def test_share_explained_matches_a_hand_computed_value() -> None:
     assert possible == pytest.approx(1.0 - 4.0 * (1.0 + 1.0 + 9.0) / 6.0 / 14.0)
     again = explained(angles[::-1], loads[::-1], np.array([-1.0, 0.0, 0.0, 1.0]), np.full(4, 0.1))
     assert again == pytest.approx((share, possible))
+    mixed = [2, 0, 3, 1]  # neighbours are those by angle, in whatever order they were read
+    assert explained(angles[mixed], loads[mixed], np.array([0.0, 1.0, -1.0, 0.0]), np.full(4, 7.0))[1] == possible
 
 
 def test_readings_count_by_their_weight() -> None:
