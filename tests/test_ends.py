@@ -88,6 +88,13 @@ def test_with_every_stream_closed_no_file_takes_the_place_of_one(name: str, plac
     assert open_run(place / "run.h5").steps in (40, 42)
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_no_file_is_opened_as_a_stream(closed: str, folder: Path) -> None:
+    code = "from calibrate.ends import open_streams; open_streams(); import sys; sys.exit(open(sys.argv[1]).fileno())"
+    done = shell(f"'{sys.executable}' -c '{code}' knee.toml {closed}", folder)
+    assert done.returncode > 2
+
+
 # The moment to send a signal: when Python imports this, or calls that.
 STOP = """
 import os, signal, sys, time
@@ -161,6 +168,23 @@ def test_ctrl_c_in_a_terminal_ends_the_pool_of_a_profile_as_well(place: Path) ->
     done = subprocess.run(
         [*line, *arguments], cwd=place, capture_output=True, text=True, start_new_session=True, timeout=240
     )
+    assert (done.returncode, done.stderr) == (130, "calibrate: error: interrupted\n")
+
+
+def test_workers_that_are_busy_do_not_outlive_an_interruption(folder: Path) -> None:
+    code = """
+import multiprocessing, os, signal
+from calibrate.ends import watch_signals
+watch_signals()
+def busy():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        signal.pause()
+multiprocessing.get_context("fork").Process(target=busy).start()
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    # One that went on would keep the streams open, and this would wait for it.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (130, "calibrate: error: interrupted\n")
 
 
