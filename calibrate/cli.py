@@ -20,7 +20,7 @@ from calibrate.ends import (
     FAILED,
     INTERRUPTED,
     complain,
-    hush,
+    drop_output,
     is_about_memory,
     need_memory,
     say,
@@ -306,7 +306,7 @@ def _explain(error: Exception) -> int:
     if is_about_memory(error):
         return complain("there is not enough memory for this; close other programs, or raise the limit", FAILED)
     if isinstance(error, OSError):
-        hush(sys.stdout, 1)  # nobody reads on, or there is no room: there is nothing more to say to it
+        drop_output()  # nobody reads on, or there is no room: there is nothing more to say to it
         return complain(f"the output could not be written ({error.strerror or error})", FAILED)
     if isinstance(error, Warning):
         return complain(f"a warning was made an error by Python's settings (PYTHONWARNINGS, -W): {error}", FAILED)
