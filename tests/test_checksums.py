@@ -89,7 +89,7 @@ def test_a_flipped_bit_is_named_with_what_is_whole_and_the_rest_is_saved(
 ) -> None:
     path, new = finished(tmp_path / "run.h5", compression), tmp_path / "new.h5"
     right = everything(path)
-    # The third step of the second of three chunks, of which one walker's number is spoilt.
+    # In the second of three chunks.
     number = 3 if key == "chain" else 1  # chunks are counted along the parameters first
     flip(path, place(path, f"ensemble_1/{key}", number) + (2 * WALKERS * 8 + 11 if compression == "none" else 40))
     for line in (("summary", path), ("plot", path), ("resume", path, "--steps", 1)):
@@ -101,10 +101,9 @@ def test_a_flipped_bit_is_named_with_what_is_whole_and_the_rest_is_saved(
         assert f"the {ROWS} steps before them are whole" in result.err
         assert "calibrate repair" in result.err
     assert command("repair", path, "-o", new).code == 0
-    steps = ROWS + 2 if compression == "none" else ROWS  # of a packed chunk nothing is left
-    assert open_run(new).stored == steps
+    assert open_run(new).stored == ROWS
     for found, wanted in zip(everything(new), right, strict=True):
-        np.testing.assert_array_equal(found, wanted[:, :steps])
+        np.testing.assert_array_equal(found, wanted[:, :ROWS])
     resume_run(new, until_steps=STEPS)
     assert open_run(new).stored == STEPS
 
@@ -118,10 +117,10 @@ def test_steps_that_are_not_looked_at_when_a_run_is_opened_are_noticed_when_they
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("ensemble_0/accepted", "cannot|filter"),
-        ("calibrate/data", "data"),
-        ("calibrate/names", "names"),
-        ("calibrate/starts", "starts"),
+        ("ensemble_0/accepted", "ensemble_0/accepted does not match its checksum"),
+        ("calibrate/data", "calibrate/data does not match its checksum"),
+        ("calibrate/names", "calibrate/names does not match its checksum"),
+        ("calibrate/starts", "calibrate/starts does not match its checksum"),
         ("calibrate/config", "config does not match its SHA-256"),
         ("calibrate/config_text", "config_text does not match its SHA-256"),
         ("calibrate/fingerprint", "fingerprint does not match its SHA-256"),
@@ -136,7 +135,7 @@ def test_every_other_part_is_checked_too(name: str, words: str, good: Path, comm
         result = command(*line)
         assert result.code == 2
         assert result.err.count("\n") == 1
-        assert any(word in result.err for word in words.split("|")), result.err
+        assert words in result.err
 
 
 def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(good: Path, tmp_path: Path) -> None:
@@ -155,9 +154,10 @@ def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(good: Path, tmp_pa
     shutil.copy(good, path)
     right, content = told(path), good.read_bytes()
     rng, noticed = np.random.default_rng(5), 0
-    regions = [*range(0, len(content), 512)]
+
+    regions = [*range(0, len(content), 2048)]
     for start in regions:
-        offset = int(rng.integers(start, min(start + 512, len(content))))
+        offset = int(rng.integers(start, min(start + 2048, len(content))))
         path.write_bytes(content)
         flip(path, offset, int(rng.integers(8)))
         try:
