@@ -193,9 +193,9 @@ def test_a_model_has_to_explain_three_quarters_of_what_a_curve_could() -> None:
 @pytest.mark.parametrize(("explained", "words"), [(-0.5, "0 %"), (0.004, "0 %"), (0.2555, "26 %")])
 def test_how_little_is_explained(explained: float, words: str) -> None:
     assert explains(explained, 0.9868) == [
-        f"the model explains {words} of the load's variation, and a curve through the readings would explain 99 % (75 % "
-        "of that is the least to be wanted): first check the sign of the loads against that of the angles, the units "
-        'of both columns and of the geometry, and the side, positive = "valgus"; the estimates mean nothing yet'
+        f"the model explains {words} of the load's variation, and a curve through the readings would explain 99 % "
+        "(75 % of that is the least to be wanted): first check the sign of the loads against that of the angles, the "
+        'units of both columns and of the geometry, and the side, positive = "valgus"; the estimates mean nothing yet'
     ]
 
 

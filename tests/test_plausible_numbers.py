@@ -1,4 +1,4 @@
-"""The table of plausible numbers, each of them at its ends, and each doubt to the letter: what is met and just missed."""
+"""The table of plausible numbers, each of them at its ends, and each doubt to the letter: just met, just missed."""
 
 import copy
 import math
@@ -359,7 +359,11 @@ def far(key: str, ends: str, name: str, end: str) -> list[Doubt]:
         ("mcl.k", bounds(0.1, 2001.0), far("parameters.mcl.k", "0.1 to 2001", "k", "upper")),
         ("lcl.k", bounds(2000.0, 2001.0), far("parameters.lcl.k", "2000 to 2001", "k", "upper")),
         ("lcl.k", bounds(0.0, 0.1), [nothing("parameters.lcl.k", "0 to 0.1", "k", "kN/mm")]),
-        ("mcl.k", bounds(5e3, 2e5), [nothing("parameters.mcl.k", "5000 to 200000", "k", "N/m or N per strain (k l_0)")]),
+        (
+            "mcl.k",
+            bounds(5e3, 2e5),
+            [nothing("parameters.mcl.k", "5000 to 200000", "k", "N/m or N per strain (k l_0)")],
+        ),
         ("mcl.f_ref", bounds(-2001.0, 0.0), far("parameters.mcl.f_ref", "-2001 to 0", "f_ref", "lower")),
         ("mcl.f_ref", bounds(-2000.0, 2000.0), []),
         ("mcl.alpha", bounds(0.0, 0.5), []),
