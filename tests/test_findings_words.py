@@ -148,6 +148,17 @@ def test_what_is_wanted_of_convergence_and_what_is_found() -> None:
     ]
 
 
+def test_what_is_infinite_of_convergence_is_written_so() -> None:
+    inf = float("inf")
+    found = {
+        "worst_rhat": inf,
+        "smallest_ess": inf,
+        "autocorrelation_times": np.array([inf]),
+        "sd_error": np.array([inf]),
+    }
+    assert "".join(findings.not_converged(sampled(False, **found))).count(" inf ") == 4
+
+
 def test_what_is_unknown_of_convergence_is_called_so() -> None:
     nan = float("nan")
     found = {
@@ -190,7 +201,7 @@ def test_a_model_has_to_explain_three_quarters_of_what_a_curve_could() -> None:
     assert explains(float("nan"), 0.0) == []
 
 
-@pytest.mark.parametrize(("explained", "words"), [(-0.5, "0 %"), (0.004, "0 %"), (0.2555, "26 %")])
+@pytest.mark.parametrize(("explained", "words"), [(-0.5, "0 %"), (0.004, "0 %"), (0.7, "70 %")])
 def test_how_little_is_explained(explained: float, words: str) -> None:
     assert explains(explained, 0.9868) == [
         f"the model explains {words} of the load's variation, and a curve through the readings would explain 99 % "
@@ -270,12 +281,15 @@ def test_loads_that_do_not_vary_have_no_pattern() -> None:
 
 
 def bounded(count: int, lower: float, upper: float) -> list[str]:
-    """Return what is said of two parameters spread evenly from -10 in steps of 1, the first within these bounds."""
-    one = np.arange(count) - 10.0
+    """Return what is said of two parameters spread evenly, the first from 90 in steps of 1 and within these bounds.
+
+    The bounds are given less 100.
+    """
+    one = np.arange(count) + 90.0
     run: Any = SimpleNamespace(
         names=("mcl.k", "lcl.k"),
-        some_samples=lambda: np.column_stack([one, one]),
-        posterior=SimpleNamespace(lower=np.array([lower, -1e9]), upper=np.array([upper, 1e9])),
+        some_samples=lambda: np.column_stack([one, 1e3 * one]),
+        posterior=SimpleNamespace(lower=np.array([100.0 + lower, -1e9]), upper=np.array([100.0 + upper, 1e9])),
     )
     return list(findings.bounds_reached(run))
 
@@ -336,6 +350,19 @@ def test_a_condyle_may_pull_in_one_draw_of_a_hundred() -> None:
         "in 75 % of the draws a condyle would have to pull on the tibia at some angle of the data, which it cannot; "
         "check f_ref and the geometry"
     ]
+
+
+def test_a_condyle_is_looked_at_where_there_are_angles() -> None:
+    seen = []
+
+    def knee_at(angles: np.ndarray) -> Any:
+        seen.append(angles)
+        return SimpleNamespace(push=lambda _: np.ones((1, 1000)))
+
+    posterior = SimpleNamespace(knee_at=knee_at, full=lambda q: q)
+    run: Any = SimpleNamespace(posterior=posterior, measurement=SimpleNamespace(angles=np.linspace(-8.0, 8.0, 1999)))
+    assert list(findings.condyle_pulls(run, np.zeros((1, 9)))) == []
+    np.testing.assert_array_equal(seen, [np.linspace(-8.0, 8.0, 1000)])
 
 
 def test_of_very_many_angles_a_thousand_are_looked_at_both_ends_included() -> None:
