@@ -32,7 +32,7 @@ _UNITS = {
 }
 # Which quantity a word speaks of, the more telling words first: a varus torque is a torque.
 _WORDS = {
-    "sigma": ("sigma", "std", "error", "uncertainty", "stdev"),
+    "sigma": ("sigma", "std", "error", "uncertainty"),
     "moment": ("moment", "torque"),
     "force": ("force",),
     "load": ("load",),
@@ -119,7 +119,8 @@ def _suggestion(name: str) -> str | None:
     tokens = [token for token in re.split(r"[\s_/\[\](){}:]+", name) if token]
     words = [token.lower() for token in tokens]
     quantity = next((q for q, found in _WORDS.items() if any(w.startswith(found) for w in words)), None)
-    unit = next((u for u, spelt in _UNITS.items() if tokens and words[-1] in spelt), None)
+    ends = {" ".join(words[-1:]), " ".join(words[-2:])}  # a unit may be two words, N m
+    unit = next((u for u, spelt in _UNITS.items() if not ends.isdisjoint(spelt)), None)
     if quantity is None:
         near = difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.8)
         return f"did you mean '{near[0]}'?" if near and near[0].endswith(f"_{unit}") else None

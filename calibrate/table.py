@@ -20,7 +20,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.decimals import is_error_value, is_plain, read_number, shown
+from calibrate.decimals import is_error_value, is_not_finite, is_plain, read_number, shown
 from calibrate.errors import DataError
 
 FloatArray = NDArray[np.float64]
@@ -176,7 +176,7 @@ def lost_row(comment: str) -> str | None:
 
 
 def _fills_a_cell(cell: str) -> bool:
-    return not cell or is_plain(cell) or is_error_value(cell) or cell.lower() in {"nan", "inf", "-inf"}
+    return not cell or is_plain(cell) or is_error_value(cell) or is_not_finite(cell)
 
 
 def _explain(text: str, source: str, header_line: int, header: list[str]) -> str | None:

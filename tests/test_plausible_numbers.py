@@ -356,6 +356,7 @@ def far(key: str, ends: str, name: str, end: str) -> list[Doubt]:
         ("mcl.k", bounds(0.0, 2000.0), []),
         ("mcl.k", bounds(0.0, 0.2), []),
         ("mcl.k", bounds(0.1, 0.2), far("parameters.mcl.k", "0.1 to 0.2", "k", "lower")),
+        ("mcl.k", bounds(0.1, 2000.0), far("parameters.mcl.k", "0.1 to 2000", "k", "lower")),
         ("mcl.k", bounds(0.1, 2001.0), far("parameters.mcl.k", "0.1 to 2001", "k", "upper")),
         ("lcl.k", bounds(2000.0, 2001.0), far("parameters.lcl.k", "2000 to 2001", "k", "upper")),
         ("lcl.k", bounds(0.0, 0.1), [nothing("parameters.lcl.k", "0 to 0.1", "k", "kN/mm")]),
@@ -476,7 +477,7 @@ def test_loads_that_fall_as_the_angles_rise() -> None:
     assert measured(ANGLES, falling) == [FALL]
     assert measured(ANGLES[:3], falling[:3]) == []  # three points may do that
     assert measured([a / 100.0 for a in ANGLES], falling, unit="rad") == [FALL]
-    assert measured(ANGLES, [load / 10.0 for load in falling]) == [FALL]
+    assert measured(ANGLES, [load / 12.0 for load in falling]) == [FALL]
     # A correlation of -0.5 exactly, and a little farther.
     assert measured([4.0, -4.0, 0.0, 0.0], [-3.0, 0.0, 3.0, 0.0]) == []
     assert "(correlation -0.5" in measured([4.0, -4.0, 0.0, 0.0], [-3.1, 0.0, 3.0, 0.0])[0].text
