@@ -347,6 +347,7 @@ def test_texts_that_are_no_configuration() -> None:
     assert refused("seed = " + "9" * 5000).startswith("a/knee.toml: not valid TOML: Exceeds the limit")
     assert refused("a = " + "[" * 100_000) == "a/knee.toml: not valid TOML: nested too deeply"
     assert refused(TEXT.replace('"valgus"', "1")) == "a/knee.toml: data.positive = 1: must be 'valgus' or 'varus'"
+    assert refused(TEXT + "[nose]\n") == "a/knee.toml: nose: unknown key; did you mean 'noise'?"
     assert refused(TEXT.replace('"valgus"', "1"), None) == (
         "configuration: data.positive = 1: must be 'valgus' or 'varus'"
     )

@@ -85,7 +85,9 @@ def test_angles_may_reach_45_degrees() -> None:
 
 def test_sigma_is_positive() -> None:
     head = "angle_deg,moment_Nm,sigma_Nm\n"
-    assert refused(head + "1,2,3\n1,2,-0.5\n1,2,0\n") == ("x.csv, line 3: sigma_Nm = -0.5, but it has to be positive")
+    assert refused(head + "1,2,0.25\n1,2,-0.5\n1,2,0\n") == (
+        "x.csv, line 3: sigma_Nm = -0.5, but it has to be positive"
+    )
     assert refused(head + "1,2,3\n\n1,2,0\n").startswith("x.csv, line 4: sigma_Nm = 0,")
     assert parse_measurement(head + "1,2,1e-300\n1,2,0.5\n").sigma is not None
 
@@ -152,6 +154,15 @@ def test_numbers_that_cannot_be_meant_are_refused_with_their_line(tmp_path: Path
         path
     )
     assert unread(path, HEAD + "1,x\n") == f"{path}, line 2, column moment_Nm: 'x' is no number"
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        read_measurement(tmp_path / "none.csv")
+    assert str(error.value) == f"{tmp_path / 'none.csv'}: no such file"
+    (tmp_path / "x.csv").write_bytes(b"\xe4")
+    with pytest.raises(DataError, match=r"so no CSV file; save it as UTF-8$"):
+        read_measurement(tmp_path / "x.csv")
 
 
 def test_a_measurement_too_large_for_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
