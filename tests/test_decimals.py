@@ -45,6 +45,8 @@ NONE: dict[str, list[str]] = {
         "-nan",
     ],
     "is no number": [
+        "X5",
+        "1X0",
         "in",
         "nano",
         "infinit",
