@@ -205,8 +205,8 @@ def _explain_row(line: str, where: str, header: list[str]) -> str | None:
             read_number(cell)
         except ValueError as error:
             units = all((cell and cell[0].isalpha()) or cell[:1] in "[(°" for cell in cells)
-            about = "; is this a row of units? remove it" if units and "finite" not in str(error) else ""
-            return f"{where}, column {name}: {error}{about if 'remove' not in str(error) else ''}"
+            about = "; is this a row of units? remove it" if units and "remove" not in str(error) else ""
+            return f"{where}, column {name}: {error}{about}"
     return None
 
 

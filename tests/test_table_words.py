@@ -60,6 +60,8 @@ REFUSED = {
     H + "1,2,3\n": ", line 2: 3 cells{TWO}{POINT}",
     H + "1,5,2,5\n": ", line 2: 4 cells{TWO}{POINT}",
     H + "1,5,x,5\n": ", line 2: 4 cells{TWO}",
+    H + "X,1,2\n": ", line 2: 3 cells{TWO}",
+    H + "deg,\n": ", line 2, column angle_deg: 'deg' is no number; is this a row of units? remove it",
     H + "1\n": ", line 2: 1 cells{TWO}",
     H + "1;2\n": ", line 2: 1 cells{TWO}{COMMAS}",
     H + "1\t2\n": ", line 2: 1 cells{TWO}{COMMAS}",
