@@ -164,7 +164,7 @@ def lost_row(comment: str) -> str | None:
     have numbers in cells behind it.
     """
     first, *others = (cell.strip() for cell in re.split("[,;\t]", comment))
-    if comment[1:2] in ("", " ", "\t"):
+    if comment[1:2] in (" ", "\t"):
         return None
     if is_error_value(comment) and (others or first.strip("#")):
         return (
@@ -183,7 +183,7 @@ def _explain(text: str, source: str, header_line: int, header: list[str]) -> str
     """Say what is wrong with the first line that cannot be read; None if nothing is found."""
     for number, line in _numbered(text):
         where = f"{source}, line {number}"
-        if _UNPRINTABLE.search(line.rstrip("\n")):
+        if _UNPRINTABLE.search(line):
             return _unprintable(line, where)
         row = number > header_line and _holds(line) and not _is_comment(line)
         if row and (complaint := _explain_row(line, where, header)):

@@ -11,6 +11,7 @@ H = "angle_deg,force_N\n"
 
 # Text, header, its line, numbers, comments with their lines.
 READ = [
+    ("a,b\n1,2\n\t\n3,4\n", ["a", "b"], 1, [[1.0, 2.0], [3.0, 4.0]], []),
     ("\n# x\na , b\n1,2\n", ["a", "b"], 3, [[1.0, 2.0]], [(2, "# x")]),
     (H + ' "1" ,\t"2"\t\n', ["angle_deg", "force_N"], 1, [[1.0, 2.0]], []),
     (H + '" 1 ",2\n', ["angle_deg", "force_N"], 1, [[1.0, 2.0]], []),
@@ -60,6 +61,12 @@ REFUSED = {
     H + "1,2,3\n": ", line 2: 3 cells{TWO}{POINT}",
     H + "1,5,2,5\n": ", line 2: 4 cells{TWO}{POINT}",
     H + "1,5,x,5\n": ", line 2: 4 cells{TWO}",
+    H + "1,X2\n": ", line 2, column force_N: 'X2' is no number",
+    H + "1,\u00a02\n": ", line 2, column force_N: '\\xa02' is no number as it stands; write 2",
+    H + "1,2\nX#3,4\n": ", line 3, column angle_deg: 'X#3' is no number",
+    H + "1,2\n\u00a0#3,4\n": ", line 3, column angle_deg: '\\xa0#3' is no number",
+    "a\nX\n1\n": ", line 2, column a: 'X' is no number; is this a row of units? remove it",
+    "a\n\u00a0\n1\n": ", line 2, column a: '\\xa0' is no number",
     H + "X,1,2\n": ", line 2: 3 cells{TWO}",
     H + "deg,\n": ", line 2, column angle_deg: 'deg' is no number; is this a row of units? remove it",
     H + "1\n": ", line 2: 1 cells{TWO}",
@@ -115,7 +122,22 @@ def test_what_is_refused(text: str) -> None:
     assert error.value.__suppress_context__ or error.value.__context__ is None
 
 
-COMMENTS = ["#", "# N/A", "#\tx", "##", "###", "#x,y", "#x y,1", "#x", "#x,#", "#a b,5", "# a,5", "#x,1,y"]
+COMMENTS = [
+    "# ,5",
+    "#\t5",
+    "#",
+    "# N/A",
+    "#\tx",
+    "##",
+    "###",
+    "#x,y",
+    "#x y,1",
+    "#x",
+    "#x,#",
+    "#a b,5",
+    "# a,5",
+    "#x,1,y",
+]
 ERRORS = ["#N/A", "#N/A,5", "#NV", "#REF!,1", "#note!", "#N/A b", "#N/A remark,5", "#REF!"]
 VALUES = [
     "##,1",
