@@ -93,7 +93,8 @@ def test_a_guess_may_be_at_the_very_end_of_what_was_measured() -> None:
     assert doubts("k", 5e5)[0].text.endswith("is it in N/m? N/mm is wanted")
 
 
-def test_units_mistaken_are_those_of_the_table() -> None:
+def test_units_are_those_of_the_table() -> None:
+    assert {name: QUANTITIES[name].unit for name in TABLE} == {name: row[0] for name, row in TABLE.items()}
     assert {name: QUANTITIES[name].mistaken for name in TABLE} == {name: row[5] for name, row in TABLE.items()}
 
 
