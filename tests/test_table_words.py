@@ -202,8 +202,11 @@ def test_lines_are_those_of_the_file_in_whatever_pieces_it_is_read(
         read_table(end.join(["a,b", "1,2", "# \u2028x"]), "x.csv")
 
 
-def test_pieces_are_of_a_megabyte() -> None:
+def test_pieces_are_of_a_megabyte_and_end_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert module._CHUNK == 2**20
+    monkeypatch.setattr(module, "_CHUNK", 10)
+    pieces = [(number, lines) for number, _, lines in module._chunks("12345\n7890\n2345\n789\n12345\n6")]
+    assert pieces == [(1, ["12345", "7890"]), (3, ["2345", "789", "12345"]), (6, ["6"])]
 
 
 def test_what_cannot_be_explained_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
