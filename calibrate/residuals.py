@@ -126,6 +126,6 @@ def _second_differences(columns: FloatArray) -> FloatArray:
     """Return A times some columns, A the symmetric matrix whose quadratic form sums squared differences."""
     out = np.zeros_like(columns)
     steps = np.diff(columns, axis=0)
-    out[1:] += steps
+    out[1:] = steps
     out[:-1] -= steps
     return out

@@ -11,6 +11,7 @@ H = "angle_deg,force_N\n"
 
 # Text, header, its line, numbers, comments with their lines.
 READ = [
+    ("a,b\n-1E1,+2e-1\n", ["a", "b"], 1, [[-10.0, 0.2]], []),
     ("a,b\n1,2\n\t\n3,4\n", ["a", "b"], 1, [[1.0, 2.0], [3.0, 4.0]], []),
     ("\n# x\na , b\n1,2\n", ["a", "b"], 3, [[1.0, 2.0]], [(2, "# x")]),
     (H + ' "1" ,\t"2"\t\n', ["angle_deg", "force_N"], 1, [[1.0, 2.0]], []),
