@@ -196,6 +196,7 @@ def test_neighbours_by_angle_and_by_row(monkeypatch: pytest.MonkeyPatch) -> None
     assert module._serial(angles, residuals, None)[1] == (4.0, 0.5)
     same(calls[2], [1.0, 2.0, 0.0, 3.0], None)
     same(calls[3], residuals, None)
+    assert module._serial(np.array([1.0, 1.5, 1.0, 1.5]), residuals, slopes)[1] is not None
     for one_way in ([1.0, 2.0, 2.0, 3.0], [3.0, 2.0, 2.0, 1.0], [2.0] * 4):
         assert module._serial(np.array(one_way), residuals, slopes)[1] is None
 
@@ -254,6 +255,30 @@ def test_the_robust_fit_starts_from_four_places_and_takes_the_nearest(
         np.testing.assert_allclose(jacobian(np.array([3.0, 2.0])), 3.0 * posterior.columns[:, LAW])
     np.testing.assert_array_equal(found, [1.5, from_where[2][1], 0.5])
     np.testing.assert_array_equal(BEST, [0.0, 0.3, 2.0])
+
+
+@pytest.mark.parametrize(("n", "count"), [(30, 2048), (244, 2048), (245, 2040), (166_667, 2)])
+def test_prior_draws_are_as_many_as_there_is_room_for(n: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior, sizes = line(n), []
+    real = posterior.residuals
+
+    def residuals(q: np.ndarray) -> np.ndarray:
+        sizes.append(len(q))
+        return real(q)
+
+    posterior.residuals = residuals
+    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
+    module._robust(posterior, BEST, np.array([True, False, True]))
+    assert max(sizes) == count
+    assert len(solver.calls) == 1 + min(3, count)
+
+
+def test_residuals_whose_squares_are_numbers_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    posterior.residuals = lambda q: np.full((len(q), 30), 1e150)
+    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
+    module._robust(posterior, BEST, np.array([True, False, True]))
+    assert len(solver.calls) == 4
 
 
 def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
