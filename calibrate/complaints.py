@@ -22,7 +22,6 @@ _WORDS = {
     "float_type": _NUMBER,
     "finite_number": "must be a finite number",
     "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
     "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be greater than or equal to {ge}",
     "less_than": "must be less than {lt}",
@@ -38,7 +37,7 @@ _TABLES = {"model_type", "model_attributes_type", NEITHER}
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Return a remedy for an unknown word: the nearest known one, or all of them."""
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.lower(), known)
     return f"did you mean '{near[0]}'?" if near else "known here: " + ", ".join(known)
 
 
