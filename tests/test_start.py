@@ -15,7 +15,7 @@ from calibrate.errors import ConfigError
 from calibrate.knee.geometry import geometry_of, kinematics
 from calibrate.posterior import Posterior
 from calibrate.sampling import start as start_module
-from calibrate.sampling.convergence import diagnose, effective_samples, find_stragglers, largest_sd_error
+from calibrate.sampling.convergence import diagnose, effective_samples, largest_sd_error
 from calibrate.sampling.loop import Budget, Outcome, sample
 from calibrate.sampling.pilot import Population, explore, mass_below
 from calibrate.sampling.start import first_walkers, settle
@@ -175,27 +175,6 @@ def test_stragglers_that_all_ensembles_share_are_seen() -> None:
     # Were they only far out and not low, the standard deviation would tell.
     assert found.sd_error[2] > largest_sd_error(4000)
     assert not diagnose(chains).converged(1.01, 4000)
-
-
-@pytest.mark.parametrize(("walkers", "found"), [(1, True), (20, True), (0, False)])
-def test_a_straggler_is_a_walker_and_not_a_moment(walkers: int, found: bool) -> None:
-    rng = np.random.default_rng(3)
-    log_prob = -rng.gamma(3.5, size=(2, 50, 100))
-    log_prob[1, :, :walkers] -= 30.0
-    log_prob[0, 7, 50:60] -= 30.0  # ten walkers for one step
-    assert (find_stragglers(rng.standard_normal((2, 50, 100, 2)), log_prob) is not None) == found
-
-
-def test_the_error_of_a_standard_deviation_is_known() -> None:
-    rng = np.random.default_rng(5)
-    # The square of a first-order autoregression decays with the square of its correlation.
-    correlation, shape = 0.8, (4, 3000, 16)
-    x = rng.standard_normal(shape) * np.sqrt(1 - correlation**2)
-    x[:, 0] /= np.sqrt(1 - correlation**2)
-    for step in range(1, shape[1]):
-        x[:, step] += correlation * x[:, step - 1]
-    effective = x.size * (1 - correlation**2) / (1 + correlation**2)
-    assert diagnose(x[..., np.newaxis]).sd_error[0] == pytest.approx(np.sqrt(0.5 / effective), rel=0.2)
 
 
 def test_the_start_depends_on_the_seed_alone() -> None:

@@ -190,7 +190,7 @@ def straggling(log_prob: FloatArray) -> NDArray[np.bool_]:
 
 
 def _diagnose_one(x: FloatArray) -> tuple[float, float, float, float, float, float]:
-    if np.ptp(x) == 0.0:  # no walker has ever moved
+    if not np.ptp(x, axis=1).any():  # no walker has ever moved
         return np.inf, 0.0, 0.0, np.inf, 0.0, np.inf
     scores = _normal_scores(x)
     low, high = np.quantile(x, [0.05, 0.95])
