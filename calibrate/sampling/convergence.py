@@ -301,5 +301,5 @@ def _normal_scores(x: FloatArray) -> FloatArray:
     """Replace values by the normal quantiles of their ranks (Blom 1958), ties sharing the mean rank."""
     _, place, count = np.unique(x, return_inverse=True, return_counts=True)
     rank = np.cumsum(count) - 0.5 * (count - 1.0)
-    scores: FloatArray = ndtri((rank - 0.375) / (x.size + 0.25))[place]
-    return scores.reshape(x.shape)
+    scores: FloatArray = ndtri((rank - 0.375) / (x.size + 0.25))
+    return scores[place]
