@@ -1,10 +1,11 @@
-"""Made-up posteriors: what samplers ask of a posterior, with a function of one's own; nothing is compiled."""
+"""Made-up posteriors, with a function of one's own and nothing compiled, and made-up chains."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -37,3 +38,29 @@ def toy(function: Callable[[np.ndarray], np.ndarray], *bounds: tuple[float, floa
     """Return a toy between these bounds."""
     lower, upper = np.array(bounds).T
     return Toy(lower, upper, function)
+
+
+def ar1(correlation: float, shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return independent first-order autoregressions with unit variance, one per walker."""
+    noise = rng.standard_normal(shape) * np.sqrt(1 - correlation**2)
+    noise[:, 0] /= np.sqrt(1 - correlation**2)
+    for step in range(1, shape[1]):
+        noise[:, step] += correlation * noise[:, step - 1]
+    return noise
+
+
+class Scripted:
+    """Stands in for the block move: the walkers stay, and their log-probabilities are what the script says."""
+
+    script: np.ndarray  # (steps, walkers)
+    made: list[Scripted]
+
+    def __init__(self, posterior: Any) -> None:
+        self.posterior, self.step, self.drawn = posterior, 0, []
+        self.made.append(self)
+
+    def propose(self, model: Any, state: Any) -> tuple[Any, np.ndarray]:
+        self.drawn.append(model.random.random_sample())
+        state.log_prob = self.script[self.step].copy()
+        self.step += 1
+        return state, np.ones(len(state.coords), dtype=bool)
