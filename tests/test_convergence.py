@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from calibrate.sampling.convergence import (
     MARGIN,
@@ -145,6 +146,17 @@ def test_a_straggler_is_eight_times_as_far_down_as_the_quartile() -> None:
     log_prob[0, 0, 1] = -8.001
     np.testing.assert_array_equal(straggling(log_prob), [[False, True, False, False, False]])
     np.testing.assert_array_equal(straggling(100.0 + 3.0 * log_prob), [[False, True, False, False, False]])
+
+
+def test_on_a_plateau_a_straggler_lies_as_far_down_as_eight_quartiles_of_a_gaussian() -> None:
+    """Half a chi-square of one degree of freedom has its quartile 0.43 below its median."""
+    log_prob = np.zeros((2, 4, 10))
+    log_prob[0, :, 3] = -8.0 * 0.43
+    log_prob[1, 2, :] = -1e-12  # rounding, or a moment beyond a soft wall
+    assert not straggling(log_prob).any()
+    log_prob[0, :, 3] = -3.45
+    assert np.argwhere(straggling(log_prob)).tolist() == [[0, 3]]
+    assert 0.5 * np.diff(chi2.ppf([0.5, 0.75], 1)) == pytest.approx(0.43, abs=0.005)
 
 
 def test_what_counts_is_a_walkers_mean_over_the_steps() -> None:

@@ -1,6 +1,7 @@
 """Walkers start where the posterior has its mass, and a run with walkers where it has none does not say converged."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 import emcee
@@ -131,6 +132,17 @@ def test_no_walker_stays_on_a_hill_without_mass(
     assert outcome.reason == "converged"
     assert draws[..., 2].std() == pytest.approx(slack, rel=0.05)
     assert draws[..., 6].std() == pytest.approx(sigma, rel=0.05)
+
+
+# Data that say nothing, and a plateau with most of the mass; walls are soft, so walkers are often a little outside.
+@pytest.mark.parametrize(
+    "flat", [lambda: Posterior.from_config(bench_config(noise="sigma = 1e8")), lambda: two_hills(15.0)]
+)
+def test_where_the_posterior_is_flat_nobody_straggles(flat: Callable[[], Posterior]) -> None:
+    outcome, _ = kept(flat(), 1)
+    assert outcome.reason == "converged"
+    assert outcome.diagnosis is not None
+    assert outcome.diagnosis.stragglers is None
 
 
 def planted(posterior: Posterior, stray: int) -> np.ndarray:
