@@ -160,6 +160,17 @@ def test_a_posterior_too_narrow_for_the_computers_numbers_is_refused(monkeypatch
     assert len(calls) == 1000
 
 
+@pytest.mark.usefixtures("in_python")
+@pytest.mark.parametrize("possible", [0.7, 0.3])
+def test_where_the_likelihood_is_zero_there_is_no_mass(possible: float) -> None:
+    posterior = toy(lambda q: np.where(q[:, 0] < possible, 3.0, -np.inf), (0.0, 1.0))
+    found = explore(posterior, np.random.default_rng(0), 64)
+    share = np.mean(posterior.asked[0][:, 0] < possible)
+    assert found.log_evidence == pytest.approx(3.0 + math.log(share), rel=1e-12)
+    assert not found.weights[found.coords[:, 0] >= possible].any()
+    np.testing.assert_allclose(mass_below([found], np.array([-1e300, 0.0, 4.0])), [0.0, 0.0, 1.0], rtol=1e-12)
+
+
 def test_where_no_point_is_possible_the_reason_is_said() -> None:
     with pytest.raises(ConfigError) as refused:
         explore(toy(lambda q: np.full(len(q), -np.inf), (0.0, 1.0)), np.random.default_rng(0), 8)
