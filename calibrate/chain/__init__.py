@@ -29,8 +29,8 @@ again, unless something else has taken it, which is left alone and said.
 use (`guard`, `slots.check`), and who reads a chain compares it with the posterior that its file describes (`problem`).
 
 *Damage at rest is noticed.* Chunks have HDF5's Fletcher32 checksums, single texts a SHA-256, the counts and the random
-state of an ensemble a CRC-32; labels on which no number depends (dates, versions, names of files) have none. Room that a
-damaged index does not lead to any more reads as NaN, which no chain has. A live file has a CRC-32 in its slots only.
+state of an ensemble a CRC-32; labels on which no number depends (dates, versions, names of files) have none. Room to
+which a damaged index does not lead any more reads as NaN, which no chain has. A live file has checksums in its slots.
 
 What is not promised: that the file survives the machine's losing power, unless `durability = "fsync"`, and then only
 what the drive has honestly written; locks and the order of writes on network file systems; a run whose free space
