@@ -140,6 +140,7 @@ def try_files(
                 counts.update(attempt(path, number))
             except Exception:
                 counts[f"FAILED {number}: {_where()}"] += 1
+                (folder / "counts.json").write_text(json.dumps(counts))  # before a later file kills this process
         _alarm(0.0)
         counts["files"] += 1
     return counts
@@ -202,7 +203,9 @@ class Worker:
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             what = f"FAILED {number}: {'hang, ' if -code in _ALARMS else ''}{name}" if made else f"not made: {name}"
             self.counts[what] += 1
-            self.counts["files"] += max(0, (number - self._next) // self._options.processes)
+            self.counts["files"] += max(0, (number - self._next) // self._options.processes) + 1
+            known = json.loads(report.read_text()) if report.exists() else {}
+            self.counts.update({key: count for key, count in known.items() if key.startswith("FAILED")})
         self._next = number + self._options.processes
         if self._next >= self._options.files or time.monotonic() > self._until:
             return True
