@@ -32,7 +32,8 @@ from pathlib import Path
 
 import h5py
 
-from benchmarks.mutations import bases, mutate
+from benchmarks.mutations import mutate
+from benchmarks.small_runs import bases
 from calibrate.chain.repair import repair
 from calibrate.errors import CalibrateError
 from calibrate.results import open_run
