@@ -56,6 +56,7 @@ class BestFit:
     by_row: tuple[float, float] | None
 
 
+@np.errstate(all="ignore")  # a stranger's file may hold loads whose squares overflow; then nothing is found
 def best_fit(posterior: Posterior, draws: FloatArray) -> BestFit:
     """Look at the best of some draws, (n, ndim), as a fit."""
     best = draws[int(np.argmax(posterior.log_prob(draws)))]
@@ -102,7 +103,8 @@ def _slopes(posterior: Posterior, best: FloatArray, residuals: FloatArray) -> Fl
     """Return derivatives of the residuals, in units of their own noise, by the parameters in units of their priors."""
     noise = math.sqrt(float(np.mean(residuals**2))) or 1.0
     width = (posterior.upper - posterior.lower) / math.sqrt(12.0)
-    return np.asarray(posterior.jacobian(best[np.newaxis])[0] * width / noise)
+    slopes = posterior.jacobian(best[np.newaxis])[0] * width / noise
+    return np.where(np.isfinite(slopes), slopes, 0.0)
 
 
 def _robust(posterior: Posterior, best: FloatArray, law: NDArray[np.bool_]) -> FloatArray:
@@ -128,7 +130,7 @@ def _robust(posterior: Posterior, best: FloatArray, law: NDArray[np.bool_]) -> F
             return full[np.newaxis]
 
         scale = _scale(posterior, at(q[law]))
-        if law.any() and scale > 0.0:
+        if law.any() and scale > 0.0 and np.isfinite(posterior.residuals(at(q[law])) ** 2).all():
             margin = 1e-9 * width[law]
             inside = np.clip(q[law], posterior.lower[law] + margin, posterior.upper[law] - margin)
             q[law] = least_squares(

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from calibrate.errors import RunError
 from calibrate.texts import printable
@@ -105,10 +105,8 @@ def is_about_memory(error: BaseException) -> bool:
 
 def say(message: object) -> None:
     """Tell the user something on stderr; if nobody listens, it is lost and nothing else."""
-    try:
+    with contextlib.suppress(OSError, ValueError):
         print(f"calibrate: {printable(message)}", file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        hush(sys.stderr, 2)
 
 
 def complain(message: object, code: int) -> int:
@@ -117,10 +115,10 @@ def complain(message: object, code: int) -> int:
     return code
 
 
-def hush(stream: Any, number: int) -> None:
-    """Send what is still held for a stream, and what is yet to come, nowhere: else Python tries again at the end."""
+def drop_output() -> None:
+    """Send what is still held for stdout, and what is yet to come, nowhere: else Python tries again at the end."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, number)
+        os.dup2(nowhere, 1)
         os.close(nowhere)
-        stream.flush()
+        sys.stdout.flush()

@@ -123,6 +123,8 @@ def doubts_of_data(measurement: Measurement) -> Iterator[Doubt]:
         yield Doubt(
             f"all loads are {measurement.loads[0] + 0.0:g}: nothing was measured; check the column", refused=False
         )
+    if measurement.angles.size >= 3 and np.ptp(measurement.angles) == 0.0:
+        yield Doubt(f"all angles are {measurement.angles[0] + 0.0:g}: nothing was turned; check them", refused=False)
     if measurement.angles.size >= 4 and np.ptp(measurement.angles) > 0.0 and np.ptp(measurement.loads) > 0.0:
         along = float(np.corrcoef(measurement.angles, measurement.loads)[0, 1])
         if along < _CORRELATED:

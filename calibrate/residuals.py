@@ -40,7 +40,7 @@ def explained(angles: FloatArray, loads: FloatArray, residuals: FloatArray, sigm
     weight = (sigma.min() / sigma) ** 2
     mean = float(weight @ loads / weight.sum())
     total = float(weight @ (loads - mean) ** 2)
-    if loads.size < 3 or not total > 0.0:
+    if loads.size < 3 or not 0.0 < total < math.inf:
         return math.nan, 0.0
     order = np.argsort(angles, kind="stable")
     y, w = loads[order], weight[order]
@@ -108,7 +108,7 @@ def serial(residuals: FloatArray, jacobian: FloatArray | None = None) -> tuple[f
         fitted = left[:, size > 1.0]
     free = n - fitted.shape[1]
     total = float(residuals @ residuals)
-    if free < _FEWEST or not total > 0.0:
+    if free < _FEWEST or not 0.0 < total < math.inf:
         return 0.0, 1.0
     # The ratio is r'Ar / r'r, A the matrix of squared differences of neighbours, r in what the fit has left over.
     ratio = float((np.diff(residuals) ** 2).sum()) / total

@@ -7,6 +7,7 @@ they make no sense of them. So they are put in order first of all. Python's call
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from calibrate.errors import RunError
@@ -45,6 +46,8 @@ def settle() -> None:
     import logging
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # nor does its opinion of settings and folders matter
+    # Handed on to the process that tidies up after a pool: that it does so for one interrupted needs no words.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     if memory_limit() is not None:
         environment["OPENBLAS_NUM_THREADS"] = "1"  # each thread takes its share before there is any work
 

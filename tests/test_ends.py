@@ -56,10 +56,8 @@ STREAMS = {"closed": ">&-", "full": ">/dev/full", "only to be read": "1</dev/nul
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("name", PREPARED)
+@pytest.mark.parametrize("name", [name for name in PREPARED if name != "plot"])  # as export, and takes its time
 def test_results_that_cannot_be_written_are_exit_1_and_one_line(name: str, stream: str, place: Path) -> None:
-    if name == "plot" and stream != "closed":
-        return  # as the export: one is enough, for pictures take their time
     command = "calibrate " + " ".join(PREPARED[name])
     # The reader has ended before anything is written.
     line = f"exec 3> >(true); wait $!; {command} >&3" if stream == "gone" else f"{command} {STREAMS[stream]}"
@@ -88,6 +86,13 @@ def test_with_every_stream_closed_no_file_takes_the_place_of_one(name: str, plac
     done = shell(f"calibrate {' '.join(PREPARED[name])} <&- >&- 2>&-", place)
     assert done.returncode == CODES.get(name, 1)
     assert open_run(place / "run.h5").steps in (40, 42)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_no_file_is_opened_as_a_stream(closed: str, folder: Path) -> None:
+    code = "from calibrate.ends import open_streams; open_streams(); import sys; sys.exit(open(sys.argv[1]).fileno())"
+    done = shell(f"'{sys.executable}' -c '{code}' knee.toml {closed}", folder)
+    assert done.returncode > 2
 
 
 # The moment to send a signal: when Python imports this, or calls that.
@@ -158,8 +163,28 @@ def test_an_interrupted_plot_leaves_only_whole_pictures(place: Path) -> None:
 
 def test_ctrl_c_in_a_terminal_ends_the_pool_of_a_profile_as_well(place: Path) -> None:
     arguments = ("profile", "knee.toml", "--angles=-8:8:2", "--workers", "1")
-    line = [sys.executable, "-c", STOP.replace("os.kill(os.getpid()", "os.killpg(0"), "SIGINT", "2", "call:_pool"]
-    done = subprocess.run([*line, *arguments], cwd=place, capture_output=True, text=True, start_new_session=True)
+    line = [sys.executable, "-c", STOP.replace("os.kill(os.getpid()", "os.killpg(0"), "SIGINT", "2", "call:result"]
+    # Workers that are left behind would keep the streams open, and this would wait for them.
+    done = subprocess.run(
+        [*line, *arguments], cwd=place, capture_output=True, text=True, start_new_session=True, timeout=240
+    )
+    assert (done.returncode, done.stderr) == (130, "calibrate: error: interrupted\n")
+
+
+def test_workers_that_are_busy_do_not_outlive_an_interruption(folder: Path) -> None:
+    code = """
+import multiprocessing, os, signal
+from calibrate.ends import watch_signals
+watch_signals()
+def busy():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        signal.pause()
+multiprocessing.get_context("fork").Process(target=busy).start()
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    # One that went on would keep the streams open, and this would wait for it.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (130, "calibrate: error: interrupted\n")
 
 
@@ -242,7 +267,7 @@ def test_a_number_that_is_not_known_is_said_to_be_so(place: Path, command: Comma
     assert "nan" not in out
 
 
-GIANTS = ("ensembles = 64\nwalkers = 65536", "ensembles = 2\nwalkers = 65536", "walkers = 4096")
+GIANTS = ("ensembles = 64\nwalkers = 65536", "ensembles = 2\nwalkers = 65536", "walkers = 16384")
 
 
 @pytest.mark.parametrize("sampling", GIANTS)

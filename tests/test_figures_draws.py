@@ -8,14 +8,22 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from pictures import marked, texts, x_of, y_of
-from planted import TRUTH, VARUS_NAMES, VARUS_UNITS, constant, plant, varus_draws
+from planted import TRUTH, VARUS_NAMES, constant, plant, varus_draws
 
 from calibrate import figures
-from calibrate.figures.style import label
 from calibrate.results import Run
 
 EVERY = varus_draws()
 KEPT = EVERY[:, 60:].reshape(-1, 7)
+LABELS = (
+    "MCL $k$ [N/mm]",
+    r"MCL $\alpha$ [-]",
+    "MCL $l_0$ [mm]",
+    r"MCL $f_\mathrm{ref}$ [N]",
+    r"LCL $\alpha$ [-]",
+    "LCL $l_0$ [mm]",
+    r"$\sigma$ [N·m]",
+)
 
 # --- Corner -----------------------------------------------------------------------------------------------------------
 
@@ -34,7 +42,7 @@ def test_a_parameters_own_panel(corner: np.ndarray, i: int) -> None:
     q05, q50, q95 = np.percentile(column, [5, 50, 95])
     n = PLACES[name]
     title = f"${q50:.{n}f}_{{-{q50 - q05:.{n}f}}}^{{+{q95 - q50:.{n}f}}}$"
-    assert ax.get_title() == f"{label(name, VARUS_UNITS[i])}\n{title}"
+    assert ax.get_title() == f"{LABELS[i]}\n{title}"
     truth = TRUTH[name]
     upright = [x_of(line)[0] for line in ax.get_lines() if len(x_of(line)) == 2 and np.ptp(x_of(line)) == 0.0]
     assert sorted(upright) == pytest.approx(sorted([q05, q50, q95, truth]))
@@ -52,6 +60,8 @@ def test_a_parameters_own_panel(corner: np.ndarray, i: int) -> None:
         assert panel.get_xlim() == pytest.approx(limits)
     for panel in corner[i, :i]:
         assert panel.get_ylim() == pytest.approx(limits)
+        across = [y_of(line).tolist() for line in marked(panel, "truth") if np.ptp(y_of(line)) == 0.0]
+        assert across == [[truth, truth]]
     # All 2928 draws are in the histogram, each in its bin.
     (steps,) = ax.patches
     counts, _ = np.histogram(column, bins=24, range=limits)
@@ -111,7 +121,7 @@ def test_a_trace_is_of_its_parameter_over_the_steps_taken(traces: list[Axes], tr
     assert verdicts <= set(texts(ax))
     (line,) = marked(ax, "truth")
     assert y_of(line)[0] == TRUTH[VARUS_NAMES[i]]
-    assert ax.get_ylabel() == "\n".join(label(VARUS_NAMES[i], VARUS_UNITS[i]).rsplit(" ", 1))
+    assert ax.get_ylabel() == "\n".join(LABELS[i].rsplit(" ", 1))
 
 
 def test_verdicts_that_do_not_suffice_are_red_each_by_itself(valgus: Run, traces: list[Axes]) -> None:

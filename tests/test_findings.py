@@ -261,6 +261,15 @@ def test_no_bound_is_to_be_widened_where_the_data_are_wrong(name: str) -> None:
     assert not any("widen" in text for text in again.warnings())
 
 
+@pytest.mark.parametrize("factor", [1e-300, 1e100, 1e160, 1e300])
+def test_loads_of_any_size_break_nothing(factor: float) -> None:
+    data = noisy()
+    posterior = posterior_of(measured(data.angles, factor * data.loads))
+    fit = best_fit(posterior, around(posterior)[:50])
+    assert np.isfinite(fit.by_angle).all()
+    assert not list(findings.outlying_readings(run_of(posterior, around(posterior)), fit)) or fit.outlying.size <= 4
+
+
 def test_a_run_and_its_summary_say_the_same() -> None:
     run = CASES["at the upper bound"][0]()
     assert run.summary()["warnings"] == list(run.warnings())

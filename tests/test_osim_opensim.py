@@ -56,7 +56,7 @@ def test_opensim_reads_the_new_values_and_no_other_changes(opensim, case):
     assert after == {**before, b"MCL": READ}
 
 
-@pytest.mark.parametrize("case", UNREADABLE.keys() - UNDEFINED)
+@pytest.mark.parametrize("case", sorted(UNREADABLE.keys() - UNDEFINED))
 def test_opensim_reads_nothing_that_is_refused(opensim, case):
     assert opensim.read(UNREADABLE[case][0]) is None
 

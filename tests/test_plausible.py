@@ -204,6 +204,7 @@ WARNED = {
     "sign": (REAL, with_loads(-1.0), r"the loads fall as the angles rise \(correlation -0\.9\d\).*change its sign"),
     "sign of the angles": (REAL, of_rows(lambda a, b: (-a, b)), r"the loads fall as the angles rise"),
     "nothing": (REAL, with_loads(0.0), r"all loads are 0: nothing was measured"),
+    "nothing turned": (REAL, of_rows(lambda a, b: (5.0, b)), r"all angles are 5: nothing was turned"),
     "half a degree": (REAL, of_rows(lambda a, b: (a / 10, b)), r"the largest angle_deg = 0\.634 degrees: nobody"),
     "a radius of 42": (
         replaced(("radius = 15.5", "radius = 42"), ("radius = 17.5", "radius = 39")),

@@ -303,6 +303,7 @@ def test_what_means_something_is_kept(
     given: dict[str, str], left: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.environ", dict(given))
+    monkeypatch.setattr("sys.warnoptions", [])
     settle()
     own = {"MPLBACKEND", "MATPLOTLIBRC", "NUMBA_DISABLE_JIT", "OPENBLAS_NUM_THREADS"}
     assert {key: value for key, value in os.environ.items() if key not in own} == left

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from conftest import DATA
 
+from calibrate.config import load_config
 from calibrate.data import parse_measurement, read_measurement, stored_measurement
-from calibrate.errors import DataError
+from calibrate.errors import ConfigError, DataError
+from calibrate.examples import example
+from calibrate.simulate import simulate
 
 PLAIN = {
     "Windows": "angle_deg,force_N\r\n1,2\r\n3,4\r\n",
@@ -267,3 +270,21 @@ def test_decimals_are_rounded_correctly() -> None:
     hard += [f"{mantissa}e{exponent}" for mantissa, exponent in rng.integers([1, -320], [2**62, 280], (5000, 2))]
     text = "force_N,angle_deg\n" + "".join(f"{number},1\n" for number in hard)
     np.testing.assert_array_equal(parse_measurement(text).loads, [float(number) for number in hard])
+
+
+@pytest.mark.parametrize(
+    ("settings", "angles", "says"),
+    [
+        (["mcl.k=4_0"], None, "--set mcl.k=4_0: '4_0' is no number as it stands; write 40$"),
+        (["mcl.k=٤٠"], None, "write 40$"),
+        (["mcl.k=0x28"], None, "no number in decimal$"),
+        (["mcl.k=inf"], None, "'inf' is not finite"),
+        (["mcl.k="], None, "must be NAME=VALUE"),
+        ([], "-8:8:1_0", "must be LOW:HIGH:N in degrees"),
+        ([], "-8:8:2.5", "must be LOW:HIGH:N in degrees"),
+        ([], "-1_0:8:5", "must be LOW:HIGH:N in degrees"),
+    ],
+)
+def test_options_take_the_same_numbers_as_files(settings: list[str], angles: str | None, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        simulate(load_config(example("oks009.toml")), [*settings, "noise.sigma=1"], angles=angles)

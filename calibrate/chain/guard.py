@@ -90,10 +90,10 @@ def text(parent: h5py.Group, name: str, limit: int | None = None) -> bytes:
     item = dataset(parent, name, limit)
     if item.shape != () or not _is_text(item.id.get_type()):
         raise ValueError(f"{name} is no text kept in place")
-    content = bytes(item[()])
-    if h5py.h5a.exists(item.id, _SHA.encode()) and word(item, _SHA) != hashlib.sha256(content).hexdigest():
+    found = bytes(item[()])
+    if h5py.h5a.exists(item.id, _SHA.encode()) and word(item, _SHA) != hashlib.sha256(found).hexdigest():
         raise ValueError(f"{name} does not match its SHA-256")
-    return content
+    return found
 
 
 def words(parent: h5py.Group, name: str, limit: int | None = None) -> tuple[str, ...]:
@@ -101,16 +101,26 @@ def words(parent: h5py.Group, name: str, limit: int | None = None) -> tuple[str,
     item = dataset(parent, name, limit)
     if len(item.shape) != 1 or not _is_text(item.id.get_type()) or item.nbytes > _LARGEST_ATTRIBUTE:
         raise ValueError(f"{name} is no short list of texts")
-    return tuple(bytes(one).decode() for one in item[()])
+    return tuple(bytes(one).decode() for one in content(item))
 
 
-def put_text(parent: h5py.Group, name: str, content: bytes) -> None:
+def content(item: h5py.Dataset) -> NDArray[Any]:
+    """Return all of a small dataset."""
+    try:
+        return np.asarray(item[()])
+    except OSError as error:
+        if item.fletcher32 or item.compression is not None:
+            raise ValueError(f"{item.name[1:]} does not match its checksum") from None
+        raise ValueError(f"{item.name[1:]} cannot be read: {error}") from None
+
+
+def put_text(parent: h5py.Group, name: str, text: bytes) -> None:
     """Write a text as `text` reads it.
 
     It is of fixed length: strings of variable length lie in a heap, on whose damage HDF5 hangs. A single value can
     have no checksum of HDF5's, so its SHA-256 stands beside it.
     """
-    item = parent.create_dataset(name, data=np.bytes_(content or b"\n"))
+    item = parent.create_dataset(name, data=np.bytes_(text or b"\n"))
     item.attrs[_SHA] = np.bytes_(hashlib.sha256(bytes(item[()])).hexdigest())
 
 

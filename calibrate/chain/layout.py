@@ -148,7 +148,7 @@ def _attributes(group: h5py.Group, name: str, walkers: int) -> EnsembleState:
         keys = guard.whole_numbers(group, "random_state_1", (KEYS,))
         position, has_gauss = (guard.whole_number(group, f"random_state_{i}", KEYS) for i in (2, 3))
         random_state = (GENERATOR, keys, position, has_gauss, guard.real_number(group, "random_state_4"))
-    accepted = guard.numbers(group, "accepted", (walkers,))[...].astype(np.float64)
+    accepted = guard.content(guard.numbers(group, "accepted", (walkers,)))
     state = check(EnsembleState(guard.whole_number(group, "iteration"), accepted, random_state), name)
     # A file of an older calibrate has none.
     if guard.has(group, _CHECKSUM) and guard.whole_number(group, _CHECKSUM) != zlib.crc32(pack(0, [state])):

@@ -26,6 +26,7 @@ from calibrate.config import Config
 from calibrate.data import Measurement, stored_measurement
 from calibrate.density import MODEL_VERSION
 from calibrate.errors import ChainError
+from calibrate.files import MOST
 
 FloatArray = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ _LABELS = ("created", "versions", "config_name", "data_name", "data_sha256", "fi
 _TEXTS = ("config_text", "config", "fingerprint")
 _ARRAYS = ("data", "names", "starts")
 # Some ten million points, which take minutes to read.
-_MOST_DATA = 2**28
+_MOST_DATA = MOST["CSV"]
 # What may change between two sittings: how long to go on, and how the file is written. No chain depends on it.
 _FREE = {"max_steps", "max_time", "max_rhat", "min_ess", "durability", "compression", "workers"}
 
@@ -144,7 +145,7 @@ def copied_origin(f: h5py.File, limit: int | None = None) -> Callable[[h5py.File
             group,
             {name: guard.word(old, name).encode("utf-8", "surrogateescape") for name in _LABELS},
             {name: guard.text(old, name, limit) for name in _TEXTS},
-            {name: guard.dataset(old, name, limit)[()] for name in _ARRAYS},
+            {name: guard.content(guard.dataset(old, name, limit)) for name in _ARRAYS},
         )
 
     return origin
@@ -183,7 +184,7 @@ def read_origin(f: h5py.File, path: Path, limit: int | None = None) -> RunFile:
     measurement = stored_measurement(data.decode(), guard.word(group, "data_name"))
     names = guard.words(group, "names", limit)
     shape = (config.sampling.ensembles, config.sampling.walkers, len(names))
-    starts = guard.numbers(group, "starts", shape, limit)[()]
+    starts = guard.content(guard.numbers(group, "starts", shape, limit))
     if not np.isfinite(starts).all():
         raise ValueError("starts holds numbers that are not finite")
     mark = guard.text(group, "fingerprint", limit)
@@ -222,7 +223,7 @@ def _data(group: h5py.Group, limit: int | None) -> bytes:
     item = guard.numbers(group, "data", (None,), limit, h5py.h5t.STD_U8LE)
     if item.nbytes > _MOST_DATA:
         raise ValueError(f"its data are larger than {_MOST_DATA >> 20} MB")
-    return bytes(item[()].tobytes())
+    return guard.content(item).tobytes()
 
 
 def reason(error: BaseException) -> str:

@@ -114,7 +114,7 @@ def repair(path: Path, output: Path) -> Repair:
             )
         try:
             whole.write_file(
-                output, copied_origin(f, there), (walkers, ndim), kept, _rows_of(f), capacity=None, disk=Disk()
+                output, copied_origin(f, there), (walkers, ndim), kept, whole.rows_of(f), capacity=None, disk=Disk()
             )
         except OSError as error:
             raise ChainError(f"{output}: cannot be written ({reason(error)})") from None
@@ -147,7 +147,7 @@ def _states(f: h5py.File, ensembles: int, walkers: int, found: list[str], there:
 
 def _whole_rows(f: h5py.File, ensemble: int, posterior: Posterior, walkers: int, found: list[str]) -> int:
     """Count the rows from the first on that can be read and have their own log-probability."""
-    rows, steps, name = _rows_of(f), 0, f"ensemble_{ensemble}"
+    rows, steps, name = whole.rows_of(f), 0, f"ensemble_{ensemble}"
     try:
         room = check_ensemble(f, name, (walkers, posterior.ndim))
         size = f[f"{name}/chain"].chunks[0]
@@ -167,38 +167,9 @@ def _whole_rows(f: h5py.File, ensemble: int, posterior: Posterior, walkers: int,
     return steps
 
 
-def _rows_of(f: h5py.File) -> whole.RowReader:
-    """Return a reader of rows to which a wrong checksum is no obstacle: the log-probability judges each row."""
-    checked = whole.rows_of(f)
-
-    def rows(ensemble: int, first: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        try:
-            return checked(ensemble, first, stop)
-        except OSError:
-            group = f[f"ensemble_{ensemble}"]
-            columns = range(group["chain"].shape[2])
-            coords = np.stack([_unchecked(group["chain"], first, stop, (0, column)) for column in columns])
-            return coords, _unchecked(group["log_prob"], first, stop, (0,))[np.newaxis]
-
-    return rows
-
-
-def _unchecked(item: h5py.Dataset, first: int, stop: int, rest: tuple[int, ...]) -> FloatArray:
-    """Return steps of one column as they are stored, whatever their checksums say."""
-    if item.compression is not None:
-        raise OSError("packed, so that nothing of it is left")
-    size, walkers = item.chunks[:2]
-    parts = []
-    for start in range(first - first % size, stop, size):
-        _, stored = item.id.read_direct_chunk((start, *rest))
-        values = np.frombuffer(stored, "<f8", size * walkers).reshape(size, walkers)
-        parts.append(values[max(0, first - start) : stop - start])
-    return np.concatenate(parts).astype(np.float64)
-
-
 def _fresh(f: h5py.File, ensemble: int, steps: int, walkers: int, file: RunFile) -> EnsembleState:
     """Return the state of a chain cut at `steps`: moves counted from the rows, and new random numbers."""
-    accepted, rows = np.zeros(walkers), _rows_of(f)
+    accepted, rows = np.zeros(walkers), whole.rows_of(f)
     last = file.starts[ensemble].T[:, np.newaxis]
     for first in range(0, steps, _BLOCK):
         coords, _ = rows(ensemble, first, min(steps, first + _BLOCK))

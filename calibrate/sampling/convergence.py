@@ -32,12 +32,11 @@ MIN_TIMES = 10.0
 # A run stops when it has more than it needs by this factor: the estimates err by a tenth or so, and a few steps more
 # should not take the verdict back.
 MARGIN = 1.25
-# A walker's mean log-probability this many times as far below the median draw as the first quartile is: a straggler.
-# The mean of ten autocorrelation times has a chance far below 1e-9 of that, in one dimension as in thirty.
+# A straggler's mean log-probability is this many times as far below the median draw as the first quartile, and as far
+# as the second number at the least. The mean of ten autocorrelation times has a chance far below 1e-9 of that, in one
+# dimension as in thirty.
 _FAR = 8.0
-# At least so far below the median is the quartile taken to be: a Gaussian's in one dimension, in more it lies lower. On
-# a plateau it may lie on the median itself, and whoever has ever been a hair below would be a straggler.
-_FLATTEST = 0.43
+_DEEP = 10.0
 _RHAT_STEPS = 100
 _RHAT_DRAWS = 4000
 # Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
@@ -189,7 +188,7 @@ def find_stragglers(chains: FloatArray, log_prob: FloatArray) -> Stragglers | No
 def straggling(log_prob: FloatArray) -> NDArray[np.bool_]:
     """Tell which walkers stay far below the rest, (ensembles, walkers), from `log_prob` (ensembles, steps, walkers)."""
     quartile, median = np.quantile(log_prob, [0.25, 0.5])
-    return np.asarray(log_prob.mean(axis=1) < median - _FAR * max(median - quartile, _FLATTEST))
+    return np.asarray(log_prob.mean(axis=1) < median - max(_FAR * (median - quartile), _DEEP))
 
 
 def _diagnose_one(x: FloatArray) -> tuple[float, float, float, float, float, float]:
