@@ -132,7 +132,7 @@ def test_the_pilot_ends_when_the_rest_can_add_less_than_a_hundredth(
 ) -> None:
     evidence = np.logaddexp.reduce(np.array([-2.0, -1.0]) - math.log(4.0))
     # The best value with which the rest is exactly a hundredth: then the pilot goes on, and ends a hair below.
-    best = float(evidence) + math.log(0.01) - math.log1p(-0.5)
+    best = float(evidence) + math.log(0.01) - math.log1p(-0.5) - 1e-13
     while best + math.log1p(-0.5) < float(evidence) + math.log(0.01):
         best = math.nextafter(best, math.inf)
     assert best + math.log1p(-0.5) == float(evidence) + math.log(0.01)
