@@ -32,7 +32,7 @@ _UNITS = {
 }
 # Which quantity a word speaks of, the more telling words first: a varus torque is a torque.
 _WORDS = {
-    "sigma": ("sigma", "std", "error", "uncertainty", "stdev"),
+    "sigma": ("sigma", "std", "error", "uncertainty"),
     "moment": ("moment", "torque"),
     "force": ("force",),
     "load": ("load",),
@@ -116,18 +116,18 @@ def _suggestion(name: str) -> str | None:
     for known in KNOWN:
         if plain == re.sub(r"[^a-z]", "", known.lower()):
             return f"did you mean '{known}'?"
-    tokens = [token for token in re.split(r"[\s_/\[\](){}:]+", name) if token]
-    words = [token.lower() for token in tokens]
+    words = [word for word in re.split(r"[\s_/\[\](){}:]+", name.lower()) if word]
     quantity = next((q for q, found in _WORDS.items() if any(w.startswith(found) for w in words)), None)
-    unit = next((u for u, spelt in _UNITS.items() if tokens and words[-1] in spelt), None)
+    ends = {*words[-1:], " ".join(words[-2:])}  # a unit may be two words, N m
+    unit = next((u for u, spelt in _UNITS.items() if not ends.isdisjoint(spelt)), None)
     if quantity is None:
-        near = difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.8)
+        near = difflib.get_close_matches(name, KNOWN, cutoff=0.8)
         return f"did you mean '{near[0]}'?" if near and near[0].endswith(f"_{unit}") else None
     options = [known for known in KNOWN if known in _NAMES[quantity]]
     if unit is not None:
         fitting = [known for known in options if known.endswith(f"_{unit}")]
         return f"did you mean '{fitting[0]}'?" if fitting else f"name it {_NAMES[quantity]}, and check the unit"
-    if len(tokens) > 1 and not words[-1].startswith(_WORDS[quantity]):
+    if not words[-1].startswith(_WORDS[quantity]):
         return f"name it {_NAMES[quantity]}; if it is in another unit, convert the numbers"
     return f"name it {_NAMES[quantity]}"
 

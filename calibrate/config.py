@@ -165,19 +165,17 @@ class DataConfig(_Model):
 class PriorConfig(_Model):
     """What happens outside the bounds: a quadratic penalty, or hard walls."""
 
-    walls: Literal["penalty", "hard"] = Field(
-        "penalty", description="'penalty' lets parameters spill a little; 'hard' does not"
-    )
-    weight: Positive = Field(1e6, description="weight of the penalty, per squared unit of the parameter")
+    walls: Literal["penalty", "hard"] = "penalty"  # 'penalty' lets parameters spill a little; 'hard' does not
+    weight: Positive = 1e6  # weight of the penalty, per squared unit of the parameter
 
 
 class MovesConfig(_Model):
     """Shares of the moves: each step is one of them, drawn by these weights. What is not named is not used."""
 
-    block: Share = Field(0.0, description="many updates of the whole ensemble in one compiled call")
-    stretch: Share = Field(0.0, description="emcee's stretch move")
-    de: Share = Field(0.0, description="emcee's differential evolution")
-    snooker: Share = Field(0.0, description="snooker updates, the factor right that emcee 3.1.6 has wrong")
+    block: Share = 0.0  # many updates of the whole ensemble in one compiled call
+    stretch: Share = 0.0  # emcee's stretch move
+    de: Share = 0.0  # emcee's differential evolution
+    snooker: Share = 0.0  # snooker updates, the factor right that emcee 3.1.6 has wrong
 
     @model_validator(mode="after")
     def _check(self) -> MovesConfig:
@@ -192,27 +190,21 @@ class MovesConfig(_Model):
 class SamplingConfig(_Model):
     """How the posterior is sampled, and when to stop."""
 
-    seed: Annotated[Count, Field(ge=0)] = Field(1, description="one seed gives one chain")
-    ensembles: Annotated[Count, Field(ge=2, le=64)] = Field(4, description="independent ensembles of walkers")
-    walkers: Annotated[Count, Field(ge=4, le=65536)] = Field(
-        512, description="walkers in each ensemble, an even number"
-    )
-    moves: MovesConfig = Field(MovesConfig(block=0.8, stretch=0.1, de=0.1), description="shares of the moves, by name")
-    workers: Annotated[Count, Field(ge=1)] | None = Field(
-        None, description="threads; one for each core by default. The chain does not depend on it"
-    )
-    thin: Annotated[Count, Field(ge=1)] = Field(1, description="store every n-th step")
-    max_steps: Annotated[Count, Field(ge=1)] = Field(100_000, description="steps of each ensemble at the most")
-    max_time: Positive | None = Field(None, description="seconds of sampling at the most")
-    max_rhat: Annotated[Number, Field(gt=1)] = Field(1.01, description="converged: R-hat between ensembles below this")
-    min_ess: Positive = Field(
-        10_000.0, description="converged: at least this many effective samples of every parameter"
-    )
+    seed: Annotated[Count, Field(ge=0)] = 1  # one seed gives one chain
+    ensembles: Annotated[Count, Field(ge=2, le=64)] = 4  # independent ensembles of walkers
+    walkers: Annotated[Count, Field(ge=4, le=65536)] = 512  # walkers in each ensemble, an even number
+    moves: MovesConfig = MovesConfig(block=0.8, stretch=0.1, de=0.1)  # shares of the moves, by name
+    # Threads; one for each core by default. The chain does not depend on it.
+    workers: Annotated[Count, Field(ge=1)] | None = None
+    thin: Annotated[Count, Field(ge=1)] = 1  # store every n-th step
+    max_steps: Annotated[Count, Field(ge=1)] = 100_000  # steps of each ensemble at the most
+    max_time: Positive | None = None  # seconds of sampling at the most
+    max_rhat: Annotated[Number, Field(gt=1)] = 1.01  # converged: R-hat between ensembles below this
+    min_ess: Positive = 10_000.0  # converged: at least this many effective samples of every parameter
 
-    durability: Literal["process", "fsync"] = Field(
-        "process", description="what is stored survives the end of the process; with 'fsync' a loss of power as well"
-    )
-    compression: Literal["none", "gzip"] = Field("none", description="of the finished file")
+    # What is stored survives the end of the process; with 'fsync' a loss of power as well.
+    durability: Literal["process", "fsync"] = "process"
+    compression: Literal["none", "gzip"] = "none"  # of the finished file
 
     @model_validator(mode="after")
     def _check(self) -> SamplingConfig:

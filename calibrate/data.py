@@ -154,7 +154,7 @@ def _refuse_decimal_commas(measurement: Measurement) -> None:
     if any(column is None or (column != np.round(column)).any() for column in columns):
         return
     line, header = read_header(measurement.text, measurement.source)
-    rows = measurement.text.removeprefix("\ufeff").splitlines()[line:]
+    rows = measurement.text.splitlines()[line:]
     if not any("." in row or "e" in row.lower() for row in rows if not row.lstrip().startswith("#")):
         raise DataError(
             f"{measurement.source}: whole numbers in all of {', '.join(header)} could be numbers with a decimal comma; "

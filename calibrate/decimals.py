@@ -38,6 +38,11 @@ def is_plain(text: str) -> bool:
     return _PLAIN.fullmatch(text) is not None
 
 
+def is_not_finite(text: str) -> bool:
+    """Tell whether a text is what programs write for a number that is none or infinite, like `nan` or `-inf`."""
+    return _NOT_FINITE.fullmatch(text) is not None
+
+
 def is_error_value(text: str) -> bool:
     """Tell whether a text begins with an error value of a spreadsheet, like `#N/A`, `#NV`, `#REF!` or `#DIV/0!`."""
     return _ERROR_VALUE.match(text) is not None
@@ -62,7 +67,7 @@ def _complaint(text: str) -> str:
     """Say why a text is no finite number, and what to write instead."""
     if not text:
         return f"the cell is empty; {_FILL_IN}"
-    if is_plain(text) or _NOT_FINITE.fullmatch(text):
+    if is_plain(text) or is_not_finite(text):
         return f"{shown(text)} is not finite; {_FILL_IN}"
     if is_error_value(text):
         return f"{shown(text)} is a spreadsheet's error value; {_FILL_IN}"

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 FloatArray = NDArray[np.float64]
 
@@ -76,7 +77,7 @@ def outlying(residuals: FloatArray, fitted: int) -> tuple[NDArray[np.intp], Floa
     if not scale > 0.0:
         return none
     free = n - fitted
-    threshold = _two_sided(_FALSE_ALARM / n) * (1.0 + 20.0 / free + 100.0 / free**2)
+    threshold = -float(ndtri(0.5 * _FALSE_ALARM / n)) * (1.0 + 20.0 / free + 100.0 / free**2)
     size = np.abs(residuals) / scale
     rows = np.flatnonzero(size > threshold)
     rows = rows[np.argsort(-size[rows])]
@@ -103,7 +104,7 @@ def serial(residuals: FloatArray, jacobian: FloatArray | None = None) -> tuple[f
         0 and 1 if there are too few to tell, or all are zero.
     """
     n, fitted = residuals.size, np.zeros((residuals.size, 0))
-    if jacobian is not None and n > 1:
+    if jacobian is not None:
         left, size, _ = np.linalg.svd(jacobian, full_matrices=False)
         fitted = left[:, size > 1.0]
     free = n - fitted.shape[1]
@@ -128,12 +129,3 @@ def _second_differences(columns: FloatArray) -> FloatArray:
     out[1:] += steps
     out[:-1] -= steps
     return out
-
-
-def _two_sided(probability: float) -> float:
-    """Return how many standard deviations Gaussian noise passes with a probability, either way (bisection)."""
-    low, high = 0.0, 40.0
-    for _ in range(100):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if math.erfc(middle / math.sqrt(2.0)) > probability else (low, middle)
-    return high

@@ -20,7 +20,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.decimals import is_error_value, is_plain, read_number, shown
+from calibrate.decimals import is_error_value, is_not_finite, is_plain, read_number, shown
 from calibrate.errors import DataError
 
 FloatArray = NDArray[np.float64]
@@ -164,7 +164,7 @@ def lost_row(comment: str) -> str | None:
     have numbers in cells behind it.
     """
     first, *others = (cell.strip() for cell in re.split("[,;\t]", comment))
-    if comment[1:2] in ("", " ", "\t"):
+    if comment[1:2] in (" ", "\t"):
         return None
     if is_error_value(comment) and (others or first.strip("#")):
         return (
@@ -176,14 +176,14 @@ def lost_row(comment: str) -> str | None:
 
 
 def _fills_a_cell(cell: str) -> bool:
-    return not cell or is_plain(cell) or is_error_value(cell) or cell.lower() in {"nan", "inf", "-inf"}
+    return not cell or is_plain(cell) or is_error_value(cell) or is_not_finite(cell)
 
 
 def _explain(text: str, source: str, header_line: int, header: list[str]) -> str | None:
     """Say what is wrong with the first line that cannot be read; None if nothing is found."""
     for number, line in _numbered(text):
         where = f"{source}, line {number}"
-        if _UNPRINTABLE.search(line.rstrip("\n")):
+        if _UNPRINTABLE.search(line):
             return _unprintable(line, where)
         row = number > header_line and _holds(line) and not _is_comment(line)
         if row and (complaint := _explain_row(line, where, header)):
@@ -205,8 +205,8 @@ def _explain_row(line: str, where: str, header: list[str]) -> str | None:
             read_number(cell)
         except ValueError as error:
             units = all((cell and cell[0].isalpha()) or cell[:1] in "[(°" for cell in cells)
-            about = "; is this a row of units? remove it" if units and "finite" not in str(error) else ""
-            return f"{where}, column {name}: {error}{about if 'remove' not in str(error) else ''}"
+            about = "; is this a row of units? remove it" if units and "remove" not in str(error) else ""
+            return f"{where}, column {name}: {error}{about}"
     return None
 
 

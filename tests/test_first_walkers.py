@@ -74,7 +74,7 @@ def test_a_pilot_is_repeated_with_four_times_the_points_and_three_times_at_the_m
     misses: int, points: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     explorer = Explorer(monkeypatch, misses)
-    found = start_module._pilot(FLAT, 0.0, 64, np.random.SeedSequence(8))
+    found = start_module._pilot(FLAT, 0.0, np.random.SeedSequence(8))
     assert [asked[2] for asked in explorer.asked] == points
     assert len(found.coords) == len(points) + 1  # the last one's
     # All draw from one generator, that of the stream.
@@ -84,19 +84,10 @@ def test_a_pilot_is_repeated_with_four_times_the_points_and_three_times_at_the_m
 
 def test_what_counts_as_missed_grows_with_the_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
     explorer = Explorer(monkeypatch, 9)
-    start_module._pilot(FLAT, -88.0, 64, np.random.SeedSequence(8))
+    start_module._pilot(FLAT, -88.0, np.random.SeedSequence(8))
     assert len(explorer.asked) == 1
-    start_module._pilot(FLAT, -87.9, 64, np.random.SeedSequence(8))
+    start_module._pilot(FLAT, -87.9, np.random.SeedSequence(8))
     assert len(explorer.asked) == 4
-
-
-@pytest.mark.parametrize(("walkers", "points"), [(4, 1024), (1024, 1024), (1026, 1026), (2048, 2048), (2049, 2048)])
-def test_a_pilot_has_at_least_as_many_points_as_there_are_walkers_and_an_even_number(
-    walkers: int, points: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    explorer = Explorer(monkeypatch)
-    start_module._pilot(FLAT, 0.0, walkers, np.random.SeedSequence(8))
-    assert explorer.asked[0][2] == points
 
 
 # --- walkers are drawn by their weights ---
@@ -115,6 +106,16 @@ def test_walkers_are_points_of_the_pilot_none_twice_and_none_without_weight() ->
     rows = drawn[:, 0].astype(int)
     np.testing.assert_array_equal(drawn[:, 1], 100.0 + rows)
     assert sorted(rows) == [i for i in range(60) if i % 3]
+
+
+def test_very_many_walkers_share_points_by_their_weights() -> None:
+    drawn = draw(weighted(), 1025, np.random.SeedSequence(1))  # more than a pilot has points
+    counts = np.bincount(drawn[:, 0].astype(int), minlength=60)
+    assert counts.sum() == 1025
+    assert counts[1] == pytest.approx(1025 / 2, abs=4.0 * np.sqrt(1025 / 4))
+    assert not counts[::3].any()
+    with pytest.raises(ValueError, match="larger sample than population"):
+        draw(weighted(), 1024, np.random.SeedSequence(1))
 
 
 def test_a_heavy_point_is_drawn_and_a_light_one_at_its_rate() -> None:
@@ -157,7 +158,7 @@ class Stage:
         self, monkeypatch: pytest.MonkeyPatch, fit: float = 0.0, found: tuple[float, ...] = (0.0,) * 8
     ) -> None:
         self.fits: list[Any] = []
-        self.pilots: list[tuple[Any, float, int, Any]] = []
+        self.pilots: list[tuple[Any, float, Any]] = []
         self.draws: list[tuple[Population, int, Any]] = []
         self.settles: list[tuple[Any, np.ndarray, Any, Any]] = []
         self.threads: set[str] = set()
@@ -167,8 +168,8 @@ class Stage:
             self.fits.append((posterior, rng.bit_generator.state))
             return [SimpleNamespace(log_prob=fit), SimpleNamespace(log_prob=fit - 1e9)]
 
-        def _pilot(posterior: Any, best: float, walkers: int, stream: Any) -> Population:
-            self.pilots.append((posterior, best, walkers, stream))
+        def _pilot(posterior: Any, best: float, stream: Any) -> Population:
+            self.pilots.append((posterior, best, stream))
             self.threads.add(threading.current_thread().name)
             return population(found[stream.spawn_key[-1]], 2 + stream.spawn_key[-1])
 
@@ -203,9 +204,9 @@ def test_each_ensemble_has_a_pilot_draws_from_it_and_settles_by_what_all_have_fo
     stream = np.random.SeedSequence(11).spawn(4)[3]
     assert stage.fits == [(FLAT, np.random.default_rng(stream).bit_generator.state)]
     keys = [of_one.spawn_key for of_one in stream.spawn(3)]
-    assert sorted(asked[3].spawn_key for asked in stage.pilots) == keys
-    assert all(asked[3].entropy == 11 for asked in stage.pilots)
-    assert [(asked[0], asked[1], asked[2]) for asked in stage.pilots] == [(FLAT, -3.0, 10)] * 3
+    assert sorted(asked[2].spawn_key for asked in stage.pilots) == keys
+    assert all(asked[2].entropy == 11 for asked in stage.pilots)
+    assert [(asked[0], asked[1]) for asked in stage.pilots] == [(FLAT, -3.0)] * 3
     assert sorted((len(pilot.coords) - 2, count, stream.spawn_key[-1]) for pilot, count, stream in stage.draws) == [
         (i, 10, i) for i in range(3)
     ]

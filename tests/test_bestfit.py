@@ -1,0 +1,287 @@
+"""The best draw as a fit, on a straight line in place of a knee: what is asked of which fit, and with which numbers."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calibrate import bestfit as module
+from calibrate.bestfit import best_fit
+from calibrate.config import Bounds
+
+LOWER, UPPER = np.array([0.0, 0.1, -2.0]), np.array([4.0, 1.0, 2.0])
+WIDTH = np.array([4.0, 0.9, 4.0])
+LAW = [0, 2]
+NAMES = ("mcl.k", "noise.sigma", "lcl.k")
+
+
+class Line:
+    """A stand-in for a posterior: residuals that are linear in three parameters, the second of which is sigma."""
+
+    def __init__(self, n: int = 30, names: tuple[str, ...] = NAMES, sigma: Any = None, known: Any = None) -> None:
+        rng = np.random.default_rng(n)
+        self.columns = 0.1 * rng.standard_normal((n, 3))
+        self.offset = self.columns @ [1.5, 0.5, 0.5] + 0.01 * rng.standard_normal(n)
+        self.names, self.ndim, self.lower, self.upper = names, 3, LOWER, UPPER
+        angles, loads = rng.permutation(n) * 1.0, rng.standard_normal(n)
+        self.measurement = SimpleNamespace(angles=angles, loads=loads, sigma=sigma)
+        self.config = SimpleNamespace(noise=SimpleNamespace(sigma=known))
+
+    def residuals(self, q: np.ndarray) -> np.ndarray:
+        return q @ self.columns.T - self.offset
+
+    def jacobian(self, q: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(self.columns * q[:, :1, np.newaxis], (len(q), *self.columns.shape))
+
+    def log_prob(self, q: np.ndarray) -> np.ndarray:
+        return -((q[:, 0] - 3.0) ** 2)
+
+
+def line(*arguments: Any, **changes: Any) -> Any:
+    return Line(*arguments, **changes)
+
+
+def scale(residuals: np.ndarray) -> float:
+    return float(np.quantile(np.abs(residuals), 0.6827))
+
+
+# --- The whole. -------------------------------------------------------------------------------------------------------
+
+DRAWS = np.array([[1.0, 0.2, 0.0], [2.9, 0.3, 1.0], [0.5, 0.4, -1.0]])
+ROBUST = np.array([1.6, 0.3, 0.4])
+
+
+class Asked:
+    """What the parts of a fit were asked, and what they answered."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, rows: list[int], shares: tuple[float, ...] = (0.5, 0.25)
+    ) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        answers = iter((share, 0.9 + i) for i, share in enumerate(shares))
+        found = np.array(rows, dtype=np.intp), np.arange(len(rows)) + 7.0, 5.5
+
+        def part(name: str, answer: Any) -> None:
+            def asked(*arguments: Any) -> Any:
+                self.calls.append((name, *arguments))
+                return next(answer) if isinstance(answer, Iterator) else answer
+
+            monkeypatch.setattr(module, name, asked)
+
+        part("_robust", ROBUST)
+        part("outlying", found)
+        part("explained", answers)
+        part("_serial", ((0.1, 0.2), (0.3, 0.4)))
+
+    def of(self, name: str) -> list[tuple[Any, ...]]:
+        return [call[1:] for call in self.calls if call[0] == name]
+
+
+def same(found: tuple[Any, ...], *expected: Any) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        if other is None:
+            assert one is None
+        else:
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_fit_without_readings_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, posterior = Asked(monkeypatch, []), line(known=0.5)
+    fit = best_fit(posterior, DRAWS)
+    residuals, robust = (posterior.residuals(q[np.newaxis])[0] for q in (DRAWS[1], ROBUST))
+    angles, loads = posterior.measurement.angles, posterior.measurement.loads
+    ((of, best, law),) = asked.of("_robust")
+    assert of is posterior
+    same((best, law), DRAWS[1], [True, False, True])
+    same(asked.of("outlying")[0], robust, 2)
+    ((*data, last),) = asked.of("explained")
+    same((*data, last), angles, loads, 0.5 * residuals, np.full(30, 0.5))
+    same(asked.of("_serial")[0], angles, residuals, module._slopes(posterior, DRAWS[1], residuals))
+    assert (fit.explained, fit.possible, fit.threshold) == (0.5, 0.9, 5.5)
+    assert (fit.by_angle, fit.by_row) == ((0.1, 0.2), (0.3, 0.4))
+    assert fit.outlying.tolist() == fit.sizes.tolist() == []
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.25), (0.25, 0.5)])
+def test_readings_apart_are_left_out(shares: tuple[float, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, posterior = Asked(monkeypatch, [29, 3, 0], shares), line(sigma=np.arange(30) + 1.0, known=0.5)
+    fit = best_fit(posterior, DRAWS)
+    rest = np.r_[1:3, 4:29]
+    residuals, robust = (posterior.residuals(q[np.newaxis])[0] for q in (DRAWS[1], ROBUST))
+    angles, loads, sigma = (getattr(posterior.measurement, name) for name in ("angles", "loads", "sigma"))
+    first, second = asked.of("explained")
+    same(first, angles, loads, residuals * sigma, sigma)
+    same(second, angles[rest], loads[rest], (robust * sigma)[rest], sigma[rest])
+    slopes = module._slopes(posterior, DRAWS[1], robust[rest])
+    same(asked.of("_serial")[0], angles[rest], robust[rest], slopes[rest])
+    assert (fit.explained, fit.possible) == (0.5, 0.9)
+    assert fit.outlying.tolist() == [29, 3, 0]
+    assert fit.sizes.tolist() == [7.0, 8.0, 9.0]
+
+
+@pytest.mark.parametrize(("n", "apart", "slips"), [(30, 3, True), (30, 4, False), (9, 1, True), (9, 2, False)])
+def test_more_than_a_tenth_are_no_slips(n: int, apart: int, slips: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch, list(range(apart)))
+    fit = best_fit(line(n), DRAWS)
+    assert (fit.outlying.size, fit.sizes.size) == ((apart, apart) if slips else (0, 0))
+    assert len(asked.of("explained")) == 1 + slips
+    assert asked.of("_serial")[0][0].size == n - apart * slips
+
+
+@pytest.mark.parametrize(("n", "robust", "slopes"), [(2000, True, True), (2001, False, True), (20_000, False, True)])
+def test_many_readings_are_not_fitted_again(
+    n: int, robust: bool, slopes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, posterior = Asked(monkeypatch, []), line(n)
+    best_fit(posterior, DRAWS)
+    assert len(asked.of("_robust")) == robust
+    q = ROBUST if robust else DRAWS[1]
+    same(asked.of("outlying")[0], posterior.residuals(q[np.newaxis])[0], 2)
+    assert asked.of("_serial")[0][2].shape == (n, 3)
+
+
+def test_very_many_readings_keep_no_trace_of_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch, [])
+    best_fit(line(20_001), DRAWS)
+    assert asked.of("_serial")[0][2] is None
+
+
+def test_loads_that_overflow_break_nothing() -> None:
+    posterior = line()
+    posterior.offset *= 1e200
+    posterior.measurement.loads *= 1e200
+    fit = best_fit(posterior, DRAWS)
+    assert np.isnan(fit.explained)
+    assert fit.by_angle == (0.0, 1.0)
+
+
+# --- The parts. -------------------------------------------------------------------------------------------------------
+
+
+def test_sigma_is_that_of_the_readings_or_of_the_configuration_or_one() -> None:
+    each = np.arange(30.0)
+    assert module._sigma(line(sigma=each, known=0.5)) is each
+    assert module._sigma(line(known=0.5)).tolist() == [0.5] * 30
+    for unknown in (None, Bounds(lower=0.5, upper=2.0)):
+        assert module._sigma(line(known=unknown)).tolist() == [1.0] * 30
+
+
+def test_slopes_are_in_units_of_priors_and_noise() -> None:
+    posterior, best = line(), DRAWS[1]
+    expected = 2.9 * posterior.columns * WIDTH / np.sqrt(12.0)
+    np.testing.assert_allclose(module._slopes(posterior, best, np.array([3.0, -4.0])), expected / np.sqrt(12.5))
+    np.testing.assert_allclose(module._slopes(posterior, best, np.zeros(2)), expected)
+    posterior.columns[3, 1], posterior.columns[4, 2] = np.inf, np.nan
+    found = module._slopes(posterior, best, np.zeros(2))
+    assert found[3, 1] == found[4, 2] == 0.0
+    np.testing.assert_allclose(found[5:], expected[5:])
+
+
+def test_neighbours_by_angle_and_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def serial(*arguments: Any) -> tuple[float, float]:
+        calls.append(arguments)
+        return float(len(calls)), 0.5
+
+    monkeypatch.setattr(module, "serial", serial)
+    residuals, slopes = np.arange(4.0), np.arange(8.0).reshape(4, 2)
+    angles = np.array([2.0, 1.0, 1.0, 3.0])
+    assert module._serial(angles, residuals, slopes) == ((1.0, 0.5), (2.0, 0.5))
+    same(calls[0], [1.0, 2.0, 0.0, 3.0], slopes[[1, 2, 0, 3]])
+    same(calls[1], residuals, slopes)
+    assert module._serial(angles, residuals, None)[1] == (4.0, 0.5)
+    same(calls[2], [1.0, 2.0, 0.0, 3.0], None)
+    same(calls[3], residuals, None)
+    for one_way in ([1.0, 2.0, 2.0, 3.0], [3.0, 2.0, 2.0, 1.0], [2.0] * 4):
+        assert module._serial(np.array(one_way), residuals, slopes)[1] is None
+
+
+def test_readings_at_one_angle_keep_the_order_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "serial", lambda residuals, _: residuals.tolist())
+    by_angle: Any = module._serial(np.tile([1.0, 0.0], 100), np.arange(200.0), None)[0]
+    assert by_angle == [*range(1, 200, 2), *range(0, 200, 2)]
+
+
+# --- The robust fit. --------------------------------------------------------------------------------------------------
+
+
+class Solver:
+    """A stand-in for SciPy's solver: writes down what it is asked, and answers what it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[float]) -> None:
+        self.calls: list[tuple[Any, np.ndarray, dict[str, Any]]] = []
+        self.answers = iter(answers)
+        monkeypatch.setattr("scipy.optimize.least_squares", self)
+
+    def __call__(self, residuals: Any, start: np.ndarray, **options: Any) -> Any:
+        self.calls.append((residuals, start, options))
+        return SimpleNamespace(x=np.array(next(self.answers)))
+
+
+def starts(posterior: Line, count: int) -> np.ndarray:
+    """Return the three draws of the prior that most readings are nearest to."""
+    draws = LOWER + WIDTH * np.random.default_rng(0).random((count, 3))
+    spread = [scale(posterior.residuals(q)) for q in draws]
+    return draws[np.argsort(spread)[:3]]
+
+
+BEST = np.array([0.0, 0.3, 2.0])  # at a lower and an upper bound
+
+
+@pytest.mark.parametrize(("n", "count"), [(30, 2048), (1000, 500)])
+def test_the_robust_fit_starts_from_four_places_and_takes_the_nearest(
+    n: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posterior = line(n)
+    answers = [[3.0, 0.0], [0.5, 0.1], [1.5, 0.5], [2.0, 2.0]]
+    solver = Solver(monkeypatch, *answers)
+    found = module._robust(posterior, BEST, np.array([True, False, True]))
+    from_where = [BEST, *starts(posterior, count)]
+    assert len(solver.calls) == 4
+    for (residuals, start, options), where in zip(solver.calls, from_where, strict=True):
+        margin = 1e-9 * WIDTH[LAW]
+        np.testing.assert_array_equal(start, np.clip(where[LAW], LOWER[LAW] + margin, UPPER[LAW] - margin))
+        jacobian, bounds = options.pop("jac"), options.pop("bounds")
+        same(bounds, LOWER[LAW], UPPER[LAW])
+        np.testing.assert_array_equal(options.pop("x_scale"), WIDTH[LAW])
+        assert options.pop("f_scale") == pytest.approx(0.5 * scale(posterior.residuals(where)), rel=1e-12)
+        assert options == {"loss": "cauchy", "max_nfev": 100}
+        np.testing.assert_allclose(residuals(np.array([1.0, 2.0])), posterior.residuals(np.array([1.0, where[1], 2.0])))
+        np.testing.assert_allclose(jacobian(np.array([3.0, 2.0])), 3.0 * posterior.columns[:, LAW])
+    np.testing.assert_array_equal(found, [1.5, from_where[2][1], 0.5])
+    np.testing.assert_array_equal(BEST, [0.0, 0.3, 2.0])
+
+
+def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    posterior.residuals = lambda q: np.where(q[:, :1] > 2.0, 1.0, 2.0) * np.ones((len(q), 30))
+    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
+    module._robust(posterior, BEST, np.array([True, False, True]))
+    draws = LOWER + WIDTH * np.random.default_rng(0).random((2048, 3))
+    expected = draws[draws[:, 0] > 2.0][:3]
+    np.testing.assert_array_equal([start for _, start, _ in solver.calls[1:]], expected[:, LAW])
+
+
+def test_where_nothing_can_be_fitted_the_nearest_start_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    solver = Solver(monkeypatch)
+    posterior = line()
+    found = module._robust(posterior, BEST, np.array([False, False, False]))
+    np.testing.assert_array_equal(found, starts(posterior, 2048)[0])
+    for residuals in (0.0, 1e200, np.inf):
+        posterior.residuals = lambda q, residuals=residuals: np.full((len(q), 30), residuals)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = module._robust(posterior, BEST, np.array([True, False, True]))
+        np.testing.assert_array_equal(found, BEST)
+    assert not solver.calls
+
+
+def test_the_robust_fit_is_not_dragged_along() -> None:
+    posterior = line()
+    posterior.offset[[3, 8]] += [50.0, -30.0]
+    found = module._robust(posterior, BEST, np.array([True, True, True]))
+    np.testing.assert_allclose(found, [1.5, 0.5, 0.5], atol=0.2)
+    assert scale(posterior.residuals(found)) < 0.02

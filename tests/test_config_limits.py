@@ -1,0 +1,380 @@
+"""Every key of a configuration: its default, its limits just met and just missed, and each complaint to the letter."""
+
+import copy
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from calibrate import config as module
+from calibrate.config import (
+    Bounds,
+    Condyle,
+    Config,
+    KneeConfig,
+    LigamentConfig,
+    MovesConfig,
+    NoiseConfig,
+    ParametersConfig,
+    SamplingConfig,
+    load_config,
+    parse_config,
+)
+from calibrate.errors import ConfigError
+
+TEXT = """
+[knee]
+lateral_condyle = { centre = [24.0, -20.0], radius = 20.0 }
+medial_condyle = { centre = [-18.0, -20.0], radius = 20.0 }
+mcl = { femur = [-40.0, 0.0], tibia = [-40.0, -80.0] }
+lcl = { femur = [40.0, 0.0], tibia = [40.0, -60.0] }
+[parameters.mcl]
+k = 50.0
+alpha = { lower = 0.01, upper = 0.2 }
+l_0 = 80.0
+[parameters.lcl]
+k = 60
+alpha = 0.07
+l_0 = 60.0
+[data]
+file = "x.csv"
+positive = "valgus"
+"""
+DEFAULTS = {
+    "noise": {"sigma": None},
+    "prior": {"walls": "penalty", "weight": 1e6},
+    "sampling": {
+        "seed": 1,
+        "ensembles": 4,
+        "walkers": 512,
+        "moves": {"block": 0.8, "stretch": 0.1, "de": 0.1, "snooker": 0.0},
+        "workers": None,
+        "thin": 1,
+        "max_steps": 100_000,
+        "max_time": None,
+        "max_rhat": 1.01,
+        "min_ess": 10_000.0,
+        "durability": "process",
+        "compression": "none",
+    },
+}
+HUGE = 2**64
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """Return the configuration with some values changed; `__` stands for the point in a key."""
+    whole = copy.deepcopy(tomllib.loads(TEXT))
+    for key, value in changes.items():
+        table, parts = whole, key.split("__")
+        for part in parts[:-1]:
+            table = table.setdefault(part, {})
+        table[parts[-1]] = value
+    return whole
+
+
+def complaint(**changes: Any) -> str | None:
+    """Return what is said of a configuration with some values changed; None if it is accepted."""
+    try:
+        Config.model_validate(document(**changes))
+    except ValidationError as error:
+        return module.explain(error, Config)
+    return None
+
+
+def test_defaults() -> None:
+    config = Config.model_validate(document())
+    found = config.model_dump()
+    assert {key: found[key] for key in DEFAULTS} == DEFAULTS
+    assert (config.knee.rolling, config.knee.application_point) == (1.0, None)
+    assert config.parameters.mcl.f_ref == config.parameters.lcl.f_ref == 0.0
+    assert isinstance(config.parameters.lcl.k, float)
+    assert (Bounds(lower=1.0, upper=2.0).start, config.source, config.text) == (None, None, "")
+    assert MovesConfig(block=1.0).model_dump() == {"block": 1.0, "stretch": 0.0, "de": 0.0, "snooker": 0.0}
+    assert MovesConfig(de=1.0).block == 0.0
+
+
+def test_names_units_and_quantities() -> None:
+    assert module.LIGAMENTS == ("mcl", "lcl")
+    assert module.QUANTITIES == ("k", "alpha", "l_0", "f_ref")
+    assert module.UNITS == {"k": "N/mm", "alpha": "", "l_0": "mm", "f_ref": "N"}
+    assert {"k", "alpha", "l_0"} == module.POSITIVE_QUANTITIES
+    law = ("mcl.k", "mcl.alpha", "mcl.l_0", "mcl.f_ref", "lcl.k", "lcl.alpha", "lcl.l_0", "lcl.f_ref")
+    assert law == module.LAW
+    assert (*law, "noise.sigma") == module.PARAMETER_NAMES
+    parameters = dict(Config.model_validate(document(parameters__lcl__f_ref=7.0)).parameter_items())
+    assert tuple(parameters) == law
+    assert [parameters[name] for name in ("mcl.k", "lcl.k", "lcl.l_0", "lcl.f_ref")] == [50.0, 60.0, 60.0, 7.0]
+    assert parameters["mcl.alpha"] == Bounds(lower=0.01, upper=0.2)
+
+
+# Of each key: what is accepted, and what is refused, with what is said of it.
+LIMITS: dict[str, tuple[list[Any], dict[Any, str]]] = {
+    "knee__rolling": (
+        [0, 0.0, 1, 1.0],
+        {
+            -5e-324: "must be greater than or equal to 0.0",
+            math.nextafter(1.0, 2.0): "must be less than or equal to 1.0",
+        },
+    ),
+    "knee__lateral_condyle__radius": ([5e-324], {0: "must be greater than 0.0"}),
+    "prior__weight": ([5e-324, 1e300], {0: "must be greater than 0.0", math.inf: "must be a finite number"}),
+    "prior__walls": (["penalty", "hard"], {"HARD": "must be 'penalty' or 'hard'"}),
+    "data__positive": (["valgus", "varus"], {"VARUS": "must be 'valgus' or 'varus'"}),
+    "data__file": (["x"], {"": "must not be empty"}),
+    "sampling__moves": ([{"stretch": 5e-324}, {"de": 1.0}, {"snooker": 1}, {"block": 1}], {}),
+    "sampling__moves__block": ([5e-324, 1.0], {-5e-324: "must be greater than or equal to 0.0"}),
+    "sampling__seed": (
+        [0, HUGE - 1],
+        {-1: "must be greater than or equal to 0", HUGE: f"must be less than {HUGE}", 1.5: "must be a whole number"},
+    ),
+    "sampling__ensembles": (
+        [2, 64],
+        {
+            1: "must be greater than or equal to 2",
+            65: "must be less than or equal to 64",
+            "2": "must be a whole number",
+        },
+    ),
+    "sampling__walkers": (
+        [4, 65536],
+        {2: "must be greater than or equal to 4", 65538: "must be less than or equal to 65536"},
+    ),
+    "sampling__workers": ([1, HUGE - 1], {0: "must be greater than or equal to 1", HUGE: f"must be less than {HUGE}"}),
+    "sampling__thin": ([1, 100_000], {0: "must be greater than or equal to 1"}),
+    "sampling__max_steps": (
+        [1, HUGE - 1],
+        {0: "must be greater than or equal to 1", HUGE: f"must be less than {HUGE}", "9": "must be a whole number"},
+    ),
+    "sampling__max_time": ([5e-324], {0: "must be greater than 0.0"}),
+    "sampling__max_rhat": ([math.nextafter(1.0, 2.0)], {1: "must be greater than 1.0"}),
+    "sampling__min_ess": ([5e-324], {0: "must be greater than 0.0"}),
+    "sampling__durability": (["process", "fsync"], {"FSYNC": "must be 'process' or 'fsync'"}),
+    "sampling__compression": (["none", "gzip"], {"NONE": "must be 'none' or 'gzip'"}),
+    "parameters__mcl__k": (
+        [1, 1.0, {"lower": 0, "upper": 1}],
+        {"1": "must be a number (fixed) or { lower = ..., upper = ... } (free)"},
+    ),
+    "parameters__mcl__l_0": ([80], {math.nan: "must be a finite number", True: module.Bounds.wanted}),
+    "noise__sigma": ([1, {"lower": 1.0, "upper": 2.0, "start": 1.5}], {math.inf: "must be a finite number"}),
+}
+
+
+def shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_limits_of_each_key(key: str) -> None:
+    accepted, refused = LIMITS[key]
+    for value in accepted:
+        assert complaint(**{key: value}) is None, value
+    for value, says in refused.items():
+        assert complaint(**{key: value}) == f"{key.replace('__', '.')} = {shown(value)}: {says}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"knee__mcl__x": 1}, "knee.mcl.x: unknown key; known here: femur, tibia"),
+        ({"knee__mcl__femur": [1.0]}, "knee.mcl.femur = [1.0]: must be two numbers, like [23.5, -6.0]"),
+        ({"knee__mcl__femur": [1.0, "2"]}, "knee.mcl.femur[1] = '2': must be a number"),
+        ({"sampling__moves__jump": 1.0}, "sampling.moves.jump: unknown key; known here: block, stretch, de, snooker"),
+        (
+            {"sampling__moves": {"block": 0}},
+            "sampling.moves: all shares are 0, so no walker would move; give one move a positive share",
+        ),
+        (
+            {"sampling__moves": {"block": 1.7e308, "de": 1.7e308}},
+            "sampling.moves: the shares add up to more than a number can be; only their ratios matter, like 8 to 2",
+        ),
+        (
+            {"sampling__thin": 101, "sampling__max_steps": 100},
+            "sampling: thin = 101 is more than max_steps = 100: no step would be stored",
+        ),
+        (
+            {"sampling__walkers": 33},
+            "sampling: walkers = 33, but an ensemble moves in two halves: use an even number",
+        ),
+        (
+            {"sampling__walkers": 4, "sampling__moves": {"snooker": 5e-324}},
+            "sampling: walkers = 4, but moves.snooker needs three in each half: use at least 6",
+        ),
+    ],
+)
+def test_complaints_about_several_keys(changes: dict[str, Any], says: str) -> None:
+    assert complaint(**changes) == says
+
+
+def test_six_walkers_are_enough_for_snooker_and_four_for_all_else() -> None:
+    assert complaint(sampling__walkers=6, sampling__moves={"snooker": 1.0}) is None
+    assert complaint(sampling__walkers=4, sampling__moves={"snooker": 0.0, "de": 1.0}) is None
+    assert complaint(sampling__thin=100, sampling__max_steps=100) is None
+
+
+# --- Bounds. ----------------------------------------------------------------------------------------------------------
+
+
+def tare(lower: float, upper: float, start: float | None = None) -> str | None:
+    """Return what is said of a tare with these bounds, which may have any sign."""
+    given = {"lower": lower, "upper": upper} | ({} if start is None else {"start": start})
+    return complaint(parameters__mcl__f_ref=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((3.0, 3.0), "lower and upper are both 3: write the number alone to fix the parameter"),
+        ((4.0, 3.0), "lower = 4 is above upper = 3: exchange them"),
+        ((-1e9, 1e9), None),
+        ((-1.5e9, 1e9), "bounds as large as 1.5e+09 mean nothing here: check the unit"),
+        ((0.0, 1.25e9), "bounds as large as 1.25e+09 mean nothing here: check the unit"),
+        ((999999999.0, 1e9), None),
+        ((999999999.5, 1e9), "lower and upper are closer than 1e-09 of their size: write the number alone"),
+        ((-1e9, -999999999.5), "lower and upper are closer than 1e-09 of their size: write the number alone"),
+        ((0.0, 5e-324), None),
+        ((1.0, 2.0, 1.0), None),
+        ((1.0, 2.0, 2.0), None),
+        ((1.0, 2.5, 0.5), "start = 0.5 lies outside the bounds 1 to 2.5"),
+        ((1.0, 2.5, 2.75), "start = 2.75 lies outside the bounds 1 to 2.5"),
+    ],
+)
+def test_bounds(given: tuple[float, ...], says: str | None) -> None:
+    assert tare(*given) == (None if says is None else f"parameters.mcl.f_ref: {says}")
+
+
+@pytest.mark.parametrize(("name", "key"), [("k", "parameters__lcl__k"), ("alpha", "parameters__mcl__alpha")])
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (0, "{} = 0, but it has to be positive"),
+        (-2.5, "{} = -2.5, but it has to be positive"),
+        (1e-9, "{} = 1e-09 means nothing here: check the unit"),
+        (math.nextafter(1e-9, 1.0), None),
+        (1e9, "{} = 1e+09 means nothing here: check the unit"),
+        (math.nextafter(1e9, 0.0), None),
+        ({"lower": 0.0, "upper": 0.9e-9}, "{}: upper = 9e-10 means nothing here: check the unit"),
+        ({"lower": 0.0, "upper": 1e-9}, None),
+        ({"lower": 0.0, "upper": 0.5}, None),
+        ({"lower": -5e-3, "upper": 1}, "{}: lower = -0.005, but {} is positive: use a lower bound of 0 or more"),
+    ],
+)
+def test_positive_quantities(name: str, key: str, value: Any, says: str | None) -> None:
+    where = key.replace("__", ".").rpartition(".")[0]
+    assert complaint(**{key: value}) == (None if says is None else f"{where}: {says.format(name, name)}")
+
+
+def test_every_positive_quantity_is_checked_and_the_tare_is_not() -> None:
+    assert complaint(parameters__mcl__l_0=-1.0) == "parameters.mcl: l_0 = -1, but it has to be positive"
+    assert complaint(parameters__mcl__f_ref=-1.0) is None
+    assert complaint(noise__sigma=-1.0) == "noise: sigma = -1, but it has to be positive"
+    assert complaint(noise__sigma={"lower": -1.0, "upper": 2.0}) == (
+        "noise: sigma: lower = -1, but sigma is positive: use a lower bound of 0 or more"
+    )
+    assert complaint(parameters__mcl={"k": -1.0, "alpha": -1.0, "l_0": -1.0}) == (
+        "parameters.mcl: alpha = -1, but it has to be positive"
+    )
+
+
+def test_models_made_in_python_are_the_same() -> None:
+    given = Bounds(lower=1.0, upper=2.0, start=1.5)
+    ligament = LigamentConfig(k=given, alpha=0.06, l_0=80)
+    assert ligament.k == given
+    assert isinstance(ligament.l_0, float)
+    assert ParametersConfig(mcl=ligament, lcl=ligament).lcl.k == given
+    assert NoiseConfig(sigma=given).sigma == given
+    with pytest.raises(ValidationError) as error:
+        LigamentConfig(k=None, alpha=0.06, l_0=80)  # type: ignore[arg-type]  # that is what is refused
+    assert error.value.errors()[0]["type"] == "neither_number_nor_table"
+    assert error.value.errors()[0]["msg"] == "neither a number nor a table"
+
+
+def test_models_are_frozen_strict_and_finite() -> None:
+    condyle = Condyle(centre=(1.0, 2.0), radius=3.0)
+    with pytest.raises(ValidationError, match="frozen"):
+        condyle.radius = 4.0  # type: ignore[misc]  # that is what is refused
+    with pytest.raises(ValidationError, match=r"[Ee]xtra"):
+        Condyle(centre=(1.0, 2.0), radius=3.0, colour=4)  # type: ignore[call-arg]  # that is what is refused
+    for value in ("3", True, math.inf, math.nan):
+        with pytest.raises(ValidationError):
+            Condyle(centre=(1.0, 2.0), radius=value)  # type: ignore[arg-type]  # that is what is refused
+    assert KneeConfig.model_validate(document()["knee"]).rolling == 1.0
+
+
+# --- The file. --------------------------------------------------------------------------------------------------------
+
+
+def refused(text: str, source: str | None = "a/knee.toml") -> str:
+    with pytest.raises(ConfigError) as error:
+        parse_config(text, source)
+    return str(error.value)
+
+
+def test_source_and_text_go_along(tmp_path: Path) -> None:
+    path = tmp_path / "knee.toml"
+    path.write_text("\ufeff" + TEXT)
+    for config in (load_config(path), load_config(str(path)), parse_config(TEXT, path)):
+        assert (config.source, config.text, config.data_path) == (path, TEXT, tmp_path / "x.csv")
+        changed = config.with_sampling(seed=5, max_time=None)
+        assert (changed.source, changed.text, changed.data_path) == (path, TEXT, tmp_path / "x.csv")
+        assert changed.sampling == config.sampling.model_copy(update={"seed": 5})
+        assert (changed.knee, changed.parameters, changed.data) == (config.knee, config.parameters, config.data)
+        assert config.with_sampling() is config.with_sampling(seed=None) is config
+    bare = parse_config(TEXT)
+    assert (bare.source, bare.text, bare.data_path) == (None, TEXT, Path("x.csv"))
+    assert parse_config(TEXT.replace("x.csv", "/x.csv"), path).data_path == Path("/x.csv")
+
+
+def test_overrides_are_refused_like_the_file() -> None:
+    for changes, says in (
+        ({"max_steps": 0}, "sampling.max_steps = 0: must be greater than or equal to 1"),
+        ({"walkers": 33}, "sampling: walkers = 33, but an ensemble moves in two halves: use an even number"),
+        ({"seeds": 32}, "sampling.seeds: unknown key; did you mean 'seed'?"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            parse_config(TEXT).with_sampling(**changes)
+        assert str(error.value) == says
+        assert error.value.__suppress_context__
+    odd = parse_config(TEXT + "[sampling]\nwalkers = 4\nthin = 7\n").with_sampling(max_steps=7).sampling
+    assert odd == SamplingConfig(walkers=4, thin=7, max_steps=7)
+
+
+def test_texts_that_are_no_configuration() -> None:
+    assert refused("[noise").startswith("a/knee.toml: not valid TOML: Expected ']'")
+    assert refused("[noise", None).startswith("configuration: not valid TOML: Expected ']'")
+    assert refused("seed = " + "9" * 5000).startswith("a/knee.toml: not valid TOML: Exceeds the limit")
+    assert refused("a = " + "[" * 100_000) == "a/knee.toml: not valid TOML: nested too deeply"
+    assert refused(TEXT.replace('"valgus"', "1")) == "a/knee.toml: data.positive = 1: must be 'valgus' or 'varus'"
+    assert refused(TEXT + "[nose]\n") == "a/knee.toml: nose: unknown key; did you mean 'noise'?"
+    assert refused(TEXT.replace('"valgus"', "1"), None) == (
+        "configuration: data.positive = 1: must be 'valgus' or 'varus'"
+    )
+
+
+def test_numbers_that_cannot_be_meant_are_refused_with_the_file(tmp_path: Path) -> None:
+    stiff = TEXT.replace("k = 60", "k = 60000")
+    says = (
+        "parameters.lcl.k = 60000 N/mm means nothing in a knee (5 to 500 N/mm is known); is it in N/m? N/mm is wanted"
+    )
+    assert refused(stiff) == f"a/knee.toml: {says}"
+    assert refused(stiff, None) == f"configuration: {says}"
+    noisy = TEXT + "[noise]\nsigma = 300\n"
+    (tmp_path / "knee.toml").write_text(noisy)
+    with pytest.raises(ConfigError) as error:
+        load_config(tmp_path / "knee.toml")
+    assert str(error.value) == (
+        f"{tmp_path / 'knee.toml'}: noise.sigma = 300 N or N·m means nothing in a knee (0.001 to 50 N or N·m is "
+        "known); is it in N·mm or mN? N or N·m is wanted"
+    )
+    assert parse_config(noisy).noise.sigma == 300.0  # a run that is stored is not refused for it
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(tmp_path / "none.toml")
+    assert str(error.value) == f"{tmp_path / 'none.toml'}: no such file"
+    (tmp_path / "x.toml").write_bytes(b"\xe4")
+    with pytest.raises(ConfigError, match=r"so no TOML file; save it as UTF-8$"):
+        load_config(tmp_path / "x.toml")
