@@ -32,7 +32,8 @@ from pathlib import Path
 
 import h5py
 
-from benchmarks.mutations import bases, mutate
+from benchmarks.mutations import mutate
+from benchmarks.small_runs import bases
 from calibrate.chain.repair import repair
 from calibrate.errors import CalibrateError
 from calibrate.results import open_run
@@ -140,6 +141,7 @@ def try_files(
                 counts.update(attempt(path, number))
             except Exception:
                 counts[f"FAILED {number}: {_where()}"] += 1
+                (folder / "counts.json").write_text(json.dumps(counts))  # before a later file kills this process
         _alarm(0.0)
         counts["files"] += 1
     return counts
@@ -202,7 +204,9 @@ class Worker:
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             what = f"FAILED {number}: {'hang, ' if -code in _ALARMS else ''}{name}" if made else f"not made: {name}"
             self.counts[what] += 1
-            self.counts["files"] += max(0, (number - self._next) // self._options.processes)
+            self.counts["files"] += max(0, (number - self._next) // self._options.processes) + 1
+            known = json.loads(report.read_text()) if report.exists() else {}
+            self.counts.update({key: count for key, count in known.items() if key.startswith("FAILED")})
         self._next = number + self._options.processes
         if self._next >= self._options.files or time.monotonic() > self._until:
             return True

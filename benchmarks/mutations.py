@@ -13,55 +13,22 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from benchmarks.forged_texts import change_data, change_json, put_names, put_text, read_small, rename
+from benchmarks.small_runs import ENSEMBLES
 from calibrate import chain
 from calibrate.chain.layout import states_of
 from calibrate.chain.slots import EnsembleState, newest, pack
-from calibrate.config import Config, parse_config
+from calibrate.config import Config
 from calibrate.data import parse_measurement
 from calibrate.errors import CalibrateError
 from calibrate.posterior import Posterior
-from calibrate.runner import start_run
 
 Random = random.Random
-ENSEMBLES = 2
-_KNEE = """
-[knee]
-lateral_condyle = { centre = [22.0, -20.0], radius = 20.0 }
-medial_condyle = { centre = [-22.0, -20.0], radius = 20.0 }
-rolling = 0.0
-application_point = [0.0, -340.0]
-mcl = { femur = [-40.0, 0.0], tibia = [-36.0, -94.8] }
-lcl = { femur = [38.0, 0.0], tibia = [36.0, -63.1] }
-[parameters.mcl]
-k = { lower = 10.0, upper = 100.0 }
-alpha = %s
-l_0 = { lower = 80.0, upper = 100.0 }
-[parameters.lcl]
-k = %s
-alpha = 0.06
-l_0 = 58.0
-[noise]
-sigma = 2.0
-[data]
-file = "data.csv"
-positive = "valgus"
-[sampling]
-ensembles = 2
-walkers = %d
-max_steps = %d
-min_ess = 1e9
-moves = { stretch = 1.0 }
-compression = "%s"
-"""
-_DATA = "angle_deg,moment_Nm\n-6,-9.1\n-3,-3.7\n-1,-1.1\n0,0.2\n1,0.9\n3,4.2\n6,8.8\n"
-_FREE = "{ lower = 0.02, upper = 0.12 }"
-_LCL = "{ lower = 10.0, upper = 100.0 }"
 _WRONG = (
     CalibrateError,
     OSError,
@@ -75,26 +42,6 @@ _WRONG = (
     struct.error,
 )
 _BOMB = zlib.compress(bytes(2**23), 9)
-
-
-def bases(folder: Path) -> list[bytes]:
-    """Make the files that all others are made from: at rest, packed, live, nothing stored; of two sizes."""
-    (folder / "data.csv").write_text(_DATA)
-    found = []
-    for alpha, k, walkers, steps, packed in (
-        ("0.06", "40.0", 4, 12, "none"),
-        (_FREE, _LCL, 12, 9, "none"),
-        ("0.06", _LCL, 6, 40, "gzip"),
-    ):
-        config = parse_config(_KNEE % (alpha, k, walkers, steps, packed), folder / "knee.toml")
-        path = folder / "base.h5"
-        start_run(config, path, overwrite=True)
-        found.append(path.read_bytes())
-        with chain.ChainWriter(path, capacity=3):
-            pass
-        found.append(path.read_bytes())
-    start_run(config, path, overwrite=True, should_stop=lambda: True)
-    return [*found, path.read_bytes()]
 
 
 def mutate(content: list[bytes], seed: int, number: int) -> bytes:
@@ -151,33 +98,26 @@ def _by_h5py(content: bytes, rng: Random) -> bytes:
     return stream.getvalue()
 
 
-def _read(item: h5py.Dataset) -> Any:
-    """Return a dataset's content, unless an earlier mutation made it huge."""
-    if item.size > 10**6:
-        raise ValueError("too large")
-    return item[()]
-
-
 def _mend(f: h5py.File, *, like: bool) -> None:
     """Make checksums right again; `like`: the fingerprint and log-probabilities as well, as a forger would."""
     group = f["calibrate"]
-    group.attrs["data_sha256"] = np.bytes_(hashlib.sha256(_read(group["data"]).tobytes()).hexdigest())
+    group.attrs["data_sha256"] = np.bytes_(hashlib.sha256(read_small(group["data"]).tobytes()).hexdigest())
     if like:
-        config = Config.model_validate_json(_read(group["config"]))
-        measurement = parse_measurement(_read(group["data"]).tobytes().decode())
-        _text(group, "fingerprint", json.dumps(chain.fingerprint(config, measurement)))
+        config = Config.model_validate_json(read_small(group["config"]))
+        measurement = parse_measurement(read_small(group["data"]).tobytes().decode())
+        put_text(group, "fingerprint", json.dumps(chain.fingerprint(config, measurement)))
         posterior = Posterior.from_config(config, measurement)
-        _names(group, list(posterior.names))
+        put_names(group, list(posterior.names))
         for i in range(ENSEMBLES):
             one = f[f"ensemble_{i}"]
-            one["log_prob"][...] = posterior.log_prob(_read(one["chain"]).reshape(-1, posterior.ndim)).reshape(
+            one["log_prob"][...] = posterior.log_prob(read_small(one["chain"]).reshape(-1, posterior.ndim)).reshape(
                 one["log_prob"].shape
             )
-    group.attrs["fingerprint_sha256"] = np.bytes_(hashlib.sha256(_read(group["fingerprint"])).hexdigest())
+    group.attrs["fingerprint_sha256"] = np.bytes_(hashlib.sha256(read_small(group["fingerprint"])).hexdigest())
     for i in range(ENSEMBLES):
         attrs = f[f"ensemble_{i}"].attrs
         random_state = ("MT19937", *(attrs[f"random_state_{j}"] for j in range(1, 5)))
-        state = EnsembleState(int(attrs["iteration"]), _read(f[f"ensemble_{i}/accepted"]), random_state)
+        state = EnsembleState(int(attrs["iteration"]), read_small(f[f"ensemble_{i}/accepted"]), random_state)
         attrs["state_crc32"] = zlib.crc32(pack(0, [state]))
 
 
@@ -240,7 +180,7 @@ def _number(f: h5py.File, rng: Random) -> None:
 def _slots(f: h5py.File, rng: Random) -> None:
     """Write a record with a right checksum and wrong content."""
     slots = f["calibrate/slots"]
-    sequence, states = newest(_read(slots), ENSEMBLES, f["ensemble_0/chain"].shape[1])
+    sequence, states = newest(read_small(slots), ENSEMBLES, f["ensemble_0/chain"].shape[1])
     i = rng.randrange(ENSEMBLES)
     state = states[i]
     steps, accepted, (name, keys, position, has_gauss, gauss) = state.iteration, state.accepted, state.random_state
@@ -264,7 +204,7 @@ def _slots(f: h5py.File, rng: Random) -> None:
 def _values(f: h5py.File, rng: Random) -> None:
     group, name = _item(f, rng)
     item = group[name]
-    values = _read(item)
+    values = read_small(item)
     if values.dtype.kind not in "fui" or not values.size:
         return
     wrong = rng.choice((np.nan, np.inf, -np.inf, 0, 1, -1, 1e300, 1e-300)) if values.dtype.kind == "f" else 255
@@ -343,100 +283,6 @@ def _resize(f: h5py.File, rng: Random) -> None:
     item.resize(rng.choice(rows), axis=0)
 
 
-def _text(group: h5py.Group, name: str, text: str) -> None:
-    del group[name]
-    group[name] = np.bytes_(text.encode("utf-8", "surrogatepass") or b"\n")
-
-
-def _names(group: h5py.Group, names: list[str]) -> None:
-    del group["names"]
-    group["names"] = np.array([name.encode() for name in names])
-
-
-def _rename(f: h5py.File, rng: Random) -> None:
-    names = [name.decode() for name in _read(f["calibrate/names"])]
-    match rng.randrange(5):
-        case 0:
-            names.reverse()
-        case 1:
-            names[0] = "\x1b[2J" + names[0]
-        case 2:
-            names[-1] = names[0]
-        case 3:
-            names = names * rng.choice((0, 2, 500))
-        case _:
-            names[0] = rng.choice(("", "noise.sigma", "x" * 10_000, "mcl", "lcl.f_ref"))
-    _names(f["calibrate"], names)
-
-
-def _json(f: h5py.File, rng: Random) -> None:
-    """Change a leaf of the configuration, the fingerprint, or both alike."""
-    seed, both = rng.random(), rng.random() < 0.4
-    for name in ("config", "fingerprint") if both else (rng.choice(("config", "config", "fingerprint")),):
-        content = json.loads(_read(f["calibrate"][name]))
-        _leaf(content["config"] if both and name == "fingerprint" else content, Random(seed))
-        _text(f["calibrate"], name, json.dumps(content))
-
-
-def _leaf(content: Any, rng: Random) -> None:
-    at = content
-    while True:
-        key = rng.choice(sorted(at)) if isinstance(at, dict) else rng.randrange(len(at))
-        if not isinstance(at[key], (dict, list)) or not at[key] or rng.random() < 0.1:
-            break
-        at = at[key]
-    value = at[key]
-    if isinstance(at, dict) and rng.random() < 0.1:
-        del at[key]
-    elif isinstance(value, (int, float)) and rng.random() < 0.7:
-        at[key] = rng.choice((0, 1, -value, value * 1.001, value * 1000, 1e308, 1e-308, 10**30, float("nan"), 1e999, 2))
-    else:
-        deep: Any = []
-        for _ in range(rng.choice((3, 100, 900))):
-            deep = [deep]
-        at[key] = rng.choice(
-            (
-                None,
-                True,
-                "varus",
-                "valgus",
-                "hard",
-                "gzip",
-                "fsync",
-                "\x1b[31m",
-                "x" * 50_000,
-                {},
-                [],
-                deep,
-                {"lower": 1},
-            )
-        )
-
-
-def _measured(f: h5py.File, rng: Random) -> None:
-    """Change the data, whose checksum is mended afterwards as like as not."""
-    text = bytearray(_read(f["calibrate/data"]).tobytes())
-    match rng.randrange(6):
-        case 0:
-            text = bytearray(rng.choice((b"", b"\x00", b"\xff" * 9, b"angle_deg\n1\n", b'"', b"a,b\n", b"#\n" * 999)))
-        case 1:
-            text += rng.choice(
-                (b"7,1e308\n", b"45.1,1\n", b"nan,1\n", b"1_0,2\n", b"1,2,3\n", b"\x1b[31m,1\n", b"1e-300,1e300\n")
-            )
-        case 2:
-            text += b"1,2\n" * rng.choice((10, 1000))
-        case 3:
-            text = text.replace(b"angle_deg", b"angle_rad").replace(
-                b"moment_Nm", rng.choice((b"force_N", b"moment_Nm"))
-            )
-        case 4:
-            text = bytearray(b"# truth: mcl.k = 1e400\n# truth: mcl.k = 4\n") + text
-        case _:
-            text[rng.randrange(len(text))] = rng.randrange(256)
-    del f["calibrate/data"]
-    f["calibrate/data"] = np.frombuffer(bytes(text), dtype=np.uint8)
-
-
 def _rest(f: h5py.File, rng: Random) -> None:
     """Make a live file one at rest, or give one at rest slots."""
     states, live = states_of(f, ENSEMBLES, f["ensemble_0/chain"].shape[1])
@@ -455,8 +301,8 @@ _WAYS: tuple[Callable[[h5py.File, Random], None], ...] = (
     *(_replace,) * 4,
     _links,
     *(_resize,) * 2,
-    _rename,
-    *(_json,) * 4,
-    *(_measured,) * 2,
+    rename,
+    *(change_json,) * 4,
+    *(change_data,) * 2,
     _rest,
 )

@@ -31,7 +31,7 @@ from calibrate import chain, cli
 from calibrate.config import load_config
 from calibrate.errors import ChainError
 from calibrate.examples import example
-from calibrate.results import open_run
+from calibrate.posterior import Posterior
 from calibrate.runner import start_run
 
 PAUSE = 0.05
@@ -60,11 +60,12 @@ class Checker:
         AssertionError
             If a row does not have its own log-probability, or rows read before have changed or are gone.
         """
-        run = open_run(path)
-        ensembles, steps, walkers = run.chains.log_prob.shape
+        file, chains = chain.read_run(path)  # not `open_run`, which would refuse some of what is to be noticed here
+        posterior = Posterior.from_config(file.config, file.measurement)
+        ensembles, steps, walkers = chains.log_prob.shape
         assert steps >= self.steps, f"{self.steps} steps were there, now {steps}"
         for i in range(ensembles):
-            coords, log_prob = np.asarray(run.chains.coords[i]), np.asarray(run.chains.log_prob[i])
+            coords, log_prob = np.asarray(chains.coords[i]), np.asarray(chains.log_prob[i])
             assert np.isfinite(coords).all(), "a coordinate is not finite"
             assert np.isfinite(log_prob).all(), "a log-probability is not finite"
             if len(self._digests) == i:
@@ -74,7 +75,7 @@ class Checker:
             assert again.digest() == self._digests[i].digest(), "a row that was read before has changed"
             fold(again, coords[self.steps :], log_prob[self.steps :])
             self._digests[i] = again
-            right = run.posterior.log_prob(coords.reshape(-1, coords.shape[2])).reshape(-1, walkers)
+            right = posterior.log_prob(coords.reshape(-1, coords.shape[2])).reshape(-1, walkers)
             wrong = np.flatnonzero((right != log_prob).any(axis=1))
             assert not wrong.size, f"step {wrong[0]} of {steps} is not what belongs there"
         self.steps = steps

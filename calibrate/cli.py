@@ -10,7 +10,7 @@ import errno
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,6 +29,9 @@ from calibrate.errors import CalibrateError, ConfigError, RunError
 from calibrate.options import OnceCommand
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
+
+if TYPE_CHECKING:
+    from calibrate.results import Run
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
@@ -145,9 +148,7 @@ def summary(
     path: RunArgument, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 ) -> None:
     """Print estimates, convergence and warnings; works on a run still going."""
-    from calibrate.results import open_run
-
-    content = open_run(path).summary()
+    content = _open(path).summary()
     if as_json:
         print(json.dumps(dict(content), indent=2, allow_nan=False))
         return
@@ -165,9 +166,7 @@ def plot(
     ] = None,
 ) -> None:
     """Draw corner, traces, load-angle fit and ligament curves; works on a run still going."""
-    from calibrate.results import open_run
-
-    result = open_run(path)
+    result = _open(path)
     folder = output if output is not None else path.with_name(f"{path.stem}_plots")
     load_matplotlib()
     from calibrate.figures import save_all
@@ -267,12 +266,19 @@ def export(
 ) -> None:
     """Write the calibrated ligaments for another program; OpenSim itself is not needed."""
     from calibrate.export import export_osim
-    from calibrate.results import open_run
 
     del to
-    for note in export_osim(open_run(path), output, draw=draw, model=model, mcl=mcl, lcl=lcl, overwrite=overwrite):
+    for note in export_osim(_open(path), output, draw=draw, model=model, mcl=mcl, lcl=lcl, overwrite=overwrite):
         say(note)
     print(printable(output))
+
+
+def _open(path: Path) -> Run:
+    from calibrate.results import open_run
+    from calibrate.sitting import announce_compiling
+
+    announce_compiling()  # whoever opens a run sees whether its log-probabilities are the posterior's
+    return open_run(path)
 
 
 for _registered in app.registered_commands:

@@ -19,6 +19,8 @@ _STATES = 6
 # Judging convergence holds the kept half of the chain twice, and ranks and sums of some parameters: as measured.
 _CHAINS, _WORK = 2, 28
 _GIGABYTE = 1e9
+# A run that would take less of a disk is begun anyway: where the room ends, what is stored is whole and goes on later.
+_SMALL = 1e9
 
 
 def check_needs(settings: SamplingConfig, ndim: int, folder: Path) -> None:
@@ -46,7 +48,7 @@ def check_needs(settings: SamplingConfig, ndim: int, folder: Path) -> None:
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir())
     for what, need, free in (
         ("of memory", memory, free_memory()),
-        (f"on the disk of {there}", disk, shutil.disk_usage(there).free),
+        (f"on the disk of {there}", disk if disk > _SMALL else 0, shutil.disk_usage(there).free),
     ):
         if free is not None and need > free:
             raise ConfigError(

@@ -13,8 +13,8 @@ from calibrate.sampling.loop import Outcome
 from calibrate.screen import Watch
 
 
-def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:
-    """Run one sitting under a progress display, say how it ended, and return the exit code."""
+def announce_compiling() -> None:
+    """Say so if what comes next has to be compiled first, on this machine for the first time or always."""
     if place() is None:
         say(
             "compiling for this machine, which takes some ten seconds, and each time anew: no folder to keep compiled "
@@ -23,6 +23,10 @@ def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:
     elif not is_compiled():
         say("compiling for this machine, which takes some ten seconds and is done once")
 
+
+def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:
+    """Run one sitting under a progress display, say how it ended, and return the exit code."""
+    announce_compiling()
     with Watch(config) as watch:
         outcome = go(on_warning=watch.on_warning, on_progress=watch.on_progress, should_stop=watch.should_stop)
     quoted = shlex.quote(str(path))

@@ -15,7 +15,7 @@ from calibrate import chain
 from calibrate.config import parse_config
 from calibrate.data import read_measurement
 from calibrate.posterior import Posterior
-from calibrate.results import Run, open_run
+from calibrate.results import Run
 
 # Both plateaus lie at y = -40 and touch at 0 degrees, so that the tibia frame is then the femur frame: the MCL runs
 # straight down from (-40, 0) to (-40, -80), the LCL from (40, 0) to (40, -60). Contacts stay put on the tibia.
@@ -82,7 +82,7 @@ def plant(
     accepted: int = 1,
     name: str = "planted.h5",
 ) -> Run:
-    """Write a run file that holds these draws, and open it.
+    """Write a run file that holds these draws, and read it back.
 
     Parameters
     ----------
@@ -123,7 +123,9 @@ def plant(
                 state = emcee.State(draws[ensemble, step], log_prob[ensemble, step], random_state=random_state)
                 backend.save_step(state, moved)
         writer.finish()
-    return open_run(path)
+    # Not `open_run`: that refuses chains whose ensembles are alike, or whose log-probability is not the posterior's.
+    file, chains = chain.read_run(path)
+    return Run(path, file, posterior, chains)
 
 
 def constant(*values: float, steps: int = 4) -> np.ndarray:

@@ -267,7 +267,7 @@ def test_a_number_that_is_not_known_is_said_to_be_so(place: Path, command: Comma
     assert "nan" not in out
 
 
-GIANTS = ("ensembles = 64\nwalkers = 65536", "ensembles = 2\nwalkers = 65536", "walkers = 4096")
+GIANTS = ("ensembles = 64\nwalkers = 65536", "ensembles = 2\nwalkers = 65536", "walkers = 16384")
 
 
 @pytest.mark.parametrize("sampling", GIANTS)

@@ -275,10 +275,10 @@ def test_names_of_no_model_are_refused(tmp_path: Path, names: dict[str, str]) ->
 
 def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path: Path) -> None:
     run, path = plant(tmp_path, constant(*LAW)), tmp_path / "out.osim"
-    path.write_text("mine")
+    path.write_text("<OpenSimDocument/>")
     with pytest.raises(ExportError, match="exists already"):
         export_osim(run, path)
-    assert path.read_text() == "mine"
+    assert path.read_text() == "<OpenSimDocument/>"
     export_osim(run, str(path), overwrite=True)
     assert told(read(path), "MCL")["slack_length"] == pytest.approx(0.075)
 

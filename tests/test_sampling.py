@@ -6,7 +6,6 @@ from pathlib import Path
 import emcee
 import numpy as np
 import pytest
-from arviz_stats.base.array import array_stats
 from conftest import bench_config
 from scipy.stats import binom, kstest
 
@@ -16,7 +15,7 @@ from calibrate.posterior import Posterior
 from calibrate.results import Run, open_run
 from calibrate.runner import start_run
 from calibrate.sampling.block import Block
-from calibrate.sampling.convergence import diagnose, effective_samples, independent_draws, split_rhat
+from calibrate.sampling.convergence import diagnose, effective_samples
 from calibrate.sampling.fit import find_map
 from calibrate.sampling.loop import Budget, next_check, random_states, sample
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
@@ -192,9 +191,10 @@ def test_block_keeps_log_prob_and_coordinates_together() -> None:
 def test_no_walker_starts_in_a_worthless_corner() -> None:
     for name in ("ridge", "toe"):
         posterior = Posterior.from_config(bench_config(name))
+        spill = 6.0 * np.sqrt(0.5 / posterior.density.weight)  # six standard deviations of the penalty
         best = find_map(posterior, np.random.default_rng(3))[0].log_prob
         for walkers in first_walkers(posterior, SamplingConfig(walkers=64)):
-            assert ((walkers >= posterior.lower) & (walkers <= posterior.upper)).all()
+            assert ((walkers >= posterior.lower - spill) & (walkers <= posterior.upper + spill)).all()
             # In six dimensions a draw 22 below the maximum has a chance of 1e-7.
             assert posterior.log_prob(walkers).min() > best - 22
             assert len(np.unique(walkers, axis=0)) > 48
@@ -222,66 +222,6 @@ def test_sigma_alone_can_be_inferred() -> None:
     fits = find_map(posterior, np.random.default_rng(0))
     # The likelihood of sigma peaks at the root mean square residual.
     assert fits[0].q[0] == pytest.approx(np.sqrt((posterior.residuals(fits[0].q[np.newaxis]) ** 2).mean()), rel=1e-6)
-
-
-def ar1(correlation: float, shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """Return independent first-order autoregressions with unit variance, one per walker."""
-    noise = rng.standard_normal(shape) * np.sqrt(1 - correlation**2)
-    noise[:, 0] /= np.sqrt(1 - correlation**2)
-    for step in range(1, shape[1]):
-        noise[:, step] += correlation * noise[:, step - 1]
-    return noise
-
-
-def test_effective_samples_of_an_autoregression_are_known() -> None:
-    rng = np.random.default_rng(4)
-    x = ar1(0.9, (4, 4000, 16), rng)
-    expected = x.size * (1 - 0.9) / (1 + 0.9)
-    assert effective_samples(x) == pytest.approx(expected, rel=0.15)
-    # Walkers that move together are worth one: what counting each walker as a chain of its own would miss.
-    together = np.repeat(x[:, :, :1], 16, axis=2)
-    assert effective_samples(together) == pytest.approx(expected / 16, rel=0.3)
-
-
-@pytest.mark.parametrize(
-    ("correlation", "steps"), [(-0.5, 333), (0.0, 333), (0.5, 333), (-0.5, 2000), (0.5, 2000), (0.9, 4000)]
-)
-def test_effective_samples_and_rhat_are_those_of_arviz(correlation: float, steps: int) -> None:
-    chains = ar1(correlation, (4, steps, 1), np.random.default_rng(steps))[..., 0]
-    chains[0] += 0.1
-    rounded = np.round(chains, 1)  # ties, as rejected proposals make them
-    for x in (chains, rounded):
-        ours, theirs = independent_draws(x), array_stats.ess(x, chain_axis=0, draw_axis=1, method="mean")
-        assert ours == pytest.approx(float(theirs), rel=1e-9)
-        assert split_rhat(x) == pytest.approx(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)), rel=1e-12)
-
-
-def test_ensembles_that_disagree_have_not_converged() -> None:
-    rng = np.random.default_rng(4)
-    agreed = rng.standard_normal((4, 400, 16, 2))
-    assert diagnose(agreed).converged(1.01, 1000)
-    apart = agreed.copy()
-    apart[0, ..., 1] += 1.0
-    assert diagnose(apart).rhat[0] < 1.01
-    assert diagnose(apart).rhat[1] > 1.05
-    assert not diagnose(apart).converged(1.01, 1000)
-
-
-def test_drift_is_seen_with_any_number_of_walkers() -> None:
-    rng = np.random.default_rng(1)
-    for walkers in (16, 64, 8192):
-        drifting = rng.standard_normal((4, 40, walkers, 1)) + np.linspace(0, 3, 40)[:, np.newaxis, np.newaxis]
-        assert diagnose(drifting).rhat[0] > 1.1
-
-
-def test_a_chain_that_never_moved_or_is_too_short_has_not_converged() -> None:
-    stuck = np.ones((4, 400, 16, 1))
-    assert not diagnose(stuck).converged(1.01, 1)
-    assert not diagnose(np.random.default_rng(0).standard_normal((4, 5, 16, 1))).converged(1.01, 1)
-    # A thousand effective samples from many walkers that had no time to forget where they started.
-    slow = ar1(0.98, (4, 100, 512), np.random.default_rng(0))[..., np.newaxis]
-    assert diagnose(slow).smallest_ess > 200
-    assert not diagnose(slow).converged(1.5, 200)
 
 
 def test_checks_lie_on_a_grid_that_forgets_the_past() -> None:

@@ -103,6 +103,16 @@ def tall(rows: int) -> Spoil:
     return spoil
 
 
+def tall_and_packed(f: h5py.File) -> None:
+    """Claim a little more than there is, which packed chunks would have room for."""
+    for name in ("chain", "log_prob"):
+        rows, shape = f[f"ensemble_0/{name}"][...], f[f"ensemble_0/{name}"].shape
+        del f[f"ensemble_0/{name}"]
+        how: dict[str, Any] = {"chunks": (*shape[:2], 1)[: len(shape)], "maxshape": (None, *shape[1:])}
+        f["ensemble_0"].create_dataset(name, data=rows, compression="gzip", **how)
+    tall(100_000)(f)
+
+
 def bomb(f: h5py.File) -> None:
     """Claim gigabytes packed into megabytes."""
     del f["ensemble_0/chain"]
@@ -241,6 +251,7 @@ CRAFTED: dict[str, tuple[Spoil, str]] = {
     ),
     "4e9 rows never allocated": (tall(4 * 10**9), "claims|is cut into"),
     "200000 rows never allocated": (tall(200_000), "claims|is cut into"),
+    "100000 packed rows never allocated": (tall_and_packed, "claims"),
     "a bomb": (bomb, "packed into"),
     "slots of 8 GB": (lambda f: f["calibrate"].create_dataset("slots", (2, 2**32), "u1"), "slots claims"),
     "slots of another size": (lambda f: f["calibrate"].create_dataset("slots", data=np.zeros((2, 9), "u1")), "shape"),

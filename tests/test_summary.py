@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted import VARUS_NAMES, VARUS_UNITS, constant, plant, varus_draws
+from planted import FREE, VARUS_NAMES, VARUS_UNITS, constant, parameters_text, plant, varus_draws
 
 from calibrate import __version__, results
 from calibrate.results import Run, open_run
@@ -152,12 +152,25 @@ def test_a_long_run_is_described_by_the_steps_that_its_convergence_is_judged_by(
 
 
 def test_a_summary_is_a_mapping_and_tells_its_state_in_a_line(summary: Summary, varus: Run, valgus: Run) -> None:
-    assert len(summary) == len(list(summary)) == len(dict(summary)) == 18
+    assert len(summary) == len(list(summary)) == len(dict(summary)) == 20
     assert summary.keys() >= {"file", "converged", "parameters", "derived", "warnings"}
     with pytest.raises(TypeError):
         summary["file"] = "mine"  # type: ignore[index]  # that it cannot be written to is the point
     assert repr(summary) == f"Summary({varus.path}: converged, 7 parameters)"
     assert repr(valgus.summary()) == f"Summary({valgus.path}: not converged, 3 parameters)"
+
+
+def test_the_share_of_stragglers_and_the_worst_error_of_a_standard_deviation_are_told(
+    tmp_path: Path, summary: Summary, varus: Run
+) -> None:
+    assert summary["stragglers"] == 0.0
+    assert summary["largest_sd_error"] == varus.diagnosis.sd_error.max()
+    draws = np.random.default_rng(0).uniform(40.0, 41.0, (2, 40, 8, 1))
+    log_prob = -np.random.default_rng(1).gamma(1.0, size=(2, 40, 8))
+    log_prob[1, :, 3] -= 50.0
+    fixed = {name: 0.05 if name.endswith("alpha") else 60.0 for name in FREE if name != "mcl.k"}
+    run = plant(tmp_path, draws, parameters=parameters_text(fixed), log_prob=log_prob)
+    assert run.summary()["stragglers"] == 1 / 16
 
 
 def shown(**changes: Any) -> str:

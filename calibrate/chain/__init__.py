@@ -25,6 +25,13 @@ beside it keeps other writers of calibrate out, and is void once its process is 
 A writer goes on in the file that it has open, too, whatever becomes of its name: the next whole file has the name
 again, unless something else has taken it, which is left alone and said.
 
+*A file is not believed.* Whatever is read is bounded by what the file's size allows, typed and range-checked before
+use (`guard`, `slots.check`), and who reads a chain compares it with the posterior that its file describes (`problem`).
+
+*Damage at rest is noticed.* Chunks have HDF5's Fletcher32 checksums, single texts a SHA-256, the counts and the random
+state of an ensemble a CRC-32; labels on which no number depends (dates, versions, names of files) have none. Room to
+which a damaged index does not lead any more reads as NaN, which no chain has. A live file has checksums in its slots.
+
 What is not promised: that the file survives the machine's losing power, unless `durability = "fsync"`, and then only
 what the drive has honestly written; locks and the order of writes on network file systems; a run whose free space
 does not suffice for a second copy is not enlarged or finished, but says so. It needs a POSIX system.

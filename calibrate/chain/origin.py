@@ -26,6 +26,7 @@ from calibrate.config import Config
 from calibrate.data import Measurement, stored_measurement
 from calibrate.density import MODEL_VERSION
 from calibrate.errors import ChainError
+from calibrate.files import MOST
 
 FloatArray = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ _LABELS = ("created", "versions", "config_name", "data_name", "data_sha256", "fi
 _TEXTS = ("config_text", "config", "fingerprint")
 _ARRAYS = ("data", "names", "starts")
 # Some ten million points, which take minutes to read.
-_MOST_DATA = 2**28
+_MOST_DATA = MOST["CSV"]
 # What may change between two sittings: how long to go on, and how the file is written. No chain depends on it.
 _FREE = {"max_steps", "max_time", "max_rhat", "min_ess", "durability", "compression", "workers"}
 

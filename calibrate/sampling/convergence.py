@@ -192,7 +192,7 @@ def straggling(log_prob: FloatArray) -> NDArray[np.bool_]:
 
 
 def _diagnose_one(x: FloatArray) -> tuple[float, float, float, float, float, float]:
-    if np.ptp(x) == 0.0:  # no walker has ever moved
+    if not np.ptp(x, axis=1).any():  # no walker has ever moved
         return np.inf, 0.0, 0.0, np.inf, 0.0, np.inf
     scores = _normal_scores(x)
     low, high = np.quantile(x, [0.05, 0.95])
@@ -303,5 +303,5 @@ def _normal_scores(x: FloatArray) -> FloatArray:
     """Replace values by the normal quantiles of their ranks (Blom 1958), ties sharing the mean rank."""
     _, place, count = np.unique(x, return_inverse=True, return_counts=True)
     rank = np.cumsum(count) - 0.5 * (count - 1.0)
-    scores: FloatArray = ndtri((rank - 0.375) / (x.size + 0.25))[place]
-    return scores.reshape(x.shape)
+    scores: FloatArray = ndtri((rank - 0.375) / (x.size + 0.25))
+    return scores[place]

@@ -71,7 +71,7 @@ def first_walkers(
     best = find_map(posterior, np.random.default_rng(stream))[0].log_prob
     streams = stream.spawn(settings.ensembles)
     with ThreadPoolExecutor(min(settings.workers or cores(), settings.ensembles), "start") as pool:
-        pilots = list(pool.map(lambda of_one: _pilot(posterior, best, settings.walkers, of_one), streams))
+        pilots = list(pool.map(lambda of_one: _pilot(posterior, best, of_one), streams))
         if any(_missed(best, pilot, posterior.ndim) for pilot in pilots):
             on_warning(
                 f"a fit reaches a log-probability of {best:.1f}, far above all that the walkers know: the posterior "
@@ -84,9 +84,9 @@ def first_walkers(
         return np.stack(list(pool.map(start, pilots, streams)))
 
 
-def _pilot(posterior: Posterior, best: float, walkers: int, stream: np.random.SeedSequence) -> Population:
+def _pilot(posterior: Posterior, best: float, stream: np.random.SeedSequence) -> Population:
     """Explore, with more points if need be."""
-    rng, points = np.random.default_rng(stream), 2 * (max(POINTS, walkers) // 2)
+    rng, points = np.random.default_rng(stream), POINTS
     found = explore(posterior, rng, points)
     for _ in range(_PILOTS - 1):
         if not _missed(best, found, posterior.ndim):
@@ -103,7 +103,7 @@ def _missed(best: float, found: Population, ndim: int) -> bool:
 
 
 def draw(pilot: Population, walkers: int, stream: np.random.SeedSequence) -> FloatArray:
-    """Draw walkers (walkers, ndim) from what a pilot has found.
+    """Draw walkers (walkers, ndim) from what a pilot has found, all different unless there are very many.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def draw(pilot: Population, walkers: int, stream: np.random.SeedSequence) -> Flo
         If the posterior is too narrow for walkers that differ.
     """
     rng = np.random.default_rng(stream.spawn(1)[0])
-    drawn = pilot.coords[rng.choice(len(pilot.coords), walkers, replace=False, p=pilot.weights)]
+    drawn = pilot.coords[rng.choice(len(pilot.coords), walkers, replace=walkers > POINTS, p=pilot.weights)]
     if not np.ptp(drawn, axis=0).all():
         raise ConfigError(
             "no walkers can be started: the posterior is too narrow or too wide for the computer's numbers; check the "

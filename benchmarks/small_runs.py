@@ -1,0 +1,63 @@
+"""The small sound runs that spoilt files are made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from calibrate import chain
+from calibrate.config import parse_config
+from calibrate.runner import start_run
+
+ENSEMBLES = 2
+_KNEE = """
+[knee]
+lateral_condyle = { centre = [22.0, -20.0], radius = 20.0 }
+medial_condyle = { centre = [-22.0, -20.0], radius = 20.0 }
+rolling = 0.0
+application_point = [0.0, -340.0]
+mcl = { femur = [-40.0, 0.0], tibia = [-36.0, -94.8] }
+lcl = { femur = [38.0, 0.0], tibia = [36.0, -63.1] }
+[parameters.mcl]
+k = { lower = 10.0, upper = 100.0 }
+alpha = %s
+l_0 = { lower = 80.0, upper = 100.0 }
+[parameters.lcl]
+k = %s
+alpha = 0.06
+l_0 = 58.0
+[noise]
+sigma = 2.0
+[data]
+file = "data.csv"
+positive = "valgus"
+[sampling]
+ensembles = 2
+walkers = %d
+max_steps = %d
+min_ess = 1e9
+moves = { stretch = 1.0 }
+compression = "%s"
+"""
+_DATA = "angle_deg,moment_Nm\n-6,-9.1\n-3,-3.7\n-1,-1.1\n0,0.2\n1,0.9\n3,4.2\n6,8.8\n"
+_FREE = "{ lower = 0.02, upper = 0.12 }"
+_LCL = "{ lower = 10.0, upper = 100.0 }"
+
+
+def bases(folder: Path) -> list[bytes]:
+    """Make the files that all others are made from: at rest, packed, live, nothing stored; of two sizes."""
+    (folder / "data.csv").write_text(_DATA)
+    found = []
+    for alpha, k, walkers, steps, packed in (
+        ("0.06", "40.0", 4, 12, "none"),
+        (_FREE, _LCL, 12, 9, "none"),
+        ("0.06", _LCL, 6, 40, "gzip"),
+    ):
+        config = parse_config(_KNEE % (alpha, k, walkers, steps, packed), folder / "knee.toml")
+        path = folder / "base.h5"
+        start_run(config, path, overwrite=True)
+        found.append(path.read_bytes())
+        with chain.ChainWriter(path, capacity=3):
+            pass
+        found.append(path.read_bytes())
+    start_run(config, path, overwrite=True, should_stop=lambda: True)
+    return [*found, path.read_bytes()]

@@ -1,0 +1,170 @@
+"""The pilot's moves, worked out by hand; they run as the Python that they are written in.
+
+That the compiled ones do the same is in test_start.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from calibrate.sampling import pilot
+
+POINTS = np.array(
+    [[0.0, 0.0, 0.0], [1.0, 7.0, -3.0], [2.0, -5.0, 11.0], [-4.0, 3.0, 2.0], [6.0, 1.0, -8.0], [-7.0, -2.0, 5.0]]
+)
+# The first three move in even turns by the positions of the last three, and the other way round in odd turns.
+ORDER = np.array([4, 0, 2, 5, 1, 3])
+FAR = np.full(3, 1e6)
+# A move that leads nowhere: a stretch whose factor is refused.
+STAYS = (0.0, 0.0, 0.0, 0.0, 0.9)
+
+
+def climb(
+    numbers: list[list[tuple[float, ...]]],
+    function: Callable[[np.ndarray], float] = lambda q: 7.0,
+    floor: float = 0.0,
+    lower: np.ndarray = -FAR,
+    upper: np.ndarray = FAR,
+    points: np.ndarray = POINTS,
+    order: np.ndarray = ORDER,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the points are after some turns, and their values, 1 before."""
+    x, value = points.copy(), np.ones(len(points))
+    density = SimpleNamespace(template=np.arange(9.0))
+
+    def likelihood(q: np.ndarray, scratch: np.ndarray, d: SimpleNamespace) -> float:
+        assert d is density
+        assert scratch is not density.template
+        np.testing.assert_array_equal(scratch, density.template)
+        return function(q)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pilot, "likelihood_one", likelihood)
+        pilot._climb.py_func(x, value, floor, order, np.array(numbers), lower, upper, density)
+    return x, value
+
+
+def bits(*kept: int) -> float:
+    """Return the uniform number that keeps these parameters."""
+    return sum(1 << i for i in kept) / 2.0**52
+
+
+P = POINTS
+GAMMA_0 = 2.38 / math.sqrt(6.0)
+
+
+# The second of the three that move is point 0, at the origin; the others are 5, 1 and 3. Each move is
+# (which other, which second other, kind, size, a factor or the parameters that stay).
+@pytest.mark.parametrize(
+    ("move", "where"),
+    [
+        # Stretches, z = (u + 1)^2 / 2, made with probability z^2 at the most.
+        ((0.0, 0.9, 0.10, 0.5, 0.5), P[5] * (1.0 - 1.125)),
+        ((0.34, 0.0, 0.14, 0.5, 0.99), P[1] * (1.0 - 1.125)),
+        ((0.99, 0.0, 0.0, 0.0, 0.24), P[3] * (1.0 - 0.5)),
+        ((0.99, 0.0, 0.0, 0.0, 0.25), P[0]),
+        ((0.99, 0.0, 0.0, 0.0, 0.26), P[0]),
+        ((0.99, 0.0, 0.0, 1.0, 0.9), P[3] * (1.0 - 2.0)),
+        # Jumps by a whole difference of two others, which are never the same one.
+        ((0.0, 0.0, 0.15, 0.9, 0.9), P[5] - P[1]),
+        ((0.0, 0.5, 0.20, 0.1, 0.9), P[5] - P[3]),
+        ((0.34, 0.49, 0.20, 0.9, 0.1), P[1] - P[5]),
+        ((0.34, 0.99, 0.24, 0.9, 0.9), P[1] - P[3]),
+        ((0.67, 0.0, 0.24, 0.9, 0.9), P[3] - P[5]),
+        ((0.99, 0.5, 0.249, 0.9, 0.9), P[3] - P[1]),
+        # Differences of a random size.
+        ((0.0, 0.0, 0.25, 0.5, 0.9), GAMMA_0 * 0.8 * (P[5] - P[1])),
+        ((0.0, 0.0, 0.50, 0.0, 0.9), GAMMA_0 * 0.1 * (P[5] - P[1])),
+        ((0.0, 0.5, 0.50, 1.0, bits(0)), GAMMA_0 * 1.5 * (P[5] - P[3])),
+        ((0.67, 0.5, 0.60, 0.7, bits(0, 1)), GAMMA_0 * 1.08 * (P[3] - P[1])),
+        # In some of the parameters only.
+        ((0.0, 0.0, 0.61, 0.5, bits()), GAMMA_0 * 0.8 * (P[5] - P[1])),
+        ((0.0, 0.0, 0.61, 0.5, bits(0)), GAMMA_0 * 0.8 * (P[5] - P[1]) * [0, 1, 1]),
+        ((0.0, 0.0, 0.90, 0.5, bits(1)), GAMMA_0 * 0.8 * (P[5] - P[1]) * [1, 0, 1]),
+        ((0.0, 0.0, 0.99, 0.3, bits(0, 2)), GAMMA_0 * 0.52 * (P[5] - P[1]) * [0, 1, 0]),
+        ((0.0, 0.0, 0.61, 0.5, bits(0, 1, 2)), P[0]),
+        ((0.0, 0.0, 0.61, 0.5, 0.5 + bits(1)), GAMMA_0 * 0.8 * (P[5] - P[1]) * [1, 0, 1]),
+    ],
+)
+def test_a_point_moves_by_the_positions_of_the_other_half(move: tuple[float, ...], where: np.ndarray) -> None:
+    x, value = climb([[STAYS, move, STAYS]])
+    expected = POINTS.copy()
+    expected[0] = where
+    np.testing.assert_allclose(x, expected, rtol=1e-14, atol=0.0)
+    refused = move[2] < 0.15 and not where.any()
+    np.testing.assert_array_equal(value, [1.0 if refused else 7.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+
+
+def jump(first: int, second: int) -> tuple[float, ...]:
+    """Return the numbers of a jump by a difference of two of three others."""
+    return ((first + 0.5) / 3.0, (second + 0.5) / 2.0, 0.2, 0.9, 0.9)
+
+
+def test_halves_move_in_turns_by_where_the_others_are_by_then() -> None:
+    turns = [
+        [jump(0, 0), jump(1, 0), jump(2, 1)],
+        [jump(1, 1), jump(2, 0), jump(0, 1)],
+        [jump(2, 0), jump(0, 1), jump(1, 1)],
+        [jump(0, 1), jump(1, 1), jump(2, 0)],
+    ]
+    x, _ = climb(turns)
+    # Which two others, in the order of ORDER: the second choice passes over the first.
+    pairs = [[(0, 1), (1, 0), (2, 1)], [(1, 2), (2, 0), (0, 2)], [(2, 0), (0, 2), (1, 2)], [(0, 2), (1, 2), (2, 0)]]
+    where = {int(i): POINTS[i] for i in ORDER}
+    for turn, chosen in enumerate(pairs):
+        halves = ORDER[:3].tolist(), ORDER[3:].tolist()
+        moving, others = halves if turn in (0, 2) else halves[::-1]
+        for me, (a, b) in zip(moving, chosen, strict=True):
+            where[me] = where[me] + where[others[a]] - where[others[b]]
+    np.testing.assert_array_equal(x, np.array([where[i] for i in range(6)]))
+
+
+def test_in_one_dimension_every_stretch_is_made() -> None:
+    points = np.array([[0.0], [4.0], [1.0], [3.0]])
+    numbers = [[(0.0, 0.0, 0.1, 0.0, 0.99), (0.5, 0.0, 0.1, 1.0, 0.99)]]
+    x, _ = climb(numbers, lower=-FAR[:1], upper=FAR[:1], points=points, order=np.arange(4))
+    np.testing.assert_array_equal(x, [[0.5], [5.0], [1.0], [3.0]])
+
+
+ARRIVAL = P[5] - P[1]  # -8, -9, 8
+
+
+def moved(**limits: object) -> bool:
+    """Tell whether a jump to `ARRIVAL` is made."""
+    x, value = climb([[STAYS, jump(0, 0), STAYS]], **limits)
+    arrived = bool((x[0] == ARRIVAL).all())
+    assert arrived or not x[0].any()
+    assert value[0] == (7.0 if arrived else 1.0)
+    return arrived
+
+
+@pytest.mark.parametrize("i", [0, 1, 2])
+def test_bounds_belong_to_the_inside(i: int) -> None:
+    at = np.eye(3, dtype=bool)[i]
+    assert moved(lower=np.where(at, ARRIVAL, -FAR))
+    assert moved(upper=np.where(at, ARRIVAL, FAR))
+    assert not moved(lower=np.where(at, ARRIVAL + 1e-9, -FAR))
+    assert not moved(upper=np.where(at, ARRIVAL - 1e-9, FAR))
+
+
+def test_outside_the_bounds_nothing_is_evaluated() -> None:
+    def never(q: np.ndarray) -> float:
+        raise AssertionError(q)
+
+    assert not moved(upper=np.full(3, -100.0), function=never)
+
+
+def test_a_point_has_to_be_above_the_floor() -> None:
+    assert not moved(floor=7.0)
+    assert moved(floor=6.999)
+    assert not moved(floor=7.001)
+
+
+def test_the_likelihood_is_that_of_the_place() -> None:
+    _, value = climb([[STAYS, jump(0, 0), STAYS]], lambda q: float(q @ [1.0, 10.0, 100.0]))
+    assert value[0] == -8.0 - 90.0 + 800.0
