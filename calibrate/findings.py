@@ -70,7 +70,7 @@ def not_converged(run: Run) -> Iterator[str]:
             f"not converged: worst R-hat {known(diagnosis.worst_rhat, '.3f')} (below {sampling.max_rhat:g} wanted), "
             f"smallest effective sample size {known(diagnosis.smallest_ess, '.0f')} ({sampling.min_ess:g} wanted), "
             f"autocorrelation times {known(times, '.1f')} ({MIN_TIMES:g} wanted), error of a standard deviation "
-            f"{known(error, '.1f')} % ({100.0 * largest_sd_error(sampling.min_ess):.1f} % wanted); "
+            f"{known(error, '.1f', ' %')} ({100.0 * largest_sd_error(sampling.min_ess):.1f} % wanted); "
             "go on with 'calibrate resume'"
         )
 

@@ -12,6 +12,6 @@ def printable(text: object) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(text))
 
 
-def known(value: float, form: str) -> str:
-    """Return a number in this format, or say that it is unknown so far: a short chain has no R-hat yet."""
-    return format(value, form) if value == value else "unknown so far"
+def known(value: float, form: str, unit: str = "") -> str:
+    """Return a number in this format and unit, or say that it is unknown so far: a short chain has no R-hat yet."""
+    return format(value, form) + unit if value == value else "unknown so far"

@@ -169,7 +169,7 @@ def test_what_is_unknown_of_convergence_is_called_so() -> None:
     }
     assert list(findings.not_converged(sampled(False, **found))) == [
         "not converged: worst R-hat unknown so far (below 1.1 wanted), smallest effective sample size unknown so far "
-        "(50 wanted), autocorrelation times unknown so far (10 wanted), error of a standard deviation unknown so far % "
+        "(50 wanted), autocorrelation times unknown so far (10 wanted), error of a standard deviation unknown so far "
         "(20.0 % wanted); go on with 'calibrate resume'"
     ]
 
