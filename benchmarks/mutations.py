@@ -22,7 +22,7 @@ from benchmarks.forged_texts import change_data, change_json, put_names, put_tex
 from benchmarks.small_runs import ENSEMBLES
 from calibrate import chain
 from calibrate.chain.layout import states_of
-from calibrate.chain.slots import EnsembleState, newest, pack
+from calibrate.chain.slots import EnsembleState, newest, pack, seal
 from calibrate.config import Config
 from calibrate.data import parse_measurement
 from calibrate.errors import CalibrateError
@@ -118,7 +118,7 @@ def _mend(f: h5py.File, *, like: bool) -> None:
         attrs = f[f"ensemble_{i}"].attrs
         random_state = ("MT19937", *(attrs[f"random_state_{j}"] for j in range(1, 5)))
         state = EnsembleState(int(attrs["iteration"]), read_small(f[f"ensemble_{i}/accepted"]), random_state)
-        attrs["state_crc32"] = zlib.crc32(pack(0, [state]))
+        attrs["state_crc32"] = seal(state)
 
 
 def _odd(rng: Random) -> Any:

@@ -24,7 +24,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "knee.toml").write_text(config_text(noise="sigma = { lower = 0.5, upper = 9.0 }", file="many.csv"))
     config = load_config(folder / "knee.toml")
     settings = [f"{name}={value}" for name, value in TRUTH.items()] + ["noise.sigma=2.0"]
-    write(simulate(config, settings, angles=f"-8:8:{POINTS}", load="force"), folder / "many.csv")
+    write(simulate(config, settings, angles=f"-8:8:{POINTS}", load="force"), folder / "many.csv", config)
     assert start_run(config, folder / "run.h5").reason == "converged"
     return folder / "run.h5"
 

@@ -7,7 +7,6 @@ have room for more, none of which is written yet, and `calibrate/slots` says how
 from __future__ import annotations
 
 import os
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from calibrate.chain import guard
 from calibrate.chain.disk import Disk, HDF5Stream, read_into
-from calibrate.chain.slots import GENERATOR, KEYS, EnsembleState, check, newest, pack, record_size
+from calibrate.chain.slots import GENERATOR, KEYS, EnsembleState, check, newest, record_size, seal
 from calibrate.lean import emcee
 
 FloatArray = NDArray[np.float64]
@@ -134,7 +133,7 @@ def put_attributes(group: h5py.Group, state: EnsembleState, shape: tuple[int, in
         "ndim": shape[1],
         "has_blobs": False,
         "iteration": state.iteration,
-        _CHECKSUM: zlib.crc32(pack(0, [state])),
+        _CHECKSUM: seal(state),
     }.items():
         group.attrs[key] = value
     for i, value in enumerate(state.random_state or ()):
@@ -151,7 +150,7 @@ def _attributes(group: h5py.Group, name: str, walkers: int) -> EnsembleState:
     accepted = guard.content(guard.numbers(group, "accepted", (walkers,)))
     state = check(EnsembleState(guard.whole_number(group, "iteration"), accepted, random_state), name)
     # A file of an older calibrate has none.
-    if guard.has(group, _CHECKSUM) and guard.whole_number(group, _CHECKSUM) != zlib.crc32(pack(0, [state])):
+    if guard.has(group, _CHECKSUM) and guard.whole_number(group, _CHECKSUM) != seal(state):
         raise ValueError(f"what {name} says of its steps and random state does not match its checksum")
     return state
 

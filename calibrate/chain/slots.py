@@ -69,6 +69,14 @@ def pack(sequence: int, states: Sequence[EnsembleState]) -> bytes:
     return body + _CRC.pack(zlib.crc32(body))
 
 
+def seal(state: EnsembleState) -> int:
+    """Return the checksum of one ensemble's state, that of its record.
+
+    Not of the record with its checksum behind it: that of any such bytes is one and the same number.
+    """
+    return int(_CRC.unpack(pack(0, [state])[-_CRC.size :])[0])
+
+
 def unpack(record: bytes, ensembles: int, walkers: int) -> tuple[int, list[EnsembleState]] | None:
     """Read a record; None if it is not whole."""
     if len(record) != record_size(ensembles, walkers) or not record.startswith(_MAGIC):
