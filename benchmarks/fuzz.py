@@ -167,6 +167,7 @@ class Worker:
     ) -> None:
         self._content, self._options, self._folder, self._until = content, options, folder, until
         self._tally, self._next = Tally(), first
+        self._slow = -1
         self._folder.mkdir()
         self.counts: Counter[str] = Counter()
         self.pid = 0
@@ -197,16 +198,23 @@ class Worker:
     def ended(self, status: int) -> bool:
         """Take in what a child did; tell whether there is nothing left for another."""
         code, report = os.waitstatus_to_exitcode(status), self._folder / "counts.json"
+        known = json.loads(report.read_text()) if report.exists() else {}
         number, made = self._tally.ask()
-        if code == 0 and report.exists():
-            self.counts.update(json.loads(report.read_text()))
+        before = max(0, (number - self._next) // self._options.processes)
+        if code == 0 and known:
+            self.counts.update(known)
         else:
+            self.counts.update({key: count for key, count in known.items() if key.startswith("FAILED")})
+            self.counts["files"] += before
+            if -code in _ALARMS and made and number != self._slow:
+                # A machine that others are at work on may count their time as this process's: a hang is one twice.
+                self._slow = self._next = number
+                self._start()
+                return False
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             what = f"FAILED {number}: {'hang, ' if -code in _ALARMS else ''}{name}" if made else f"not made: {name}"
             self.counts[what] += 1
-            self.counts["files"] += max(0, (number - self._next) // self._options.processes) + 1
-            known = json.loads(report.read_text()) if report.exists() else {}
-            self.counts.update({key: count for key, count in known.items() if key.startswith("FAILED")})
+            self.counts["files"] += 1
         self._next = number + self._options.processes
         if self._next >= self._options.files or time.monotonic() > self._until:
             return True
