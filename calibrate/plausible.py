@@ -119,6 +119,13 @@ def doubts_of_data(measurement: Measurement) -> Iterator[Doubt]:
         for row in {int(np.argmin(measurement.sigma)), int(np.argmax(measurement.sigma))}:
             name = f"sigma_{_column(quantity.unit)}"
             yield from _doubts_of_number(name, quantity, float(measurement.sigma[row]), row)
+        if measurement.sigma.min() > np.abs(measurement.loads).max() > 0.0:
+            least = f"{measurement.sigma.min():g} {measurement.unit}"
+            yield Doubt(
+                f"sigma is {least} at the least, more than any load, so the data say next to nothing; check the column "
+                "and its unit",
+                refused=False,
+            )
     if measurement.angles.size >= 3 and np.ptp(measurement.loads) == 0.0:
         yield Doubt(
             f"all loads are {measurement.loads[0] + 0.0:g}: nothing was measured; check the column", refused=False
@@ -208,7 +215,9 @@ def _doubts_of_parameter(key: str, quantity: Quantity, value: float | Bounds) ->
         return
     low, high = quantity.meaning
     ends = f"{value.lower:g} to {value.upper:g}"
-    if value.lower > high or value.upper < low:
+    # Bounds that hold nothing measured but would in another unit are in that one.
+    mistaken = value.upper < quantity.measured[0] and _meant(quantity, value.lower, value.upper)
+    if value.lower > high or value.upper < low or mistaken:
         nearer = value.lower if value.lower > high else value.upper
         yield Doubt(f"{key} = {ends}{_outside(quantity, nearer)}", refused=True)
     elif value.upper > high or (value.lower < low and value.lower != 0.0):
@@ -236,9 +245,10 @@ def _doubts_of_number(
         yield Doubt(f"{key} = {value:g}{_outside(quantity, size)}", refused=True, row=row)
     elif not quantity.measured[0] <= size <= quantity.measured[1]:
         unit = f" {quantity.unit}" if quantity.unit else ""
+        meant = _meant(quantity, size)
         yield Doubt(
-            f"{key} = {value:g}{unit}: nobody has measured that in a knee ({_range(quantity)} is known); check it and "
-            "its unit",
+            f"{key} = {value:g}{unit}: nobody has measured that in a knee ({_range(quantity)} is known); "
+            + (f"is it in {meant}?" if meant else "check it and its unit"),
             refused=False,
             row=row,
         )
@@ -247,11 +257,17 @@ def _doubts_of_number(
 def _outside(quantity: Quantity, value: float) -> str:
     """Say that a number has no meaning, and which unit was probably meant."""
     unit = f" {quantity.unit}" if quantity.unit else ""
-    low, high = quantity.measured
-    meant = " or ".join(u for u, factor in quantity.mistaken.items() if low <= value * factor <= high)
+    meant = _meant(quantity, value)
     wanted = quantity.unit or "a plain number"
     guess = f"is it in {meant}? {wanted} is wanted" if meant else f"check the unit, {wanted} is wanted"
     return f"{unit} means nothing in a knee ({_range(quantity)} is known); {guess}"
+
+
+def _meant(quantity: Quantity, *values: float) -> str:
+    """Return the units in which these values would all be such as have been measured, or nothing."""
+    low, high = quantity.measured
+    factors = quantity.mistaken.items()
+    return " or ".join(unit for unit, factor in factors if all(low <= value * factor <= high for value in values))
 
 
 def _range(quantity: Quantity) -> str:

@@ -56,7 +56,7 @@ def read_header(text: str, source: str) -> tuple[int, list[str]]:
             raise DataError(_unprintable(line, f"{source}, line {number}"))
         if _holds(line) and not _is_comment(line):
             try:
-                cells = next(csv.reader([line], strict=True))
+                cells = next(csv.reader([line], strict=True, skipinitialspace=True))
             except csv.Error as error:
                 raise DataError(f"{source}, line {number}: not CSV: {error}") from None
             return number, [cell.strip() for cell in cells]

@@ -282,3 +282,12 @@ def test_masses_are_added_up_before_they_are_divided() -> None:
     good, poor = of(0.0, 1e-6), of(math.log(1e-3), 1e-3)
     np.testing.assert_allclose(mass_below([good], np.array([-31.0, -15.0, 1.0])), [0.0, 1e-6, 1.0], atol=1e-15)
     np.testing.assert_allclose(mass_below([good, poor], np.array([-15.0])), [2e-6 / 1.001], rtol=1e-9)
+
+
+@pytest.mark.usefixtures("in_python")
+def test_weights_add_up_to_one_where_likelihoods_are_huge() -> None:
+    # As with a sigma a thousand times too small: the evidence has hardly a digit behind the point.
+    posterior = toy(lambda q: -3e9 - 1e8 * (q[:, 0] - 0.3) ** 2, (0.0, 1.0))
+    found = explore(posterior, np.random.default_rng(0), 64)
+    assert found.weights.sum() == pytest.approx(1.0, abs=1e-12)
+    assert found.weights @ found.coords[:, 0] == pytest.approx(0.3, abs=1e-3)

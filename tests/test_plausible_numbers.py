@@ -42,7 +42,11 @@ def known(name: str) -> str:
 def nobody(key: str, value: str, name: str, row: int | None = None) -> Doubt:
     """Return the doubt about a number that nobody has measured."""
     number = f"{key} = {value} {TABLE[name][0]}".rstrip()
-    about = f"nobody has measured that in a knee ({known(name)} is known); check it and its unit"
+    _, _, _, low, high, mistaken = TABLE[name]
+    size = abs(float(value)) if name in ("moment", "force", "angle_deg") else float(value)
+    meant = " or ".join(unit for unit, factor in mistaken.items() if low <= size * factor <= high)
+    about = f"nobody has measured that in a knee ({known(name)} is known); "
+    about += f"is it in {meant}?" if meant else "check it and its unit"
     return Doubt(f"{number}: {about}", refused=False, row=row)
 
 
@@ -356,7 +360,11 @@ def far(key: str, ends: str, name: str, end: str) -> list[Doubt]:
         ("mcl.k", bounds(0.2, 2000.0), []),
         ("mcl.k", bounds(0.0, 2000.0), []),
         ("mcl.k", bounds(0.0, 0.2), []),
-        ("mcl.k", bounds(0.1, 0.2), far("parameters.mcl.k", "0.1 to 0.2", "k", "lower")),
+        ("mcl.k", bounds(0.1, 0.2), [nothing("parameters.mcl.k", "0.1 to 0.2", "k", "kN/mm")]),
+        ("mcl.k", bounds(0.005, 0.2), [nothing("parameters.mcl.k", "0.005 to 0.2", "k", "kN/mm")]),
+        ("mcl.k", bounds(0.005, 0.3), [nothing("parameters.mcl.k", "0.005 to 0.3", "k", "kN/mm")]),
+        ("mcl.k", bounds(0.004, 0.3), far("parameters.mcl.k", "0.004 to 0.3", "k", "lower")),
+        ("mcl.k", bounds(0.1, 5.0), far("parameters.mcl.k", "0.1 to 5", "k", "lower")),
         ("mcl.k", bounds(0.1, 2000.0), far("parameters.mcl.k", "0.1 to 2000", "k", "lower")),
         ("mcl.k", bounds(0.1, 2001.0), far("parameters.mcl.k", "0.1 to 2001", "k", "upper")),
         ("lcl.k", bounds(2000.0, 2001.0), far("parameters.lcl.k", "2000 to 2001", "k", "upper")),
@@ -386,6 +394,15 @@ def test_a_unit_is_guessed_by_the_end_that_is_nearer_to_what_has_a_meaning() -> 
 
 def of_sigma(value: Any, kind: Any = None) -> list[Doubt]:
     return list(doubts_of_sigma(config(noise__sigma=value), kind))
+
+
+@pytest.mark.parametrize(("sigma", "said_so"), [(9.0, False), (9.1, True), (0.5, False)])
+def test_a_sigma_above_all_loads_is_warned_of(sigma: float, said_so: bool) -> None:
+    loads = np.array([-9.0, 1.0, 5.0])
+    test = Measurement(np.array([-5.0, 0.0, 5.0]), loads, np.array([20.0, sigma, sigma]), "moment", "deg")
+    words = [doubt.text for doubt in doubts_of_data(test) if "more than any load" in doubt.text]
+    expected = "N·m at the least, more than any load, so the data say next to nothing; check the column and its unit"
+    assert words == ([f"sigma is {sigma:g} {expected}"] if said_so else [])
 
 
 def test_sigma_is_judged_by_the_kind_of_load() -> None:

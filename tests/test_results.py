@@ -24,7 +24,7 @@ from planted import (
 )
 
 from calibrate import results
-from calibrate.errors import ChainError
+from calibrate.errors import ChainError, GeometryError
 from calibrate.results import Run, open_run
 
 KEPT = varus_draws()[:, 60:]
@@ -271,3 +271,10 @@ def test_the_tilted_run_is_what_was_planted(valgus: Run) -> None:
     np.testing.assert_array_equal(valgus.samples(), valgus_draws()[:, 20:].reshape(-1, 3))
     assert math.degrees(valgus.posterior.geometry.theta_0) == pytest.approx(ANGLE)
     assert valgus.measurement.angle_unit == "rad"
+
+
+def test_predictions_at_no_angle_are_none_and_at_an_infinite_one_refused(varus: Run) -> None:
+    assert varus.predict([], draws=7).shape == (7, 0)
+    for angle in (np.inf, -np.inf, np.nan):
+        with pytest.raises(GeometryError, match="not finite"):
+            varus.predict([0.0, angle])

@@ -13,6 +13,7 @@ from calibrate.data import parse_measurement, read_measurement, stored_measureme
 from calibrate.errors import ConfigError, DataError
 from calibrate.examples import example
 from calibrate.simulate import simulate
+from calibrate.table import read_header
 
 PLAIN = {
     "Windows": "angle_deg,force_N\r\n1,2\r\n3,4\r\n",
@@ -288,3 +289,7 @@ def test_decimals_are_rounded_correctly() -> None:
 def test_options_take_the_same_numbers_as_files(settings: list[str], angles: str | None, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         simulate(load_config(example("oks009.toml")), [*settings, "noise.sigma=1"], angles=angles)
+
+
+def test_a_quoted_header_may_have_blanks_behind_its_commas() -> None:
+    assert read_header('"angle_deg", "moment_Nm"\n1,2\n', "x.csv") == (1, ["angle_deg", "moment_Nm"])

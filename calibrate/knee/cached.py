@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrate.errors import GeometryError
 from calibrate.knee.geometry import Geometry, Kinematics, kinematics
 from calibrate.knee.ligament import gradient, tension
 
@@ -63,6 +64,8 @@ class CachedKnee:
         GeometryError
             If the knee admits no load there.
         """
+        if not np.isfinite(np.asarray(angles, dtype=float)).all():
+            raise GeometryError("an angle is not finite, so the knee has no pose there")
         sign = 1.0 if positive == "valgus" else -1.0
         poses = kinematics(geometry, sign * np.asarray(angles, dtype=float))
         mcl, lcl = poses.coefficients(load)
@@ -102,7 +105,7 @@ class CachedKnee:
     def _sum(self, parameters: FloatArray, mcl_weight: FloatArray, lcl_weight: FloatArray) -> FloatArray:
         """Return weighted sums of the tensions, (m, n), in blocks of rows: no temporary as large as the result."""
         out = np.empty((len(parameters), mcl_weight.size))
-        rows = max(1, _BLOCK // mcl_weight.size)
+        rows = max(1, _BLOCK // max(1, mcl_weight.size))
         for first in range(0, len(parameters), rows):
             mcl, lcl = self.tensions(parameters[first : first + rows])
             out[first : first + rows] = mcl_weight * mcl + lcl_weight * lcl

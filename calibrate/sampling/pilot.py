@@ -116,7 +116,8 @@ def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS
     dead.append((x, value, value + volume - math.log(points)))
     coords, likelihood, weight = (np.concatenate(parts) for parts in zip(*dead, strict=True))
     evidence = float(np.logaddexp.reduce(weight))
-    return Population(coords, likelihood, np.exp(weight - evidence), evidence)
+    shares = np.exp(weight - weight.max())  # where likelihoods are huge, the evidence is rounded
+    return Population(coords, likelihood, shares / shares.sum(), evidence)
 
 
 def mass_below(pilots: Sequence[Population], levels: FloatArray) -> FloatArray:
