@@ -184,6 +184,7 @@ class Run:
         """
         return self.posterior.predict(self.thinned(draws), angles)
 
+    @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
     def derived(self, draws: int = 20_000) -> dict[str, FloatArray]:
         """Return what people ask for besides the parameters, one value per posterior draw.
 

@@ -51,6 +51,7 @@ class Summary(Mapping[str, Any]):
         return f"<table><tr>{head}</tr>{''.join(rows)}</table><p>{html.escape('; '.join(self['warnings']))}</p>"
 
 
+@np.errstate(all="ignore")  # what overflows in a spoilt file is unknown, and said to be
 def summarise(run: Run) -> Summary:
     """Return a run's summary; `Run.summary` says what is in it."""
     samples = run.some_samples()

@@ -185,12 +185,14 @@ def find_stragglers(chains: FloatArray, log_prob: FloatArray) -> Stragglers | No
     return Stragglers(float(lost.mean()), depth, np.median(theirs, axis=0))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # as below
 def straggling(log_prob: FloatArray) -> NDArray[np.bool_]:
     """Tell which walkers stay far below the rest, (ensembles, walkers), from `log_prob` (ensembles, steps, walkers)."""
     quartile, median = np.quantile(log_prob, [0.25, 0.5])
     return np.asarray(log_prob.mean(axis=1) < median - max(_FAR * (median - quartile), _DEEP))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # draws of a spoilt file may be anything that is finite
 def _diagnose_one(x: FloatArray) -> tuple[float, float, float, float, float, float]:
     if not np.ptp(x, axis=1).any():  # no walker has ever moved
         return np.inf, 0.0, 0.0, np.inf, 0.0, np.inf

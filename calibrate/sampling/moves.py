@@ -43,8 +43,9 @@ class _VectorizedAccept(emcee.moves.RedBlueMove):  # type: ignore[misc]  # emcee
             others = [state.coords[m] for other, m in enumerate(members) if other != half]
             proposed, factors = self.get_proposal(state.coords[moving], others, model.random)
             log_prob = model.log_prob_fn(proposed)
-            gain = factors + log_prob - state.log_prob[moving]
-            with np.errstate(divide="ignore"):  # a uniform number may be 0
+            # A uniform number may be 0; a walker of a spoilt file, at -inf, stays where a proposal is no better.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                gain = factors + log_prob - state.log_prob[moving]
                 yes = gain > np.log(model.random.rand(moving.size))
             state.coords[moving[yes]] = proposed[yes]
             state.log_prob[moving[yes]] = log_prob[yes]
