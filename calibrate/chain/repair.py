@@ -174,7 +174,7 @@ def _fresh(f: h5py.File, ensemble: int, steps: int, walkers: int, file: RunFile)
     for first in range(0, steps, _BLOCK):
         coords, _ = rows(ensemble, first, min(steps, first + _BLOCK))
         path = np.concatenate([last, coords], axis=1)
-        accepted += (np.diff(path, axis=1) != 0.0).any(axis=0).sum(axis=0)
+        accepted += (path[:, 1:] != path[:, :-1]).any(axis=0).sum(axis=0)
         last = path[:, -1:]
     if not steps:
         return EnsembleState(0, accepted, None)
