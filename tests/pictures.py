@@ -11,13 +11,13 @@ from matplotlib.artist import Artist
 
 def marked(root: Any, gid: str) -> list[Any]:
     """Return the artists that a figure or an axis marks with this word."""
-    return root.findobj(lambda artist: artist.get_gid() == gid)  # type: ignore[no-any-return]
+    return root.findobj(lambda artist: artist.get_gid() == gid)  # type: ignore[no-any-return]  # matplotlib is loosely typed
 
 
 def texts(root: Artist) -> Iterator[str]:
     """Yield all texts of a figure or an axis."""
     for artist in root.findobj(lambda artist: hasattr(artist, "get_text")):
-        yield artist.get_text()  # type: ignore[attr-defined]
+        yield artist.get_text()  # type: ignore[attr-defined]  # as above
 
 
 def edges(band: Any) -> tuple[Any, Any, Any]:

@@ -239,4 +239,4 @@ def test_tables_of_opensim_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["x endheader\n", "endheader x\n", "# endheaders\n", "x\n" * 49_996 + "endheader\n"])
 def test_what_only_mentions_its_header_is_not(text: str) -> None:
-    refuse_opensim(text, "s.sto")
+    assert refuse_opensim(text, "s.sto") is None

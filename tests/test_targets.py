@@ -147,7 +147,7 @@ def test_a_file_on_a_folder_that_knows_no_case_is_found_by_its_identity(
     # Such a disk gives both spellings one identity, which is all that is looked at.
     true = Path.samefile
     monkeypatch.setattr(Path, "samefile", lambda a, b: str(a).lower() == str(b).lower() or true(a, b))
-    monkeypatch.setattr(Path, "exists", lambda self, **_: os.path.exists(str(self).lower()))  # noqa: PTH110
+    monkeypatch.setattr(Path, "exists", lambda self, **_: os.path.exists(str(self).lower()))  # noqa: PTH110  # Path.exists is what is replaced
     result = command(*COMMANDS["simulate"], "BENCH_toe.CSV")
     assert result.code == 2
     assert "is what this command reads" in result.err
