@@ -17,7 +17,7 @@ from calibrate.errors import DataError
 LoadKind = Literal["force", "moment"]
 AngleUnit = Literal["deg", "rad"]
 
-KNOWN = ("angle_deg", "angle_rad", "force_N", "moment_Nm", "sigma_N", "sigma_Nm")
+KNOWN = ("angle_deg", "angle_rad", "force_N", "moment_Nm", "sigma_N", "sigma_Nm", "direction")
 SUFFIX: dict[str, str] = {"force": "N", "moment": "Nm"}
 _ANGLE = "angle_deg (degrees) or angle_rad (radians)"
 _LOAD = "force_N (newtons) or moment_Nm (newton metres)"
@@ -43,11 +43,15 @@ _NAMES["angle"] = _ANGLE
 
 
 class Columns(NamedTuple):
-    """What the header says: the kind of load, the angle's unit, and the name of the sigma column, if there is one."""
+    """What the header says: the kind of load, the angle's unit, the sigma column's name, if there is one, and directions.
+
+    `direction` tells whether there is a column of that name.
+    """
 
     kind: LoadKind
     angle_unit: AngleUnit
     sigma: str | None
+    direction: bool
 
 
 def columns_of(header: Sequence[str], where: str) -> Columns:
@@ -77,7 +81,7 @@ def columns_of(header: Sequence[str], where: str) -> Columns:
     sigmas = [name for name in header if name.startswith("sigma")]
     if any(name != f"sigma_{SUFFIX[kind]}" for name in sigmas):
         raise DataError(f"{where}: column {sigmas[0]} does not go with {load}; use sigma_{SUFFIX[kind]}")
-    return Columns(kind, "deg" if angle == "angle_deg" else "rad", sigmas[0] if sigmas else None)
+    return Columns(kind, "deg" if angle == "angle_deg" else "rad", sigmas[0] if sigmas else None, "direction" in header)
 
 
 def _refuse_other_formats(header: Sequence[str], where: str) -> None:

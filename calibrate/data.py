@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.columns import SUFFIX, AngleUnit, LoadKind, columns_of, refuse_opensim
-from calibrate.config import PARAMETER_NAMES
 from calibrate.decimals import read_number
 from calibrate.errors import DataError
 from calibrate.files import read_text
 from calibrate.plausible import doubts_of_data, refuse
+from calibrate.problem.quantities import is_parameter
 from calibrate.table import Table, line_of, lost_row, read_header, read_table
 
 FloatArray = NDArray[np.float64]
@@ -48,6 +48,8 @@ class Measurement:
         What was applied.
     angle_unit : {"deg", "rad"}
         The unit of `angles`.
+    direction : ndarray, shape (n,), or None
+        1 for readings taken while the load went up, -1 while it went down.
     truth : mapping
         Parameters that simulated data were made with, by name; empty for a real test.
     text : str
@@ -64,6 +66,7 @@ class Measurement:
     truth: Mapping[str, float] = field(default_factory=dict)
     text: str = ""
     source: str = "data"
+    direction: FloatArray | None = None
 
     @property
     def unit(self) -> str:
@@ -145,7 +148,14 @@ def _parse(text: str, source: str) -> tuple[Measurement, Table]:
         )
     _check_range(angles, columns.angle_unit, text, source)
     loads = table.values[:, header.index(f"{columns.kind}_{SUFFIX[columns.kind]}")].copy()
-    return Measurement(angles, loads, sigma, columns.kind, columns.angle_unit, truth, text, source), table
+    direction = table.values[:, header.index("direction")].copy() if columns.direction else None
+    if direction is not None and not (np.abs(direction) == 1.0).all():
+        bad = int(np.argmin(np.abs(direction) == 1.0))
+        raise DataError(
+            f"{source}, line {line_of(text, bad)}: direction = {direction[bad]:g}, but it has to be 1 (the load goes up) "
+            "or -1 (it goes down)"
+        )
+    return Measurement(angles, loads, sigma, columns.kind, columns.angle_unit, truth, text, source, direction), table
 
 
 def _refuse_decimal_commas(measurement: Measurement) -> None:
@@ -170,6 +180,7 @@ def format_measurement(
     comments: Sequence[str],
     truth: Mapping[str, float],
     sigma: FloatArray | None = None,
+    direction: FloatArray | None = None,
 ) -> str:
     """Write a measurement as the text of a file that `parse_measurement` reads back to the last bit."""
     lines = [f"# {comment}" for comment in comments]
@@ -179,6 +190,9 @@ def format_measurement(
     if sigma is not None:
         header.append(f"sigma_{SUFFIX[kind]}")
         columns.append(sigma)
+    if direction is not None:
+        header.append("direction")
+        columns.append(direction)
     lines.append(",".join(header))
     numbers = [map(repr, np.asarray(column, dtype=float).tolist()) for column in columns]
     lines += map(",".join, zip(*numbers, strict=True))
@@ -189,7 +203,7 @@ def _read_truth(comment: str, truth: dict[str, float], where: str) -> None:
     if not comment.startswith(_TRUTH):
         return
     name, separator, value = (part.strip() for part in comment.removeprefix(_TRUTH).partition("="))
-    if separator and name in PARAMETER_NAMES:  # anything else is somebody's remark
+    if separator and is_parameter(name):  # anything else is somebody's remark
         try:
             truth[name] = read_number(value)
         except ValueError as error:

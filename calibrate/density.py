@@ -5,20 +5,80 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from calibrate.knee.factors import Sums
-from calibrate.knee.kernel import compiled, inlined, log_likelihood_one
+from calibrate.knee.general import general_log_likelihood
+from calibrate.knee.jit import compiled, inlined
+from calibrate.knee.kernel import log_likelihood_one
+from calibrate.knee.pair import Pair
+from calibrate.knee.slots import General, Scratch, new_scratch
 from calibrate.knee.sums import log_likelihood_of_sums
+from calibrate.priors import LogNormal
+
+if TYPE_CHECKING:
+    from calibrate.problem.parameters import Parameter
 
 FloatArray = NDArray[np.float64]
 
 # Raised whenever the same parameters and data would get another log-probability: a chain is not resumed across that.
-MODEL_VERSION = 1
+# Version 1 had uniform priors alone, and these not normalised.
+MODEL_VERSION = 2
+
+
+class PriorRows(NamedTuple):
+    """The priors of the free parameters as compiled code takes them.
+
+    Attributes
+    ----------
+    lower, upper : ndarray, shape (ndim,)
+        Bounds; infinite where there are none.
+    positive : ndarray of bool, shape (ndim,)
+        Which parameters mean nothing at zero and below.
+    weight : float
+        Of the penalty outside the bounds; infinite for hard walls.
+    constant : float
+        What normalises all of them.
+    shaped : ndarray of int, shape (m,)
+        Which parameters are not uniform.
+    log : ndarray of bool, shape (m,)
+        Which of these are normal in their logarithm.
+    centre, width : ndarray, shape (m,)
+        Mean and standard deviation, of the logarithm where that is normal.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    positive: NDArray[np.bool_]
+    weight: float
+    constant: float
+    shaped: NDArray[np.int64]
+    log: NDArray[np.bool_]
+    centre: FloatArray
+    width: FloatArray
+
+    @classmethod
+    def of(cls, free: Sequence[Parameter], weight: float, *, normalised: bool = True) -> PriorRows:
+        """Put the priors of free parameters together."""
+        priors = [parameter.prior for parameter in free if parameter.prior is not None]
+        rows = [prior.row() for prior in priors]
+        shaped = [i for i, row in enumerate(rows) if row[0] != 0]
+        return cls(
+            lower=np.array([prior.lower for prior in priors]),
+            upper=np.array([prior.upper for prior in priors]),
+            positive=np.array([p.quantity.positive or isinstance(p.prior, LogNormal) for p in free]),
+            weight=weight,
+            constant=math.fsum(row[3] for row in rows) if normalised else 0.0,
+            shaped=np.array(shaped, dtype=np.int64),
+            log=np.array([rows[i][0] == 2 for i in shaped], dtype=np.bool_),
+            centre=np.array([rows[i][1] for i in shaped], dtype=float),
+            width=np.array([rows[i][2] for i in shaped], dtype=float),
+        )
 
 
 class Density(NamedTuple):
@@ -26,86 +86,124 @@ class Density(NamedTuple):
 
     Attributes
     ----------
-    lower, upper : ndarray, shape (ndim,)
-        Bounds of the free parameters.
-    positive : ndarray of bool, shape (ndim,)
-        Which free parameters have to be positive.
-    weight : float
-        Of the penalty outside the bounds; infinite for hard walls.
-    template : ndarray, shape (9,)
-        The law's eight parameters and the noise's scale, fixed ones filled in.
+    prior : PriorRows
+        The priors.
+    template : ndarray
+        All parameters that the likelihood takes, fixed ones filled in: for a `Pair` the laws' eight and the noise's
+        scale, else the full vector.
     columns : ndarray of int, shape (ndim,)
         Where the free parameters go in the template.
-    mcl_length, lcl_length, mcl, lcl, load : ndarray, shape (n_angles,)
-        See `calibrate.knee.kernel.log_likelihood`.
-    constant : float
-        See there.
-    sums : Sums or empty tuple
-        What `calibrate.knee.factors.build` made of the arrays, which are then sorted by angle; empty where points are
-        few enough to be summed one by one.
+    knee : Pair or General
+        The knee and its data; its type says which likelihood it is that of.
     """
 
-    lower: FloatArray
-    upper: FloatArray
-    positive: NDArray[np.bool_]
-    weight: float
+    prior: PriorRows
     template: FloatArray
-    columns: NDArray[np.intp]
-    mcl_length: FloatArray
-    lcl_length: FloatArray
-    mcl: FloatArray
-    lcl: FloatArray
-    load: FloatArray
-    constant: float
-    sums: Sums | tuple[()]
+    columns: NDArray[np.int64]
+    knee: Pair | General
+
+
+@inlined
+def shape_of_prior(q: FloatArray, prior: PriorRows) -> float:
+    """Log-density of what is not uniform, for one vector of free parameters, without its constant."""
+    value = 0.0
+    for m in range(prior.shaped.size):
+        x = q[prior.shaped[m]]
+        if prior.log[m]:
+            if x <= 0.0:
+                return -np.inf
+            x = math.log(x)
+            value -= x
+        z = (x - prior.centre[m]) / prior.width[m]
+        value -= 0.5 * z * z
+    return value
 
 
 @inlined
 def log_prior_one(q: FloatArray, d: Density) -> float:
-    """Log-prior of one vector of free parameters: 0 inside the bounds, minus the penalty or a wall outside."""
+    """Log-prior of one vector of free parameters, with the penalty or a wall outside the bounds."""
+    prior = d.prior
     violation = 0.0
     for i in range(q.size):
-        if not abs(q[i]) < np.inf or (d.positive[i] and q[i] <= 0.0):
+        if not abs(q[i]) < np.inf or (prior.positive[i] and q[i] <= 0.0):
             return -np.inf
-        outside = max(0.0, d.lower[i] - q[i], q[i] - d.upper[i])
+        outside = max(0.0, prior.lower[i] - q[i], q[i] - prior.upper[i])
         violation += outside * outside
-    return -d.weight * violation if violation > 0.0 else 0.0
+    value = prior.constant
+    if violation > 0.0:
+        value -= prior.weight * violation
+    if prior.shaped.size:
+        value += shape_of_prior(q, prior)
+    return value
 
 
-def _law_likelihood(p: FloatArray, d: Density) -> float:
-    """Log-likelihood of the template's nine parameters, in the way that the density's kind of sums asks for."""
-    raise NotImplementedError  # numba puts the function below in its place; Python never calls it
+def _likelihood(p: FloatArray, knee: Pair | General, scratch: Any) -> float:
+    """Log-likelihood of a filled-in template, in the way that the knee's type asks for."""
+    raise NotImplementedError  # numba puts one of the functions below in its place; Python never calls it
 
 
-@overload(_law_likelihood, inline="always")
-def _typed_law_likelihood(p: FloatArray, d: Density) -> Any:
-    """Choose by the type, so that few points cost neither a branch nor the time to compile what many need."""
+def _of_points(p: FloatArray, knee: Pair, scratch: float) -> float:
+    return log_likelihood_one(p, p[8], knee)
 
-    def of_points(p: FloatArray, d: Density) -> float:
-        return log_likelihood_one(p, p[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant)
 
-    def of_sums(p: FloatArray, d: Density) -> float:
-        sums: Any = d.sums
-        return log_likelihood_of_sums(p, p[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant, sums)
+def _of_sums(p: FloatArray, knee: Pair, scratch: float) -> float:
+    return log_likelihood_of_sums(p, p[8], knee)
 
-    density: Any = d  # here still numba's type of it
-    return of_sums if len(density.types[density.fields.index("sums")]) else of_points
+
+def _of_general(p: FloatArray, knee: General, scratch: Scratch) -> float:
+    return general_log_likelihood(p, knee, scratch)
+
+
+@overload(_likelihood, inline="always")
+def _typed_likelihood(p: FloatArray, knee: Pair | General, scratch: Any) -> Any:
+    """Choose by the type, so that a pair costs neither a branch nor the time to compile what the general form needs."""
+    kind: Any = knee  # here still numba's type of it
+    if kind.instance_class is General:
+        return _of_general
+    return _of_sums if len(kind.types[kind.fields.index("sums")]) else _of_points
+
+
+def _room(knee: Pair | General) -> Any:
+    """Room for the likelihood to compute in; a pair needs none."""
+    raise NotImplementedError  # as above
+
+
+def _no_room(knee: Pair) -> float:
+    return 0.0
+
+
+def _general_room(knee: General) -> Scratch:
+    return new_scratch(knee)
+
+
+@overload(_room, inline="always")
+def _typed_room(knee: Pair | General) -> Any:
+    kind: Any = knee
+    return _general_room if kind.instance_class is General else _no_room
 
 
 @inlined
-def likelihood_one(q: FloatArray, scratch: FloatArray, d: Density) -> float:
-    """Log-likelihood of one vector of free parameters; `scratch` is a copy of the template to fill in."""
+def room_of(d: Density) -> Any:
+    """Return what `likelihood_one` needs: a copy of the template to fill in, and room to compute in."""
+    return d.template.copy(), _room(d.knee)
+
+
+@inlined
+def likelihood_one(q: FloatArray, room: Any, d: Density) -> float:
+    """Log-likelihood of one vector of free parameters."""
+    p, scratch = room
     for i in range(q.size):
-        scratch[d.columns[i]] = q[i]
-    return _law_likelihood(scratch, d)
+        p[d.columns[i]] = q[i]
+    return _likelihood(p, d.knee, scratch)
 
 
 @compiled
 def evaluate(q: FloatArray, d: Density) -> FloatArray:
     """Return log-prior and log-likelihood, shape (2, n), of rows of free parameters (n, ndim)."""
     out = np.empty((2, q.shape[0]))
-    scratch = d.template.copy()
+    room = room_of(d)
     for i in range(q.shape[0]):
         out[0, i] = log_prior_one(q[i], d)
-        out[1, i] = likelihood_one(q[i], scratch, d)
+        out[1, i] = likelihood_one(q[i], room, d)
     return out
+

@@ -1,166 +1,132 @@
-"""Named parameters <-> vectors, and the posterior: constraint penalty as prior plus cached likelihood.
+"""The posterior: priors of the free parameters, with walls at their bounds, plus the likelihood of all tests.
 
-Free parameters are those given as bounds, in file order: MCL, LCL, noise. A vector `q` holds the free ones only;
-`full` puts the fixed ones back in. Knows no sampler.
+Free parameters are those given as distributions; `ParameterTable` has their order. A vector `q` holds the free ones
+only; `full` puts the fixed ones back in. Knows no sampler.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.config import LAW, PARAMETER_NAMES, SIGMA, UNITS, Bounds, Config
+from calibrate.config import Config
 from calibrate.data import Measurement, read_measurement
-from calibrate.density import Density, evaluate
-from calibrate.errors import ConfigError, DataError, GeometryError
+from calibrate.density import Density, PriorRows, evaluate
+from calibrate.errors import ConfigError, GeometryError
 from calibrate.knee.cached import CachedKnee
-from calibrate.knee.compress import compress
-from calibrate.knee.factors import Sums, build
-from calibrate.knee.geometry import Geometry, geometry_of
+from calibrate.knee.general import general_readings
+from calibrate.knee.geometry import Geometry
+from calibrate.knee.pair import Pair
 from calibrate.plausible import doubts_of, doubts_of_sigma, refuse
+from calibrate.priors import LogNormal, Prior
+from calibrate.problem.build import general_of, is_pair, pair_of
+from calibrate.problem.laxity_test import LaxityTest, laxity_tests, refused, slots_of
+from calibrate.problem.parameters import ParameterTable, table_of
+from calibrate.problem.noise import noise_of
+from calibrate.problem.residuals import Residuals
 
 FloatArray = NDArray[np.float64]
-
-_SIGMA_COLUMN = len(LAW)
-# From this many points on, sums of squares are put together from stored factors: `python -m benchmarks.sums` finds the
-# two ways equally fast there. It depends on nothing but the data, so that one seed gives one chain on any machine.
-MANY = 800
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """The log-probability of free parameters given one laxity test.
+    """The log-probability of free parameters given one or more laxity tests.
 
     Built by `from_config`; all evaluation is vectorized over rows of `q`.
 
     Attributes
     ----------
-    names : tuple of str
-        The free parameters: `mcl.k`, `mcl.alpha`, ..., `lcl.f_ref`, `noise.sigma`.
-    lower, upper : ndarray, shape (ndim,)
-        Their bounds.
-    start : ndarray, shape (ndim,)
-        The user's starting point, NaN where none was given.
-    measurement : Measurement
-        The data.
-    knee : CachedKnee
-        The knee at the data's angles.
+    config : Config
+        What it was built from.
+    table : ParameterTable
+        All parameters: what they are, their priors, fixed ones and ties.
+    tests : tuple of LaxityTest
+        The tests; the name of the only one of the one-test form is empty.
+    reference : LaxityTest
+        Stands for the shared knee, which reference strains refer to.
+    middle : ndarray, shape (ndim,)
+        The middles of the priors.
     density : Density
         All of it as compiled code takes it.
-    order : ndarray of int, shape (n_angles,), or None
-        What sorts the data by angle, as the density has them where there are many; None if they are as in the file.
+    residuals_of : Residuals
+        What fits take of it.
     """
 
     config: Config
-    measurement: Measurement
-    geometry: Geometry
-    knee: CachedKnee
-    names: tuple[str, ...]
-    lower: FloatArray
-    upper: FloatArray
-    start: FloatArray
+    table: ParameterTable
+    tests: tuple[LaxityTest, ...]
+    reference: LaxityTest
+    middle: FloatArray
     density: Density = field(repr=False)
-    order: NDArray[np.intp] | None = field(default=None, repr=False)
+    residuals_of: Residuals = field(repr=False)
 
     @classmethod
-    def from_config(cls, config: Config, measurement: Measurement | None = None) -> Posterior:
+    def from_config(
+        cls,
+        config: Config,
+        measurement: Measurement | Mapping[str, Measurement] | None = None,
+        *,
+        normalised: bool = True,
+    ) -> Posterior:
         """Build the posterior that a configuration describes.
 
         Parameters
         ----------
         config : Config
             What `calibrate.load_config` returns.
-        measurement : Measurement, optional
-            The data, if they are at hand; otherwise the configuration's file is read.
+        measurement : Measurement or mapping of str to Measurement, optional
+            The data, if they are at hand, of several tests by name; otherwise the configuration's files are read.
+        normalised : bool
+            Whether uniform priors have their normalising constant, as they should. Runs of calibrate 0.1 lack it.
 
         Raises
         ------
         ConfigError
             If the knee has no pose, nothing is free, or sigma is missing or given twice.
         DataError
-            If the measurement file cannot be used.
+            If a measurement file cannot be used.
         """
         where = str(config.source or "configuration")
-        if measurement is None:
-            measurement = read_measurement(config.data_path)
-            if measurement.kind == "moment":  # what is none of a force either, `load_config` refuses
-                refuse(doubts_of_sigma(config, "moment"), ConfigError, where=where)
-        angles = measurement.to_radians(measurement.angles)
-        try:
-            geometry = geometry_of(config.knee)
-            knee = CachedKnee.build(geometry, angles, measurement.kind, config.data.positive)
-        except GeometryError as error:
-            raise ConfigError(f"{where}: knee: {error}") from None
-
-        settings = dict(config.parameter_items())
-        settings[SIGMA] = _sigma_setting(config, measurement, where)
-        free = {name: value for name, value in settings.items() if isinstance(value, Bounds)}
-        if not free:
+        measurements = _measurements(config, measurement, where)
+        table = table_of(config, measurements)
+        if not table.names:
             raise ConfigError(
                 f"{where}: parameters: all are fixed, so nothing is left to calibrate; "
                 "give at least one as { lower = ..., upper = ... }"
             )
-        template = np.array([np.nan if isinstance(value, Bounds) else float(value) for value in settings.values()])
+        tests = laxity_tests(config, table, measurements)
+        slots = slots_of(config, table, "")
+        shared = tests[0].as_reference(slots, not set(table.columns.tolist()).isdisjoint(slots.geometry.tolist()))
+        template = np.concatenate([table.template, [0.0, config.knee.reference_flexion]])
+        middle = np.array([_middle(p.prior, p.start) for p in table.free if p.prior is not None])
+        full = template.copy()
+        full[table.columns] = middle
+        try:
+            for test in tests:
+                test.knee(full)
+            inferred = int(tests[0].slots.errors[0]) in table.columns
+            if is_pair(tests, table):
+                knee, order = pair_of(tests[0], full, inferred=inferred)
+                columns, template = _pair_columns(tests[0], table, full, inferred)
+            else:
+                knee, order = general_of(tests, table, shared, full), None
+                columns = table.columns
+        except GeometryError as error:
+            raise refused(error, where, tests[0].name) from None
+        weight = math.inf if config.prior.walls == "hard" else config.prior.weight
+        rows = PriorRows.of(table.free, weight, normalised=normalised)
+        density = Density(rows, template, columns, knee)
+        return cls(config, table, tests, shared, middle, density, Residuals(tests, table, density, full, order))
 
-        known = measurement.sigma if measurement.sigma is not None else np.full(angles.size, template[_SIGMA_COLUMN])
-        inferred = SIGMA in free
-        weight = np.ones(angles.size) if inferred else 1.0 / known
-        constant = -0.5 * angles.size * math.log(2.0 * math.pi) + float(np.log(weight).sum())
-        if not inferred:
-            template[_SIGMA_COLUMN] = 1.0
-        poses = knee.kinematics
-        arrays = tuple(
-            np.ascontiguousarray(a)
-            for a in (
-                poses.mcl_length,
-                poses.lcl_length,
-                knee.mcl_coefficient * weight,
-                knee.lcl_coefficient * weight,
-                measurement.loads * weight,
-            )
-        )
-        if not all(np.isfinite(a).all() for a in arrays):
-            raise DataError(f"{measurement.source}: loads or sigma so extreme that their ratio overflows; check units")
-        order, sums = None, None
-        if angles.size >= MANY:
-            if (np.diff(angles) < 0.0).any():
-                order = np.argsort(angles, kind="stable")
-                arrays = tuple(a[order] for a in arrays)
-            sums = build(*arrays)
-        lower = np.array([bounds.lower for bounds in free.values()])
-        upper = np.array([bounds.upper for bounds in free.values()])
-        density = Density(
-            lower=lower,
-            upper=upper,
-            positive=np.array([not name.endswith("f_ref") for name in free]),
-            weight=math.inf if config.prior.walls == "hard" else config.prior.weight,
-            template=template,
-            columns=np.array([PARAMETER_NAMES.index(name) for name in free]),
-            mcl_length=arrays[0],
-            lcl_length=arrays[1],
-            mcl=arrays[2],
-            lcl=arrays[3],
-            load=arrays[4],
-            constant=constant,
-            sums=() if sums is None else sums,
-        )
-        return cls(
-            config=config,
-            measurement=measurement,
-            geometry=geometry,
-            knee=knee,
-            names=tuple(free),
-            lower=lower,
-            upper=upper,
-            start=np.array([np.nan if b.start is None else b.start for b in free.values()]),
-            density=density,
-            order=order,
-        )
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The free parameters' names: `mcl.k`, `mcl.alpha`, ..., `noise.sigma`."""
+        return self.table.names
 
     @property
     def ndim(self) -> int:
@@ -170,33 +136,93 @@ class Posterior:
     @property
     def units(self) -> tuple[str, ...]:
         """The unit of each free parameter; empty for a pure number."""
-        return tuple(self.measurement.unit if name == SIGMA else UNITS[name.split(".")[1]] for name in self.names)
+        return tuple(parameter.unit for parameter in self.table.free)
+
+    @property
+    def priors(self) -> tuple[Prior, ...]:
+        """The free parameters' priors."""
+        return tuple(parameter.prior for parameter in self.table.free if parameter.prior is not None)
+
+    @property
+    def lower(self) -> FloatArray:
+        """The lower bounds, shape (ndim,); minus infinity where there is none."""
+        return self.density.prior.lower
+
+    @property
+    def upper(self) -> FloatArray:
+        """The upper bounds, shape (ndim,); infinity where there is none."""
+        return self.density.prior.upper
+
+    @property
+    def start(self) -> FloatArray:
+        """The user's starting point, shape (ndim,), NaN where none was given."""
+        return np.array([parameter.start for parameter in self.table.free])
+
+    @property
+    def scale(self) -> FloatArray:
+        """The priors' standard deviations, shape (ndim,)."""
+        return np.array([prior.sd for prior in self.priors])
+
+    @property
+    def strands(self) -> tuple[str, ...]:
+        """The strands' names, `mcl` and `lcl` first."""
+        return self.config.knee.strands
+
+    @property
+    def measurement(self) -> Measurement:
+        """The data of the first test."""
+        return self.tests[0].measurement
 
     @property
     def truth(self) -> Mapping[str, float]:
-        """The free parameters' true values, as far as the data file states them."""
-        return {name: self.measurement.truth[name] for name in self.names if name in self.measurement.truth}
+        """The free parameters' true values, as far as the data files state them."""
+        found: dict[str, float] = {}
+        for test in self.tests:
+            for name in self.names:
+                key = name.removeprefix(test.label)
+                if key in test.measurement.truth and (test.label + key == name or not test.label):
+                    found[name] = test.measurement.truth[key]
+                elif name in test.measurement.truth:
+                    found[name] = test.measurement.truth[name]
+        return found
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know before believing a result."""
-        found = [doubt.text for doubt in doubts_of(self.config, self.measurement)]
-        count = self.measurement.angles.size
+        found = [doubt.text for doubt in doubts_of(self.config, self.measurements)]
+        count = sum(test.measurement.angles.size for test in self.tests)
         if count < self.ndim:
-            found.append(
-                f"{count} data points for {self.ndim} free parameters: the prior bounds will decide some of them"
-            )
-        spill = math.sqrt(0.5 / self.density.weight)
-        loose = [name for name, width in zip(self.names, self.upper - self.lower, strict=True) if spill > 0.05 * width]
+            found.append(f"{count} data points for {self.ndim} free parameters: the priors will decide some of them")
+        spill = math.sqrt(0.5 / self.density.prior.weight)
+        bounded = np.isfinite(self.upper - self.lower)
+        loose = [
+            name
+            for name, width, has in zip(self.names, self.upper - self.lower, bounded, strict=True)
+            if has and spill > 0.05 * width
+        ]
         if loose:
             found.append(
-                f"prior.weight = {self.density.weight:g} lets parameters spill about {spill:.2g} beyond their bounds, "
-                f'much for {", ".join(loose)}; use a larger weight or walls = "hard"'
+                f"prior.weight = {self.density.prior.weight:g} lets parameters spill about {spill:.2g} beyond their "
+                f'bounds, much for {", ".join(loose)}; use a larger weight or walls = "hard"'
             )
-        return tuple(found)
+        return (*found, *self._uninformed())
+
+    def _uninformed(self) -> list[str]:
+        """Name tests that say nothing about any free parameter."""
+        found = []
+        free = set(self.table.columns.tolist())
+        for test in self.tests:
+            if free.isdisjoint(test.slots.rows.tolist()):
+                found.append(f"test {test.name} ({test.measurement.source}) depends on no free parameter: it adds nothing")
+        return found
+
+    @property
+    def measurements(self) -> dict[str, Measurement]:
+        """The data by test."""
+        return {test.name: test.measurement for test in self.tests}
 
     def full(self, q: ArrayLike) -> FloatArray:
-        """Return all nine parameters for rows of free ones.
+        """Return all parameters for rows of free ones.
 
         Parameters
         ----------
@@ -205,20 +231,90 @@ class Posterior:
 
         Returns
         -------
-        ndarray, shape (n, 9)
-            The eight of the law, then sigma: in the load's unit where it is inferred, else 1 (of the known one).
+        ndarray, shape (n, all + 2)
+            Columns as in `table.parameters`, then a zero and the reference flexion [degrees], which slots may name.
         """
-        rows = self._rows(q)
-        out = np.tile(self.density.template, (rows.shape[0], 1))
-        out[:, self.density.columns] = rows
+        rows = self.table.full(self._rows(q))
+        constant = np.tile([0.0, self.config.knee.reference_flexion], (len(rows), 1))
+        return np.concatenate([rows, constant], axis=1)
+
+    def values(self, q: ArrayLike, name: str) -> FloatArray:
+        """Return one parameter's values, free, tied or fixed, shape (n,), for rows of free ones.
+
+        Raises
+        ------
+        KeyError
+            If there is no such parameter.
+        """
+        return self.full(q)[:, self.table.index(name)]
+
+    def test(self, name: str | None = None) -> LaxityTest:
+        """Return a test by name; without one the only test.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such test, or there are several and none is named.
+        """
+        if name is None and len(self.tests) == 1:
+            return self.tests[0]
+        for test in self.tests:
+            if test.name == name:
+                return test
+        known = ", ".join(test.name for test in self.tests)
+        raise ConfigError(f"which test: {known}?" if name is None else f"no test is called '{name}'; there are {known}")
+
+    def law(self, q: ArrayLike, test: str | None = None) -> FloatArray:
+        """Return the strands' laws in a test.
+
+        Parameters
+        ----------
+        q : array_like, shape (n, ndim) or (ndim,)
+            Free parameters.
+        test : str, optional
+            Its name; not needed if there is one.
+
+        Returns
+        -------
+        ndarray, shape (n, strands, 4)
+            `[k, alpha, l_0, f_ref]`; where a reference strain is given, the slack length that it means.
+        """
+        of = self.test(test)
+        full = self.full(q)
+        law = full[:, of.slots.law]
+        if of.slots.strain.any():
+            lengths = self.reference_lengths(full)[:, of.slots.strain]
+            law[:, of.slots.strain, 2] = lengths / (1.0 + law[:, of.slots.strain, 2])
+        return np.asarray(law)
+
+    def reference_lengths(self, full: FloatArray) -> FloatArray:
+        """Return the strands' lengths at the reference pose of the shared knee [mm], (n, strands), NaN without a pose."""
+        if not self.reference.posed:
+            return np.tile(self.reference.geometry(full[0]).reference_lengths(), (len(full), 1))
+        out = np.full((len(full), len(self.strands)), np.nan)
+        for row, values in zip(out, full, strict=True):
+            try:
+                row[:] = self.reference.geometry(values).reference_lengths()
+            except GeometryError:
+                continue
         return out
+
+    def geometry(self, q: ArrayLike | None = None, test: str | None = None) -> Geometry:
+        """Return the knee of a test for one vector of free parameters (ndim,); for the priors' middles by default.
+
+        Raises
+        ------
+        GeometryError
+            If it has no pose.
+        """
+        return self.test(test).geometry(self.full(self.middle if q is None else q)[0])
 
     @overload
     def log_prob(self, q: FloatArray) -> FloatArray: ...
     @overload
     def log_prob(self, q: ArrayLike) -> FloatArray | float: ...
     def log_prob(self, q: ArrayLike) -> FloatArray | float:
-        """Evaluate the log-posterior, up to the prior's normalisation.
+        """Evaluate the log-posterior: normalised prior, less the penalty outside of bounds, plus log-likelihood.
 
         Parameters
         ----------
@@ -234,89 +330,96 @@ class Posterior:
         return _like(q, prior + likelihood)
 
     def log_prior(self, q: ArrayLike) -> FloatArray | float:
-        """Evaluate the log-prior: 0 inside the bounds, the penalty or a wall outside. Shapes as `log_prob`."""
+        """Evaluate the log-prior: normalised inside the bounds, with the penalty or a wall outside. Shapes as `log_prob`."""
         return _like(q, self._evaluate(q)[0])
 
     def log_likelihood(self, q: ArrayLike) -> FloatArray | float:
-        """Evaluate the Gaussian log-likelihood with its normalising constant. Shapes as `log_prob`."""
+        """Evaluate the log-likelihood of all tests with its normalising constants. Shapes as `log_prob`."""
         return _like(q, self._evaluate(q)[1])
 
-    def predict(self, q: ArrayLike, angles: ArrayLike | None = None) -> FloatArray:
-        """Predict the load-angle curve.
+    def prior_sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Draw from the prior inside the bounds, shape (n, ndim); what has to be positive is."""
+        drawn = np.column_stack([prior.sample(rng, n) for prior in self.priors])
+        positive = np.array([parameter.quantity.positive for parameter in self.table.free])
+        for _ in range(100):
+            rows, columns = np.nonzero((drawn <= 0.0) & positive)
+            if not rows.size:
+                break
+            for column in np.unique(columns):
+                at = rows[columns == column]
+                drawn[at, column] = self.priors[column].sample(rng, at.size)
+        return drawn
+
+    def predict(self, q: ArrayLike, angles: ArrayLike | None = None, test: str | None = None) -> FloatArray:
+        """Predict readings without their errors: load at the angle less its offset, plus bias and hysteresis.
 
         Parameters
         ----------
         q : array_like, shape (n, ndim) or (ndim,)
             Free parameters.
         angles : array_like, shape (m,), optional
-            Angles in the data file's unit and sign; the data's own by default.
+            Angles in the data file's unit and sign; the data's own by default. Elsewhere than at the data's own points
+            there is no direction, so hysteresis counts as nought.
+        test : str, optional
+            Which test; needed with angles if there are several. Without either, all tests' data one after another.
 
         Returns
         -------
         ndarray, shape (n, m)
-            Loads in the data file's unit and sign.
+            In the data file's unit and sign.
 
         Raises
         ------
         GeometryError
             If the knee admits no load at one of the angles.
         """
-        return self.knee_at(angles).loads(self.full(q)[:, :_SIGMA_COLUMN])
+        if angles is None and test is None and len(self.tests) > 1:
+            return np.concatenate([self.predict(q, None, one.name) for one in self.tests], axis=1)
+        of = self.test(test)
+        at = None if angles is None else np.atleast_1d(np.asarray(angles, dtype=float))
+        full = self.full(q)
+        if not of.posed:
+            bias = full[:, of.slots.reading[1], np.newaxis]
+            if at is None and of.measurement.direction is not None:
+                bias = bias + full[:, of.slots.reading[2], np.newaxis] * of.measurement.direction
+            return np.asarray(of.knee(full[0], at).loads(self.law(q, of.name)) + bias)
+        form = general_of([of], self.table, self.reference, full[0], None if at is None else [at])
+        return np.asarray(general_readings(np.ascontiguousarray(full), form))
 
-    def knee_at(self, angles: ArrayLike | None = None) -> CachedKnee:
-        """Return the cached knee at other angles, in the data file's unit and sign; the data's own by default."""
-        if angles is None:
-            return self.knee
-        radians = self.measurement.to_radians(np.atleast_1d(np.asarray(angles, dtype=float)))
-        return CachedKnee.build(self.geometry, radians, self.measurement.kind, self.config.data.positive)
+    def simulate(self, q: ArrayLike, rng: np.random.Generator, test: str | None = None) -> FloatArray:
+        """Draw readings as the model says that they come about: prediction plus errors. Shapes as `predict`.
+
+        Parameters
+        ----------
+        q : array_like, shape (n, ndim) or (ndim,)
+            Free parameters.
+        rng : numpy.random.Generator
+            Draws the errors.
+        test : str, optional
+            Which test; all by default, one after another.
+        """
+        chosen = self.tests if test is None else (self.test(test),)
+        full = self.full(q)
+        exact = [self.predict(q, None, one.name) for one in chosen]
+        noise = [noise_of(one, full, self.law(q, one.name), rng) for one in chosen]
+        return np.concatenate([a + b for a, b in zip(exact, noise, strict=True)], axis=1)
+
+    def knee_at(self, angles: ArrayLike | None = None, q: ArrayLike | None = None, test: str | None = None) -> CachedKnee:
+        """Return the knee posed at angles in the file's unit and sign, for one vector of free parameters.
+
+        The data's own angles, and the priors' middles, by default.
+        """
+        full = self.full(self.middle if q is None else q)[0]
+        at = None if angles is None else np.atleast_1d(np.asarray(angles, dtype=float))
+        return self.test(test).knee(full, at)
 
     def residuals(self, q: FloatArray) -> FloatArray:
         """Return (prediction - data) / sigma, (n, n_angles), for rows `q`; not divided where sigma is inferred."""
-        d = self.density
-        tension_mcl, tension_lcl = self._weighted.tensions(self.full(q)[:, :_SIGMA_COLUMN])
-        return self._as_in_file(d.mcl * tension_mcl + d.lcl * tension_lcl - d.load)
+        return self.residuals_of.rows(self._rows(q))
 
     def jacobian(self, q: FloatArray) -> FloatArray:
-        """Return the derivatives of `residuals` by the free parameters, (n, n_angles, ndim); 0 for sigma."""
-        return self._free_columns(self._as_in_file(self._weighted.jacobian(self.full(q)[:, :_SIGMA_COLUMN])))
-
-    def fit_residuals(self, q: FloatArray) -> FloatArray:
-        """Return what a least-squares fit at `q` (ndim,) needs of `residuals`: all, or nine that stand for very many.
-
-        Nine numbers `r` and nine rows `J` of `fit_jacobian` have the sum of squares, `J^T r` and `J^T J` of all.
-        """
-        return self._compressed(q)[0] if self.density.sums else self.residuals(q[np.newaxis])[0]
-
-    def fit_jacobian(self, q: FloatArray) -> FloatArray:
-        """Return the derivatives (m, ndim) of `fit_residuals`."""
-        return self._compressed(q)[1] if self.density.sums else self.jacobian(q[np.newaxis])[0]
-
-    def _compressed(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
-        d = self.density
-        assert isinstance(d.sums, Sums)
-        law = self.full(q)[0, :_SIGMA_COLUMN]
-        rows, slopes = compress(law, d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.sums)
-        return rows, self._free_columns(slopes)
-
-    @property
-    def _weighted(self) -> CachedKnee:
-        """The knee as the density has it: loads in units of a known sigma, sorted where the density is."""
-        d = self.density
-        poses = replace(self.knee.kinematics, mcl_length=d.mcl_length, lcl_length=d.lcl_length)
-        return CachedKnee(poses, d.mcl, d.lcl)
-
-    def _as_in_file(self, values: FloatArray) -> FloatArray:
-        """Put the second axis back into the file's order."""
-        if self.order is None:
-            return values
-        out = np.empty_like(values)
-        out[:, self.order] = values
-        return out
-
-    def _free_columns(self, by_law: FloatArray) -> FloatArray:
-        """Pick the free parameters' columns out of derivatives by the law's eight; those by sigma are 0."""
-        sigma = np.zeros((*by_law.shape[:-1], 1))
-        return np.concatenate([by_law, sigma], axis=-1)[..., self.density.columns]
+        """Return the derivatives of `residuals` by the free parameters, (n, n_angles, ndim)."""
+        return self.residuals_of.jacobian(self._rows(q))
 
     def _rows(self, q: ArrayLike) -> FloatArray:
         rows = np.ascontiguousarray(q, dtype=float)
@@ -334,17 +437,35 @@ def _like(q: ArrayLike, values: FloatArray) -> FloatArray | float:
     return float(values[0]) if np.ndim(q) == 1 else values  # one number for one vector
 
 
-def _sigma_setting(config: Config, measurement: Measurement, where: str) -> float | Bounds:
-    """Settle where sigma comes from; exactly one place may say."""
-    given = config.noise.sigma
-    if measurement.sigma is not None:
-        if given is not None:
-            raise ConfigError(
-                f"{where}: {SIGMA} is given, and {measurement.source} has a sigma column as well; keep one of them"
-            )
-        return 1.0
+def _measurements(
+    config: Config, given: Measurement | Mapping[str, Measurement] | None, where: str
+) -> dict[str, Measurement]:
+    """Return the data of each test, in the configuration's order; read where they are not given."""
     if given is None:
-        raise ConfigError(
-            f"{where}: {SIGMA}: missing; give a number, bounds to infer it, or a sigma column in the data"
-        )
-    return given
+        found = {name: read_measurement(path) for name, path in config.data_paths.items()}
+        for name, measurement in found.items():
+            if measurement.kind == "moment":  # what is none of a force either, `load_config` refuses
+                refuse(doubts_of_sigma(config, "moment", name), ConfigError, where=where)
+        return found
+    named = given if isinstance(given, Mapping) else {next(iter(config.all_tests)): given}
+    if missing := [name for name in config.all_tests if name not in named]:
+        raise ConfigError(f"{where}: no data are given for tests.{missing[0]}")
+    return {name: named[name] for name in config.all_tests}
+
+
+def _pair_columns(
+    test: LaxityTest, table: ParameterTable, full: FloatArray, inferred: bool
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Return where free parameters go among nine, the laws' eight and sigma, and the nine with fixed ones filled in."""
+    rows = [*test.slots.law.ravel().tolist(), int(test.slots.errors[0])]
+    template = full[rows].copy()
+    if not inferred:
+        template[-1] = 1.0
+    return np.array([rows.index(row) for row in table.columns.tolist()], dtype=np.int64), template
+
+
+def _middle(prior: Prior, start: float) -> float:
+    """Return where a free parameter is taken to be where one number is needed: its start, or the prior's middle."""
+    if math.isfinite(start):
+        return start
+    return float(prior.quantile(0.5)) if isinstance(prior, LogNormal) else prior.mean

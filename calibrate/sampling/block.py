@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.config import LIGAMENTS, SIGMA
-from calibrate.density import Density, likelihood_one, log_prior_one
-from calibrate.knee.kernel import compiled, merged
+from calibrate.density import Density, likelihood_one, log_prior_one, room_of
+from calibrate.knee.jit import compiled, merged
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
 
@@ -43,8 +42,8 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
     - a stretch (Goodman & Weare 2010, eq. 7);
     - a difference of two walkers (ter Braak 2006) times `2.38 / sqrt(2 ndim)`, jittered, or times 1 in a tenth of
       them, which jumps between modes;
-    - new parameters of one ligament, and the noise, from a kernel density estimate of the other half (as Farr & Farr
-      2015 do with all parameters). Kernels are products of `(1 + |e|)^-3` in coordinates that make the half's
+    - new values of one group of parameters (`ParameterTable.groups`), such as a strand's law and the errors, from a
+      kernel density estimate of the other half (as Farr & Farr 2015 do with all parameters). Kernels are products of `(1 + |e|)^-3` in coordinates that make the half's
       covariance the identity: quickly drawn and added up, and with tails that no walker is lost beyond.
 
     All random numbers are drawn beforehand, from a generator that emcee's own seeds in each step.
@@ -72,7 +71,7 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         self._density = posterior.density
         self._below = (stretch, stretch + de)
         self._rounds, self._updates = rounds, updates
-        self._groups, self._sizes = _groups(posterior.names)
+        self._groups, self._sizes = _padded(posterior.table.groups(), posterior.ndim)
 
     def propose(self, model: Any, state: emcee.State) -> tuple[emcee.State, NDArray[np.bool_]]:
         """Make one step; a walker counts as accepted if it moved in its last update."""
@@ -87,15 +86,12 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         return state, accepted
 
 
-def _groups(names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
-    """Return which parameters a kernel density is made of: each ligament's with sigma, as padded rows and lengths."""
-    noise = [i for i, name in enumerate(names) if name == SIGMA]
-    groups = [[i for i, name in enumerate(names) if name.startswith(f"{ligament}.")] for ligament in LIGAMENTS]
-    rows = [group + noise for group in groups if group] or [noise]
-    padded = np.zeros((len(rows), len(names)), dtype=np.int64)
-    for row, group in zip(padded, rows, strict=True):
+def _padded(groups: list[list[int]], ndim: int) -> tuple[IntArray, IntArray]:
+    """Return groups of parameters as padded rows, and their sizes."""
+    padded = np.zeros((len(groups), ndim), dtype=np.int64)
+    for row, group in zip(padded, groups, strict=True):
         row[: len(group)] = group
-    return padded, np.array([len(row) for row in rows], dtype=np.int64)
+    return padded, np.array([len(group) for group in groups], dtype=np.int64)
 
 
 @merged
@@ -174,7 +170,7 @@ def _block(
     rounds, updates, walkers, _ = numbers.shape
     ndim, half = coords.shape[1], walkers // 2
     accepted = np.empty(walkers, dtype=np.bool_)
-    q, scratch = np.empty(ndim), d.template.copy()
+    q, room = np.empty(ndim), room_of(d)
     gamma_0 = 2.38 / math.sqrt(2.0 * ndim)
     fitted = np.empty(sizes.size, dtype=np.bool_)
     mean, root = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
@@ -244,7 +240,7 @@ def _block(
                             density[g, j] = _kernel_density(here, sizes[g], at[g], kernels)
                         proposed = _kernel_density(there, sizes[g], at[g], kernels)
                         factor = math.log(density[g, j] / proposed)
-                    value += likelihood_one(q, scratch, d)
+                    value += likelihood_one(q, room, d)
                 yes = value + factor - log_prob[me] > math.log(u[2])
                 accepted[me] = yes
                 if yes:

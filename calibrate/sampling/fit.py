@@ -1,4 +1,4 @@
-"""Fits: the maxima of the posterior inside its bounds, by least squares from several places."""
+"""Fits: maxima of the posterior, by least squares of residuals and priors from several places."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from calibrate.config import SIGMA
 from calibrate.errors import ConfigError
 from calibrate.posterior import Posterior
+from calibrate.priors import LogNormal, Normal
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 _PRIOR_DRAWS = 8192
 _FITS = 8
+# Where sigma is inferred and priors have shapes, data and priors are weighed anew with the sigma of the last fit.
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,7 @@ def find_map(posterior: Posterior, rng: np.random.Generator) -> list[Fit]:
     ConfigError
         If no point within the bounds has a finite probability.
     """
-    width = posterior.upper - posterior.lower
-    sample = posterior.lower + width * rng.random((_PRIOR_DRAWS, posterior.ndim))
+    sample = posterior.prior_sample(rng, _PRIOR_DRAWS)
     value = np.asarray(posterior.log_prob(sample))
     sample = sample[np.argsort(-value, kind="stable")]
     if not np.isfinite(value.max()):
@@ -65,46 +67,78 @@ def find_map(posterior: Posterior, rng: np.random.Generator) -> list[Fit]:
     # Every other one of the best, so that the fits do not all begin in the same corner.
     starts = sample[: 2 * _FITS : 2]
     if np.isfinite(posterior.start).any():
-        starts = np.vstack(
-            [np.where(np.isfinite(posterior.start), posterior.start, 0.5 * (posterior.lower + posterior.upper)), starts]
-        )
+        starts = np.vstack([posterior.middle, starts])
     fits = [_fit(posterior, start) for start in starts]
     return sorted(fits, key=lambda fit: -fit.log_prob)
 
 
 def _fit(posterior: Posterior, start: FloatArray) -> Fit:
-    """Least squares within the bounds; an inferred sigma then follows from the residuals."""
-    width = posterior.upper - posterior.lower
-    law = np.array([name != SIGMA for name in posterior.names])
+    """Least squares within the bounds, errors as they are; an inferred sigma then follows from the residuals."""
+    errors = posterior.table.rows("error")
+    sigmas = np.array([name.endswith("noise.sigma") for name in posterior.names])
+    shaped = any(not _is_uniform(prior) for prior in posterior.priors)
     q = start.copy()
+    for _ in range(_ROUNDS if shaped and sigmas.any() else 1):
+        if not errors.all():
+            q = _squares(posterior, q, ~errors, float(np.mean(q[sigmas])) if shaped and sigmas.any() else 1.0)
+        if sigmas.any():
+            residuals = posterior.residuals_of.compressed(q)[0]
+            points = sum(test.measurement.angles.size for test in posterior.tests)
+            spread = float(np.sqrt(np.sum(residuals**2) / points))
+            q[sigmas] = np.clip(spread, *(end[sigmas] for end in _inside(posterior, 1e-6)))
+    best = max((start, q), key=lambda at: float(posterior.log_prob(at)))
+    return Fit(best, float(posterior.log_prob(best)))
+
+
+def _squares(posterior: Posterior, q: FloatArray, law: BoolArray, sigma: float) -> FloatArray:
+    """Minimise squared residuals, in units of `sigma`, and of what priors expect, by the parameters `law`."""
+
+    def at(x: FloatArray) -> FloatArray:
+        out = q.copy()
+        out[law] = x
+        return out
 
     def residuals(x: FloatArray) -> FloatArray:
-        return posterior.fit_residuals(_with(q, law, x))
+        found = posterior.residuals_of.compressed(at(x))[0] / sigma
+        # A knee without a pose explains nothing; far beyond all data, so that the fit turns back.
+        found = np.where(np.isfinite(found), found, 1e6)
+        return np.concatenate([found, _expected(posterior, at(x))[0][law]])
 
     def jacobian(x: FloatArray) -> FloatArray:
-        return posterior.fit_jacobian(_with(q, law, x))[:, law]
+        slopes = posterior.residuals_of.compressed(at(x))[1] / sigma
+        return np.concatenate([slopes, np.diag(_expected(posterior, at(x))[1])[law]])[:, law]
 
-    if law.any():
-        margin = 1e-9 * width[law]
-        inside = np.clip(q[law], posterior.lower[law] + margin, posterior.upper[law] - margin)
-        result = least_squares(
-            residuals,
-            inside,
-            jac=jacobian,
-            bounds=(posterior.lower[law], posterior.upper[law]),
-            x_scale=width[law],
-            max_nfev=200,
-        )
-        q[law] = result.x
-    if not law.all():
-        spread = float(np.sqrt(np.sum(residuals(q[law]) ** 2) / posterior.measurement.angles.size))
-        at = int(np.flatnonzero(~law)[0])
-        margin = 1e-6 * width[at]
-        q[at] = np.clip(spread, posterior.lower[at] + margin, posterior.upper[at] - margin)
-    return Fit(q, float(posterior.log_prob(q)))
+    low, high = _inside(posterior, 1e-9)
+    result = least_squares(
+        residuals,
+        np.clip(q[law], low[law], high[law]),
+        jac=jacobian,
+        bounds=(posterior.lower[law], posterior.upper[law]),
+        x_scale=posterior.scale[law],
+        max_nfev=200,
+    )
+    return at(result.x)
 
 
-def _with(q: FloatArray, law: NDArray[np.bool_], x: FloatArray) -> FloatArray:
-    out = q.copy()
-    out[law] = x
-    return out
+def _expected(posterior: Posterior, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return how far parameters are from what their priors expect, in standard deviations, and the derivatives."""
+    away, slope = np.zeros(q.size), np.zeros(q.size)
+    for i, prior in enumerate(posterior.priors):
+        _, centre, width, _ = prior.row()
+        if isinstance(prior, Normal):
+            away[i], slope[i] = (q[i] - centre) / width, 1.0 / width
+        elif isinstance(prior, LogNormal):
+            x = max(q[i], 1e-12)
+            away[i], slope[i] = (np.log(x) - centre) / width, 1.0 / (x * width)
+    return away, slope
+
+
+def _is_uniform(prior: object) -> bool:
+    return not isinstance(prior, (Normal, LogNormal))
+
+
+def _inside(posterior: Posterior, share: float) -> tuple[FloatArray, FloatArray]:
+    """Return the bounds, moved in by a share of the priors' standard deviation; positive parameters stay positive."""
+    margin = share * posterior.scale
+    positive = np.where(posterior.density.prior.positive, margin, -np.inf)
+    return np.maximum(posterior.lower + margin, positive), posterior.upper - margin

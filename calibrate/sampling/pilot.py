@@ -1,4 +1,4 @@
-"""The pilot: where in the bounds the posterior has its mass, found before any walker starts.
+"""The pilot: where the prior has the posterior's mass, found before any walker starts.
 
 Walkers leave a hill without mass only by luck, and neither its height nor a fit says how much mass it has. Nested
 sampling (Skilling 2006) does: points that fill the bounds evenly climb a rising floor of the likelihood, and at each
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.density import Density, likelihood_one
+from calibrate.density import Density, likelihood_one, room_of, shape_of_prior
 from calibrate.errors import ConfigError
-from calibrate.knee.kernel import compiled
+from calibrate.knee.jit import compiled
 from calibrate.posterior import Posterior
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +37,7 @@ _LEVELS = 1000
 # A uniform number below the first means a stretch, below the second a jump by a whole difference, above the third a
 # difference in some parameters only.
 _STRETCH, _JUMP, _WHOLE = 0.15, 0.25, 0.6
-# Uniform numbers of one move.
+# Uniform numbers of one move; one more where priors are not all uniform.
 _NUMBERS = 5
 
 
@@ -49,16 +49,17 @@ class Population:
     ----------
     coords : ndarray, shape (n, ndim)
         Where they are.
-    log_likelihood : ndarray, shape (n,)
-        Their log-likelihood.
+    log_likelihood, log_prob : ndarray, shape (n,)
+        Their log-likelihood, and log-posterior.
     weights : ndarray, shape (n,)
         Their shares of the posterior's mass; the sum is 1.
     log_evidence : float
-        Logarithm of the likelihood's mean over the bounds.
+        Logarithm of the likelihood's mean over the prior.
     """
 
     coords: FloatArray
     log_likelihood: FloatArray
+    log_prob: FloatArray
     weights: FloatArray
     log_evidence: float
 
@@ -85,13 +86,14 @@ def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS
     ConfigError
         If no point has a finite probability, or the posterior is too narrow for the computer's numbers.
     """
-    lower, upper = posterior.lower, posterior.upper
-    x = lower + (upper - lower) * rng.random((points, posterior.ndim))
+    x = posterior.prior_sample(rng, points)
+    count = _NUMBERS + (posterior.density.prior.shaped.size > 0)
     value = np.array(posterior.log_likelihood(x))
     if not np.isfinite(value.max()):
         raise ConfigError(
             "no parameters within the bounds explain the data with a finite probability; check units, signs and sigma"
         )
+    sweeps = max(_SWEEPS, posterior.ndim)
     volume, evidence = 0.0, -math.inf  # logarithms
     dead: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     for _ in range(_LEVELS):
@@ -107,8 +109,8 @@ def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS
         volume += math.log1p(-lost / points)
         source = rng.integers(lost, points, lost)
         x[:lost], value[:lost] = x[source], value[source]
-        numbers = rng.random((2 * _SWEEPS, points // 2, _NUMBERS))
-        _climb(x, value, floor, rng.permutation(points), numbers, lower, upper, posterior.density)
+        numbers = rng.random((2 * sweeps, points // 2, count))
+        _climb(x, value, floor, rng.permutation(points), numbers, posterior.density)
     else:
         raise ConfigError(
             "the posterior is too narrow for the computer's numbers; check the bounds, sigma and their units"
@@ -117,11 +119,11 @@ def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS
     coords, likelihood, weight = (np.concatenate(parts) for parts in zip(*dead, strict=True))
     evidence = float(np.logaddexp.reduce(weight))
     shares = np.exp(weight - weight.max())  # where likelihoods are huge, the evidence is rounded
-    return Population(coords, likelihood, shares / shares.sum(), evidence)
+    return Population(coords, likelihood, posterior.log_prob(coords), shares / shares.sum(), evidence)
 
 
 def mass_below(pilots: Sequence[Population], levels: FloatArray) -> FloatArray:
-    """Return what share of the posterior has a lower log-likelihood than each of `levels` (n,), by several pilots.
+    """Return what share of the posterior has a lower log-probability than each of `levels` (n,), by several pilots.
 
     A pilot is sure of the masses far down, and errs where it passes from a plain to a narrow hill; so masses and
     evidences are added up first and divided then.
@@ -130,9 +132,9 @@ def mass_below(pilots: Sequence[Population], levels: FloatArray) -> FloatArray:
     scale = np.exp(evidence - evidence.max())
     total = np.zeros(len(levels))
     for pilot, factor in zip(pilots, scale, strict=True):
-        order = np.argsort(pilot.log_likelihood)
+        order = np.argsort(pilot.log_prob)
         summed = np.concatenate([[0.0], np.cumsum(pilot.weights[order])])
-        total += factor * summed[np.searchsorted(pilot.log_likelihood[order], levels)]
+        total += factor * summed[np.searchsorted(pilot.log_prob[order], levels)]
     return np.asarray(total / scale.sum())
 
 
@@ -143,17 +145,16 @@ def _climb(
     floor: float,
     order: IntArray,
     numbers: FloatArray,
-    lower: FloatArray,
-    upper: FloatArray,
     d: Density,
 ) -> None:
-    """Move `x` (points, ndim) and `value`, their log-likelihood, in place: evenly between the bounds, above the floor.
+    """Move `x` (points, ndim) and `value`, their log-likelihood, in place: by the prior inside the bounds, above the floor.
 
     Halves are the first and second half of `order` and move by each other's positions in turn. `numbers` are uniform
-    on [0, 1), shape (turns, points / 2, 5).
+    on [0, 1), shape (turns, points / 2, 5), or 6 where the prior is not uniform.
     """
     ndim, half = x.shape[1], numbers.shape[1]
-    q, scratch = np.empty(ndim), d.template.copy()
+    q, room = np.empty(ndim), room_of(d)
+    lower, upper = d.prior.lower, d.prior.upper
     gamma_0 = 2.38 / math.sqrt(2.0 * ndim)
     for turn in range(numbers.shape[0]):
         moving = order[:half] if turn % 2 == 0 else order[half:]
@@ -179,8 +180,11 @@ def _climb(
                     q[i] = x[me, i] if kept else x[me, i] + gamma * (x[a, i] - x[b, i])
             for i in range(ndim):
                 inside = inside and lower[i] <= q[i] <= upper[i]
+            if inside and d.prior.shaped.size:
+                gain = shape_of_prior(q, d.prior) - shape_of_prior(x[me], d.prior)
+                inside = math.log(u[5]) < gain
             if inside:
-                there = likelihood_one(q, scratch, d)
+                there = likelihood_one(q, room, d)
                 if there > floor:
                     value[me] = there
                     for i in range(ndim):

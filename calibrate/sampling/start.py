@@ -99,7 +99,7 @@ def _pilot(posterior: Posterior, best: float, stream: np.random.SeedSequence) ->
 def _missed(best: float, found: Population, ndim: int) -> bool:
     """Tell whether a pilot has missed the hill that the best fit is on."""
     # Where the log-probability is huge, rounding alone moves it by more than that.
-    return best - float(found.log_likelihood.max()) > max(_MISSED + ndim, 1e-9 * abs(best))
+    return best - float(found.log_prob.max()) > max(_MISSED + ndim, 1e-9 * abs(best))
 
 
 def draw(pilot: Population, walkers: int, stream: np.random.SeedSequence) -> FloatArray:

@@ -1,0 +1,256 @@
+"""What a parameter may be given as: a number, one of the priors, a published value, or another parameter's name."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from calibrate import literature
+from calibrate.complaints import NEITHER
+from calibrate.priors import LogNormal, Normal, Prior, Uniform
+
+# Strict: neither "60" nor true is a number; 60 is.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, lt=2**64)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0)]
+
+# Beyond these a number is a slip of the unit or of the keyboard, and floating-point arithmetic no longer holds.
+LARGEST = 1e9
+_CLOSEST = 1e-9
+
+
+class Model(BaseModel):
+    """A table of the configuration: unknown keys are errors, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Distribution(Model):
+    """A free parameter: where it may lie, and optionally a point to start the fit from."""
+
+    wanted: ClassVar[str] = "must be a number (fixed) or { lower = ..., upper = ... } (free)"
+    tag: ClassVar[str]
+
+    @property
+    def prior(self) -> Prior:
+        """The distribution itself."""
+        raise NotImplementedError
+
+    @property
+    def begin(self) -> float | None:
+        """The point to start from, if one is given."""
+        start: float | None = getattr(self, "start", None)
+        return start
+
+
+def _within(value: float | None, lower: float | None, upper: float | None) -> None:
+    """Refuse bounds that are none, and a start outside of them."""
+    low, high = (-math.inf if lower is None else lower), (math.inf if upper is None else upper)
+    if low == high:
+        raise ValueError(f"lower and upper are both {low:g}: write the number alone to fix the parameter")
+    if low > high:
+        raise ValueError(f"lower = {low:g} is above upper = {high:g}: exchange them")
+    largest = max((abs(end) for end in (low, high) if math.isfinite(end)), default=0.0)
+    if largest > LARGEST:
+        raise ValueError(f"bounds as large as {largest:g} mean nothing here: check the unit")
+    if high - low < _CLOSEST * largest:
+        raise ValueError(f"lower and upper are closer than {_CLOSEST:g} of their size: write the number alone")
+    if value is not None and not low <= value <= high:
+        raise ValueError(f"start = {value:g} lies outside the bounds {low:g} to {high:g}")
+
+
+class Bounds(Distribution):
+    """The range in which a free parameter is uniformly likely."""
+
+    tag = "<bounds>"
+
+    lower: Number
+    upper: Number
+    start: Number | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Bounds:
+        _within(self.start, self.lower, self.upper)
+        return self
+
+    @property
+    def prior(self) -> Prior:
+        """Uniform between the bounds."""
+        return Uniform(self.lower, self.upper)
+
+
+class Gaussian(Distribution):
+    """A normal distribution, cut off at the bounds if there are any."""
+
+    tag = "<normal>"
+
+    mean: Number
+    sd: Positive
+    lower: Number | None = None
+    upper: Number | None = None
+    start: Number | None = None
+    literature: str | None = None  # where mean and sd are from
+
+    @model_validator(mode="after")
+    def _check(self) -> Gaussian:
+        _within(self.start, self.lower, self.upper)
+        if max(abs(self.mean), self.sd) > LARGEST or self.sd < _CLOSEST * abs(self.mean):
+            raise ValueError(f"mean = {self.mean:g} with sd = {self.sd:g} means nothing here: check the unit")
+        self.prior  # noqa: B018  # refuses what has no mass inside its bounds
+        return self
+
+    @property
+    def prior(self) -> Prior:
+        """Normal, truncated."""
+        return Normal(self.mean, self.sd, *_ends(self.lower, self.upper))
+
+
+class LogGaussian(Distribution):
+    """A log-normal distribution: the logarithm's sd is `ln factor`."""
+
+    tag = "<log-normal>"
+
+    median: Positive
+    factor: Annotated[Number, Field(gt=1)]
+    lower: Number | None = None
+    upper: Number | None = None
+    start: Number | None = None
+    literature: str | None = None  # where median and factor are from
+
+    @model_validator(mode="after")
+    def _check(self) -> LogGaussian:
+        _within(self.start, self.lower, self.upper)
+        if max(self.median, self.factor) > LARGEST or self.median < 1.0 / LARGEST or self.factor - 1.0 < _CLOSEST:
+            raise ValueError(f"median = {self.median:g} with factor = {self.factor:g} means nothing here: check both")
+        self.prior  # noqa: B018  # refuses what has no mass inside its bounds
+        return self
+
+    @property
+    def prior(self) -> Prior:
+        """Log-normal, truncated."""
+        return LogNormal(self.median, self.factor, *_ends(self.lower, self.upper))
+
+
+class Published(Model):
+    """A published value, by its key in `calibrate priors`, and perhaps a spread that the source does not state."""
+
+    literature: str
+    sd: Positive | None = None
+    factor: Annotated[Number, Field(gt=1)] | None = None
+    lower: Number | None = None
+    upper: Number | None = None
+    start: Number | None = None
+
+    def expanded(self, quantity: str) -> dict[str, Any]:
+        """Return the table that says the same in numbers, for a parameter of some quantity.
+
+        Raises
+        ------
+        ValueError
+            If there is no such value, or it cannot be a prior of this quantity.
+        """
+        low, high = _ends(self.lower, self.upper)
+        found = literature.prior(self.literature, quantity, sd=self.sd, factor=self.factor, lower=low, upper=high)
+        rest = {key: getattr(self, key) for key in ("literature", "lower", "upper", "start")}
+        if isinstance(found, LogNormal):
+            return {"median": found.median, "factor": found.factor, **rest}
+        assert isinstance(found, Normal)
+        return {"mean": found.mean, "sd": found.sd, **rest}
+
+
+def _ends(lower: float | None, upper: float | None) -> tuple[float, float]:
+    return -math.inf if lower is None else lower, math.inf if upper is None else upper
+
+
+NUMBER, TIE = "<number>", "<tie>"
+_WANTED = "must be a number, a distribution or another parameter's name"
+
+
+def _form(value: Any) -> str | None:
+    """Tell which form of a parameter somebody has written; None if none."""
+    if isinstance(value, Distribution):
+        return value.tag
+    if isinstance(value, dict):
+        if value.keys() & {"median", "factor"}:
+            return LogGaussian.tag
+        if value.keys() & {"mean", "sd"}:
+            return Gaussian.tag
+        return None if "literature" in value else Bounds.tag
+    if isinstance(value, str):
+        return TIE
+    return NUMBER if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+# The name of another parameter, whose value this one has.
+Tie = Annotated[str, Field(min_length=1)]
+Value = Annotated[
+    Annotated[Number, Tag(NUMBER)]
+    | Annotated[Bounds, Tag(Bounds.tag)]
+    | Annotated[Gaussian, Tag(Gaussian.tag)]
+    | Annotated[LogGaussian, Tag(LogGaussian.tag)]
+    | Annotated[Tie, Tag(TIE)],
+    Discriminator(_form, custom_error_type=NEITHER, custom_error_message=_WANTED),
+]
+AnyValue = float | Bounds | Gaussian | LogGaussian | str
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+def check_name(what: str, name: str, taken: tuple[str, ...]) -> None:
+    """Refuse a user's own name that is no word, or another's.
+
+    Raises
+    ------
+    ValueError
+        Saying what it may be.
+    """
+    if len(name) > 60 or not _NAME.fullmatch(name):
+        raise ValueError(f"{what} {name[:60]!r}: a name is letters, digits, - and _, and begins with a letter")
+    if name in taken:
+        raise ValueError(f"{what} {name!r}: this name has a meaning of its own; choose another")
+
+
+def check_positive(name: str, value: AnyValue | None) -> None:
+    """Refuse what a positive quantity cannot be.
+
+    Raises
+    ------
+    ValueError
+        Saying what it has to be.
+    """
+    if isinstance(value, Distribution):
+        lower, upper = getattr(value, "lower", None), getattr(value, "upper", None)
+        if upper is not None and upper < 1.0 / LARGEST:
+            raise ValueError(f"{name}: upper = {upper:g} means nothing here: check the unit")
+        if lower is not None and lower < 0:
+            raise ValueError(f"{name}: lower = {lower:g}, but {name} is positive: use a lower bound of 0 or more")
+        if isinstance(value, Gaussian) and value.mean + 5.0 * value.sd < 0.0:
+            raise ValueError(f"{name}: mean = {value.mean:g} with sd = {value.sd:g}, but {name} is positive")
+    elif isinstance(value, float | int):
+        if value <= 0:
+            raise ValueError(f"{name} = {value:g}, but it has to be positive")
+        if not 1.0 / LARGEST < value < LARGEST:
+            raise ValueError(f"{name} = {value:g} means nothing here: check the unit")
+
+
+def middle(value: AnyValue) -> float:
+    """Return a number or the middle of a distribution: what stands for it where one number is needed."""
+    if isinstance(value, Distribution):
+        return value.prior.mean
+    if isinstance(value, str):
+        raise ValueError("a tie has no value of its own")
+    return float(value)
+
+
+def reach(value: AnyValue) -> tuple[float, float]:
+    """Return between which numbers a value lies: bounds, or the central 95 % of another distribution."""
+    if isinstance(value, Bounds):
+        return value.lower, value.upper
+    if isinstance(value, Distribution):
+        prior = value.prior
+        return float(prior.quantile(0.025)), float(prior.quantile(0.975))
+    number = middle(value)
+    return number, number

@@ -1,0 +1,278 @@
+"""One laxity test of a calibration: its data, its knee, and where it finds its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.config import Config
+from calibrate.data import Measurement
+from calibrate.errors import ConfigError, GeometryError
+from calibrate.knee.cached import CachedKnee
+from calibrate.knee.geometry import Geometry, Strand
+from calibrate.problem.parameters import ParameterTable, slack_keys
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Readings of a test whose discrepancy is correlated, at the most: each evaluation factorises their covariance.
+MOST_CORRELATED = 500
+
+_READING = ("measurement.angle_offset", "measurement.load_bias", "measurement.hysteresis")
+_ERRORS = (
+    "noise.sigma",
+    "noise.nu",
+    "noise.angle_sigma",
+    "noise.discrepancy.amplitude",
+    "noise.discrepancy.length",
+)
+_SHAPE = (
+    *(f"knee.{side}_condyle.{key}" for side in ("lateral", "medial") for key in ("centre.x", "centre.y", "radius")),
+    "knee.rolling",
+    "knee.application_point.x",
+    "knee.application_point.y",
+    "knee.flexion_axis.y",
+    "knee.flexion_axis.z",
+)
+_ENDS = tuple(f"{end}.{axis}" for end in ("femur", "tibia") for axis in ("x", "y", "z"))
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Where a test's numbers stand among all parameters; see `calibrate.knee.general.General`.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Rows of the full vector, slot by slot: laws, reading, errors, geometry.
+    strands : int
+        How many strands there are.
+    strain : ndarray of bool, shape (strands,)
+        Whose slack length is given by the reference strain.
+    axis_given : bool
+        Whether the flexion axis is given; by default it follows from the attachments of `mcl` and `lcl`.
+    """
+
+    rows: IntArray
+    strands: int
+    strain: NDArray[np.bool_]
+    axis_given: bool
+
+    @property
+    def law(self) -> IntArray:
+        """Rows of the laws, (strands, 4)."""
+        return self.rows[: 4 * self.strands].reshape(-1, 4)
+
+    @property
+    def reading(self) -> IntArray:
+        """Rows of angle offset, load bias and hysteresis."""
+        return self.rows[4 * self.strands : 4 * self.strands + 3]
+
+    @property
+    def errors(self) -> IntArray:
+        """Rows of sigma, nu, angle_sigma, amplitude and length."""
+        return self.rows[4 * self.strands + 3 : 4 * self.strands + 8]
+
+    @property
+    def shape(self) -> IntArray:
+        """Rows of the geometry's numbers, the strands' ends apart."""
+        return self.rows[4 * self.strands + 8 : 4 * self.strands + 20]
+
+    @property
+    def geometry(self) -> IntArray:
+        """Rows of all of the geometry's numbers."""
+        return self.rows[4 * self.strands + 8 :]
+
+    @property
+    def ends(self) -> IntArray:
+        """Rows of the attachments, (strands, 6): femur x, y, z and tibia x, y, z."""
+        return self.rows[4 * self.strands + 20 :].reshape(-1, 6)
+
+
+def slots_of(config: Config, table: ParameterTable, test: str) -> Slots:
+    """Find a test's numbers; what is not declared is in the row after the last, which holds a zero.
+
+    The name "" stands for what is shared.
+    """
+    slack = slack_keys(config, test)
+    nothing = len(table.parameters)
+
+    def row(key: str) -> int:
+        found = table.find(test, key)
+        return nothing if found is None else found
+
+    rows = []
+    for strand, third in zip(config.knee.strands, slack, strict=True):
+        rows += [row(f"{strand}.k"), row(f"{strand}.alpha"), row(third), row(f"{strand}.f_ref")]
+    rows += [row(key) for key in (*_READING, *_ERRORS, *_SHAPE)]
+    rows.append(nothing + 1)  # the reference flexion
+    for strand in config.knee.strands:
+        rows += [row(f"knee.{strand}.{key}") for key in _ENDS]
+    strain = np.array([key.endswith("reference_strain") for key in slack])
+    given = table.find(test, "knee.flexion_axis.y") is not None
+    return Slots(np.array(rows, dtype=np.int64), len(slack), strain, given)
+
+
+@dataclass(frozen=True, eq=False)
+class LaxityTest:
+    """One test: what was measured, and the knee that it was measured on.
+
+    Attributes
+    ----------
+    name : str
+        Empty for the only test of the one-test form.
+    measurement : Measurement
+        The data.
+    positive : {"valgus", "varus"}
+        What the file counts as positive.
+    flexion : float
+        Degrees.
+    slots : Slots
+        Where its parameters stand.
+    names : tuple of str
+        The strands' names.
+    reference_flexion : float
+        Degrees, see `Geometry`.
+    posed : bool
+        Whether the poses depend on free parameters, so that the knee is posed anew for every proposal.
+    """
+
+    name: str
+    measurement: Measurement
+    positive: Literal["valgus", "varus"]
+    flexion: float
+    slots: Slots
+    names: tuple[str, ...]
+    reference_flexion: float
+    posed: bool
+
+    def as_reference(self, slots: Slots, posed: bool) -> LaxityTest:
+        """Return what stands for the shared knee, at whose reference flexion no test needs to be."""
+        return replace(self, name="", slots=slots, flexion=self.reference_flexion, posed=posed)
+
+    @property
+    def sign(self) -> float:
+        """1 if the file counts valgus as positive, -1 if varus."""
+        return 1.0 if self.positive == "valgus" else -1.0
+
+    @property
+    def label(self) -> str:
+        """The name with a dot, in front of what is this test's; empty for the only test."""
+        return f"{self.name}." if self.name else ""
+
+    def geometry(self, full: FloatArray) -> Geometry:
+        """Return the knee at this test's flexion for one full vector of parameters.
+
+        Raises
+        ------
+        GeometryError
+            If it has no pose.
+        """
+        shape = full[self.slots.shape].tolist()
+        ends = full[self.slots.ends]
+        strands = tuple(
+            Strand(name, tuple(row[:3]), tuple(row[3:])) for name, row in zip(self.names, ends.tolist(), strict=True)
+        )
+        has_point = self.slots.shape[7] < len(full) - 2
+        return Geometry(
+            lateral_centre=(shape[0], shape[1]),
+            lateral_radius=shape[2],
+            medial_centre=(shape[3], shape[4]),
+            medial_radius=shape[5],
+            strands=strands,
+            rolling=shape[6],
+            application_point=(shape[7], shape[8]) if has_point else None,
+            flexion_axis=(shape[9], shape[10]) if self.slots.axis_given else None,
+            flexion=float(np.deg2rad(self.flexion)),
+            reference_flexion=float(np.deg2rad(self.reference_flexion)),
+        )
+
+    def knee(self, full: FloatArray, angles: FloatArray | None = None, *, slopes: bool = False) -> CachedKnee:
+        """Return the knee at angles in the file's unit and sign, its own by default, for one full vector.
+
+        Raises
+        ------
+        GeometryError
+            If it has no pose there.
+        """
+        measurement = self.measurement
+        at = measurement.to_radians(measurement.angles if angles is None else angles)
+        offset = float(full[self.slots.reading[0]])
+        return CachedKnee.build(self.geometry(full), at - np.deg2rad(offset), measurement.kind, self.positive, slopes=slopes)
+
+
+def laxity_tests(
+    config: Config, table: ParameterTable, measurements: Mapping[str, Measurement]
+) -> tuple[LaxityTest, ...]:
+    """Make the tests of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        If sigma is missing or given twice, or a discrepancy has too many readings.
+    """
+    free = set(table.columns.tolist())
+    where = str(config.source or "configuration")
+    tests = []
+    for name, declared in config.all_tests.items():
+        slots, measurement = slots_of(config, table, name), measurements[name]
+        _check_errors(config, table, name, measurement, where)
+        posed = not free.isdisjoint([int(slots.reading[0]), *slots.geometry.tolist()])
+        tests.append(
+            LaxityTest(
+                name,
+                measurement,
+                declared.positive,
+                declared.flexion,
+                slots,
+                config.knee.strands,
+                config.knee.reference_flexion,
+                posed,
+            )
+        )
+    return tuple(tests)
+
+
+def _check_errors(config: Config, table: ParameterTable, test: str, measurement: Measurement, where: str) -> None:
+    given = table.find(test, "noise.sigma") is not None or any(
+        name in config.declared() for name in ("noise.sigma", f"{test}.noise.sigma")
+    )
+    label = f"tests.{test}.noise.sigma" if test else "noise.sigma"
+    if measurement.sigma is not None and given:
+        raise ConfigError(
+            f"{where}: {label} is given, and {measurement.source} has a sigma column as well; keep one of them"
+        )
+    if measurement.sigma is None and not given:
+        raise ConfigError(
+            f"{where}: {label}: missing; give a number, bounds to infer it, or a sigma column in the data"
+        )
+    correlated = table.find(test, "noise.discrepancy.amplitude") is not None
+    if correlated and table.find(test, "noise.nu") is not None:
+        raise ConfigError(f"{where}: tests.{test}.noise: discrepancy and nu both hold here; keep one")
+    if correlated and measurement.angles.size > MOST_CORRELATED:
+        raise ConfigError(
+            f"{where}: noise.discrepancy: {measurement.source} has {measurement.angles.size} readings, and correlated "
+            f"errors are for {MOST_CORRELATED} at the most; average neighbouring ones"
+        )
+    if table.find(test, "measurement.hysteresis") is not None and measurement.direction is None:
+        row = table.parameters[table.index(config_name(table, test, "measurement.hysteresis"))]
+        if row.prior is not None or row.value != 0.0:
+            raise ConfigError(
+                f"{where}: measurement.hysteresis is given, but {measurement.source} has no column 'direction' "
+                "with +1 while the load goes up and -1 while it goes down"
+            )
+
+
+def config_name(table: ParameterTable, test: str, key: str) -> str:
+    """Return the declared name under which a test finds `key`."""
+    own = f"{test}.{key}"
+    return own if test and own in table.roots else key
+
+
+def refused(error: GeometryError, where: str, test: str) -> ConfigError:
+    """Turn a knee without a pose into a complaint about the configuration."""
+    return ConfigError(f"{where}: {f'tests.{test}.' if test else ''}knee: {error}")

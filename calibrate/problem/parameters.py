@@ -1,0 +1,291 @@
+"""All parameters of a calibration in one table: what each is, what it may be, and which tests it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibrate.config import Config, Distribution
+from calibrate.data import Measurement
+from calibrate.errors import ConfigError
+from calibrate.priors import Prior
+from calibrate.problem.quantities import ERROR, LAW, LOAD, READING, Quantity, quantity_of
+from calibrate.problem.ties import key_of, root_of
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Parameters that a kernel proposal moves together, at the most: beyond, kernels are too far from each other.
+_GROUP = 8
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that is tied to no other.
+
+    Attributes
+    ----------
+    name : str
+        Like `mcl.k`, `flex60.mcl.l_0`, `knee.mcl.femur.x`.
+    quantity : Quantity
+        What it is.
+    unit : str
+        As printed; that of the load is settled.
+    prior : Prior or None
+        What is known of a free parameter; None for a fixed one.
+    value : float
+        Of a fixed parameter; NaN for a free one.
+    start : float
+        Where the user would start a free parameter; NaN if nowhere in particular.
+    """
+
+    name: str
+    quantity: Quantity
+    unit: str
+    prior: Prior | None
+    value: float
+    start: float = np.nan
+
+
+@dataclass(frozen=True)
+class ParameterTable:
+    """The parameters, and where each test finds its own.
+
+    Attributes
+    ----------
+    parameters : tuple of Parameter
+        All that have a value of their own, fixed ones included.
+    roots : mapping of str to int
+        For each declared name, tied ones included, the row of the parameter whose value it has.
+    tests : tuple of str
+        The tests' names.
+    """
+
+    parameters: tuple[Parameter, ...]
+    roots: Mapping[str, int]
+    tests: tuple[str, ...]
+
+    @cached_property
+    def free(self) -> tuple[Parameter, ...]:
+        """The free ones."""
+        return tuple(parameter for parameter in self.parameters if parameter.prior is not None)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The free parameters' names."""
+        return tuple(parameter.name for parameter in self.free)
+
+    @cached_property
+    def columns(self) -> IntArray:
+        """For each free parameter its row among all."""
+        return np.array([i for i, p in enumerate(self.parameters) if p.prior is not None], dtype=np.int64)
+
+    @cached_property
+    def template(self) -> FloatArray:
+        """The values of all parameters, NaN for free ones."""
+        return np.array([parameter.value for parameter in self.parameters])
+
+    def index(self, name: str) -> int:
+        """Return a parameter's row among all; a tied one has that of the parameter it is tied to.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        return self.roots[name]
+
+    def find(self, test: str, key: str) -> int | None:
+        """Return the row of what a test has as `key`: its own, or the shared one; None if neither is declared."""
+        own = f"{test}.{key}"
+        return self.roots[own] if test and own in self.roots else self.roots.get(key)
+
+    def full(self, q: ArrayLike) -> FloatArray:
+        """Return all parameters, (n, all), for rows of free ones, (n, ndim)."""
+        rows = np.asarray(q, dtype=float)
+        out = np.tile(self.template, (rows.shape[0], 1))
+        out[:, self.columns] = rows
+        return out
+
+    def pack(self, values: Mapping[str, float]) -> FloatArray:
+        """Return free parameters, given by name, as a vector (ndim,).
+
+        Raises
+        ------
+        KeyError
+            If one is missing.
+        """
+        return np.array([values[name] for name in self.names])
+
+    def rows(self, *roles: str) -> NDArray[np.bool_]:
+        """Tell which of the free parameters have one of some roles."""
+        return np.array([parameter.quantity.role in roles for parameter in self.free], dtype=bool)
+
+    def groups(self) -> list[list[int]]:
+        """Return which free parameters a kernel proposal moves together, as columns.
+
+        Each strand's law goes with the errors, because a strand that explains less leaves more to them; what turns
+        loads into readings goes with the slack lengths, which take up a shift of the angle; a strand's ends go with
+        its slack length, and the condyles' numbers with each other.
+        """
+        keys = [(i, p.name, p.quantity) for i, p in enumerate(self.free)]
+        errors = [i for i, _, quantity in keys if quantity in ERROR]
+        by_owner: dict[str, list[int]] = {}
+        slack: list[int] = []
+        for i, name, quantity in keys:
+            owner = _owner(name, quantity, self.tests)
+            if owner:
+                by_owner.setdefault(owner, []).append(i)
+            if quantity.key in ("l_0", "reference_strain"):
+                slack.append(i)
+        groups = []
+        for owner, members in by_owner.items():
+            extra = errors if owner.startswith("law ") else slack if owner == "reading" else []
+            if owner.startswith("ends "):
+                extra = [i for i in slack if self.names[i].split(".")[-2] == owner.removeprefix("ends ")]
+            groups += _pieces(members, extra)
+        return groups or [errors]
+
+
+def _owner(name: str, quantity: Quantity, tests: Sequence[str]) -> str:
+    """Return what a parameter belongs to: a strand's law, its ends, the condyles, the readings; '' for errors."""
+    key = key_of(name, dict.fromkeys(tests))
+    if quantity in LAW:
+        return f"law {key.split('.')[0]}"
+    if quantity in READING:
+        return "reading"
+    if quantity in ERROR:
+        return ""
+    part = key.split(".")[1]
+    return f"ends {part}" if part not in _SHAPE else "shape"
+
+
+_SHAPE = ("lateral_condyle", "medial_condyle", "rolling", "application_point", "flexion_axis")
+
+
+def _pieces(members: list[int], extra: list[int]) -> list[list[int]]:
+    """Cut a group into pieces that kernels can cover, each with as much of `extra` as there is room for."""
+    pieces = [members[i : i + _GROUP] for i in range(0, len(members), _GROUP)]
+    return [piece + [i for i in extra if i not in piece][: max(0, _GROUP - len(piece))] for piece in pieces]
+
+
+def table_of(config: Config, measurements: Mapping[str, Measurement]) -> ParameterTable:
+    """Make the table of a configuration's parameters.
+
+    Parameters
+    ----------
+    config : Config
+        What is declared.
+    measurements : mapping of str to Measurement
+        The data of each test, which know the loads' units.
+
+    Raises
+    ------
+    ConfigError
+        If a tie cannot be meant, or tests share what they cannot.
+    """
+    where = str(config.source or "configuration")
+    declared = config.declared()
+    tests = config.all_tests
+    roots = {name: root_of(name, declared, tests, where) for name in declared}
+    used = _used(config, declared, roots, measurements)
+    kept = [name for name, root in roots.items() if name == root and (name in used or not _is_free(declared[name]))]
+    parameters = tuple(_parameter(name, declared, config, measurements, where) for name in kept)
+    rows = {name: i for i, name in enumerate(kept)}
+    table = ParameterTable(parameters, {name: rows[root] for name, root in roots.items() if root in rows}, tuple(tests))
+    _check_sharing(config, table, measurements, where)
+    return table
+
+
+def _is_free(value: object) -> bool:
+    return isinstance(value, Distribution)
+
+
+def keys_of(config: Config) -> list[str]:
+    """Return the keys of all that a test may have: laws, geometry, reading and errors, without a test's name."""
+    tests = config.all_tests
+    return list(dict.fromkeys(key_of(name, tests) for name in config.declared()))
+
+
+def _used(
+    config: Config, declared: Mapping[str, object], roots: Mapping[str, str], measurements: Mapping[str, Measurement]
+) -> set[str]:
+    """Return the parameters that some test's prediction or errors depend on."""
+    used: set[str] = set()
+    for test in config.all_tests:
+        slack = slack_keys(config, test)
+        for key in keys_of(config):
+            name = f"{test}.{key}" if test and f"{test}.{key}" in declared else key
+            if name not in declared or (key.endswith((".l_0", ".reference_strain")) and key not in slack):
+                continue
+            if key == "noise.sigma" and measurements[test].sigma is not None:
+                continue
+            used.add(roots[name])
+        if any(key.endswith("reference_strain") for key in slack):
+            used |= {roots[name] for name in declared if name.startswith("knee.")}
+    return used
+
+
+def slack_keys(config: Config, test: str) -> tuple[str, ...]:
+    """Return for each strand which of `l_0` and `reference_strain` holds in a test, its own before the shared one."""
+    declared = config.declared()
+    found = []
+    for strand in config.knee.strands:
+        names = [f"{test}.{strand}.{key}" for key in ("l_0", "reference_strain")] if test else []
+        names += [f"{strand}.{key}" for key in ("l_0", "reference_strain")]
+        first = next((name for name in names if name in declared), f"{strand}.l_0")
+        found.append(f"{strand}.{first.rsplit('.', 1)[1]}")
+    return tuple(found)
+
+
+def _parameter(
+    name: str, declared: Mapping[str, object], config: Config, measurements: Mapping[str, Measurement], where: str
+) -> Parameter:
+    tests = config.all_tests
+    quantity = quantity_of(key_of(name, tests))
+    unit = quantity.unit
+    if unit == LOAD:
+        own = name.partition(".")[0]
+        of = [own] if own in measurements else list(measurements)
+        unit = measurements[of[0]].unit
+    value = declared[name]
+    if isinstance(value, Distribution):
+        start = value.begin
+        return Parameter(name, quantity, unit, value.prior, np.nan, np.nan if start is None else start)
+    assert isinstance(value, (int, float))
+    return Parameter(name, quantity, unit, None, float(value))
+
+
+def _check_sharing(
+    config: Config, table: ParameterTable, measurements: Mapping[str, Measurement], where: str
+) -> None:
+    """Refuse readings' parameters that tests share though they count differently or measure in other units."""
+    tests = config.all_tests
+    for quantity in (*READING, *ERROR):
+        if quantity.unit != LOAD and quantity.key != "measurement.angle_offset":
+            continue
+        by_row: dict[int, list[str]] = {}
+        for test in tests:
+            row = table.find(test, quantity.key)
+            if row is None or (quantity.key == "noise.sigma" and measurements[test].sigma is not None):
+                continue
+            parameter = table.parameters[row]
+            if parameter.prior is not None or parameter.value != 0.0:
+                by_row.setdefault(row, []).append(test)
+        for row, sharing in by_row.items():
+            name = table.parameters[row].name
+            units = {measurements[test].unit for test in sharing}
+            senses = {tests[test].positive for test in sharing}
+            if quantity.unit == LOAD and len(units) > 1:
+                raise ConfigError(
+                    f"{where}: {name} is shared by tests in {' and '.join(sorted(units))}; give each test its own"
+                )
+            if quantity in READING and len(senses) > 1:
+                raise ConfigError(
+                    f"{where}: {name} is shared by tests that count valgus and tests that count varus as positive; "
+                    "give each test its own"
+                )
