@@ -113,16 +113,9 @@ class Posterior:
         constant = -0.5 * angles.size * math.log(2.0 * math.pi) + float(np.log(weight).sum())
         if not inferred:
             template[_SIGMA_COLUMN] = 1.0
-        poses = knee.kinematics
         arrays = tuple(
             np.ascontiguousarray(a)
-            for a in (
-                poses.mcl_length,
-                poses.lcl_length,
-                knee.mcl_coefficient * weight,
-                knee.lcl_coefficient * weight,
-                measurement.loads * weight,
-            )
+            for a in (*knee.kinematics.lengths, *(knee.coefficients * weight), measurement.loads * weight)
         )
         if not all(np.isfinite(a).all() for a in arrays):
             raise DataError(f"{measurement.source}: loads or sigma so extreme that their ratio overflows; check units")
@@ -272,9 +265,7 @@ class Posterior:
 
     def residuals(self, q: FloatArray) -> FloatArray:
         """Return (prediction - data) / sigma, (n, n_angles), for rows `q`; not divided where sigma is inferred."""
-        d = self.density
-        tension_mcl, tension_lcl = self._weighted.tensions(self.full(q)[:, :_SIGMA_COLUMN])
-        return self._as_in_file(d.mcl * tension_mcl + d.lcl * tension_lcl - d.load)
+        return self._as_in_file(self._weighted.loads(self.full(q)[:, :_SIGMA_COLUMN]) - self.density.load)
 
     def jacobian(self, q: FloatArray) -> FloatArray:
         """Return the derivatives of `residuals` by the free parameters, (n, n_angles, ndim); 0 for sigma."""
@@ -302,8 +293,8 @@ class Posterior:
     def _weighted(self) -> CachedKnee:
         """The knee as the density has it: loads in units of a known sigma, sorted where the density is."""
         d = self.density
-        poses = replace(self.knee.kinematics, mcl_length=d.mcl_length, lcl_length=d.lcl_length)
-        return CachedKnee(poses, d.mcl, d.lcl)
+        poses = replace(self.knee.kinematics, lengths=np.stack([d.mcl_length, d.lcl_length]))
+        return CachedKnee(poses, np.stack([d.mcl, d.lcl]))
 
     def _as_in_file(self, values: FloatArray) -> FloatArray:
         """Put the second axis back into the file's order."""
