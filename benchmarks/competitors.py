@@ -35,7 +35,7 @@ def jax_model(target: Posterior) -> Callable[[], None]:
     import numpyro.distributions as dist
 
     poses, loads, known = target.knee.kinematics, target.measurement.loads, target.config.noise.sigma
-    mcl, lcl = target.knee.mcl_coefficient, target.knee.lcl_coefficient
+    mcl, lcl = target.knee.coefficients
 
     def tension(length: Any, k: Any, alpha: Any, l_0: Any) -> Any:
         elongation, toe = length - l_0, alpha * l_0
@@ -48,8 +48,8 @@ def jax_model(target: Posterior) -> Callable[[], None]:
             name: numpyro.sample(name, dist.Uniform(low, high))
             for name, low, high in zip(target.names, target.lower, target.upper, strict=True)
         }
-        predicted = mcl * tension(poses.mcl_length, q["mcl.k"], q["mcl.alpha"], q["mcl.l_0"])
-        predicted += lcl * tension(poses.lcl_length, q["lcl.k"], q["lcl.alpha"], q["lcl.l_0"])
+        predicted = mcl * tension(poses.lengths[0], q["mcl.k"], q["mcl.alpha"], q["mcl.l_0"])
+        predicted += lcl * tension(poses.lengths[1], q["lcl.k"], q["lcl.alpha"], q["lcl.l_0"])
         numpyro.sample("load", dist.Normal(predicted, q.get("noise.sigma", known)), obs=loads)
 
     return model

@@ -42,7 +42,7 @@ def plain_log_prob(target: Posterior) -> LogProb:
     """Return the log-posterior as a user writes it in NumPy: all walkers at once, uniform within the bounds."""
     names, lower, upper = target.names, target.lower, target.upper
     poses = target.knee.kinematics
-    mcl, lcl = target.knee.mcl_coefficient, target.knee.lcl_coefficient
+    mcl, lcl = target.knee.coefficients
     load = target.measurement.loads
     known = target.config.noise.sigma
 
@@ -55,8 +55,8 @@ def plain_log_prob(target: Posterior) -> LogProb:
         inside = ((q >= lower) & (q <= upper)).all(axis=1)
         p = {name: q[:, i : i + 1] for i, name in enumerate(names)}
         sigma = p.get("noise.sigma", known)
-        predicted = mcl * tension(poses.mcl_length, p["mcl.k"], p["mcl.alpha"], p["mcl.l_0"])
-        predicted += lcl * tension(poses.lcl_length, p["lcl.k"], p["lcl.alpha"], p["lcl.l_0"])
+        predicted = mcl * tension(poses.lengths[0], p["mcl.k"], p["mcl.alpha"], p["mcl.l_0"])
+        predicted += lcl * tension(poses.lengths[1], p["lcl.k"], p["lcl.alpha"], p["lcl.l_0"])
         with np.errstate(all="ignore"):  # proposals beyond the bounds may have no meaning
             each = -0.5 * ((predicted - load) / sigma) ** 2 - np.log(sigma) - 0.5 * math.log(2.0 * math.pi)
         return np.where(inside, each.sum(axis=1), -np.inf)

@@ -29,7 +29,7 @@ def ratio(angles: int, walkers: int) -> tuple[float, float, float]:
     parameters = truth * rng.uniform(0.97, 1.03, (walkers, 8))
     load = knee.loads(truth[np.newaxis])[0] + rng.normal(0.0, 2.0, angles)
     sigma, constant = np.full(walkers, 2.0), -0.5 * angles * math.log(2.0 * math.pi)
-    arrays = (knee.kinematics.mcl_length, knee.kinematics.lcl_length, knee.mcl_coefficient, knee.lcl_coefficient, load)
+    arrays = (*knee.kinematics.lengths, *knee.coefficients, load)
 
     def broadcast() -> np.ndarray:
         residual = knee.loads(parameters) - load

@@ -46,9 +46,7 @@ def measured(points: int, sigma: float) -> Arrays:
         knee = CachedKnee.build(geometry, angles, "moment", "valgus")
         load = knee.loads(TRUTH[np.newaxis])[0] + sigma * rng.standard_normal(angles.size)
         poses = knee.kinematics
-        for array, values in zip(
-            out, (poses.mcl_length, poses.lcl_length, knee.mcl_coefficient, knee.lcl_coefficient, load), strict=True
-        ):
+        for array, values in zip(out, (*poses.lengths, *knee.coefficients, load), strict=True):
             array[part] = values
     return tuple(out)
 

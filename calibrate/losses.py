@@ -23,9 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.config import Config, PriorConfig
 from calibrate.errors import ParameterError, RunError
-from calibrate.knee.geometry import geometry_of, kinematics
+from calibrate.knee.geometry import Geometry, kinematics
 from calibrate.knee.kernel import log_likelihood
-from calibrate.knee.parameters import PARAMETERS, LoadKind, check_measured, eight, load_kind
+from calibrate.knee.parameters import PARAMETERS, LoadKind, check_measured, eight, load_kind, planar_pair
 
 if TYPE_CHECKING:
     from calibrate.knee.precomputed import CachedKneeModel
@@ -146,7 +146,7 @@ def parallel_total_loss(
     param_list: Sequence[ArrayLike] | FloatArray,
     thetas: ArrayLike,
     applied_forces: ArrayLike,
-    knee_config: Config,
+    knee_config: Config | Geometry,
     workers: int | None = None,
     *,
     constraint_bounds: ArrayLike | None = None,
@@ -165,8 +165,8 @@ def parallel_total_loss(
         Parameter vectors.
     thetas, applied_forces : array_like, shape (n,)
         Angles [rad] and measured loads, valgus positive.
-    knee_config : Config
-        Of which only `[knee]` is used.
+    knee_config : Config or Geometry
+        The knee: mcl and lcl in the plane. Of a configuration only `[knee]` is used.
     workers : int, optional
         Processes; as many as the machine's processors by default.
     constraint_bounds : array_like, shape (8, 2), optional
@@ -184,7 +184,7 @@ def parallel_total_loss(
     ParameterError
         If the law has no meaning with one of the vectors; the message shows it.
     GeometryError
-        If the knee has no pose or the force no lever arm.
+        If the knee has no pose, other strands or depth, or the force no lever arm.
     RunError
         If a worker fails or dies; the message shows the parameters it had.
     KeyboardInterrupt
@@ -194,9 +194,9 @@ def parallel_total_loss(
         raise ParameterError(f"workers = {workers}: at least one process has to do the work")
     p = _matrix(param_list)
     measured = check_measured(thetas, applied_forces)
-    poses = kinematics(geometry_of(knee_config.knee), thetas)
-    coefficients = poses.coefficients(load_kind(knee_config, load))
-    knee = [np.ascontiguousarray(a) for a in (poses.mcl_length, poses.lcl_length, *coefficients, measured)]
+    geometry = planar_pair(knee_config)
+    poses = kinematics(geometry, thetas)
+    knee = [poses.lengths, poses.coefficients(load_kind(geometry, load)), measured]
     bounds = None if constraint_bounds is None else np.asarray(constraint_bounds, dtype=float)
     if bounds is not None:
         fast_constraint_loss(p[:1], bounds)
@@ -279,16 +279,10 @@ def _work(p: FloatArray, knee: Sequence[FloatArray], bounds: FloatArray | None) 
         raise RunError(f"parameters {shown}: {type(error).__name__}: {error}") from None
 
 
-def _sums_of_squares(
-    p: FloatArray,
-    mcl_length: FloatArray,
-    lcl_length: FloatArray,
-    mcl: FloatArray,
-    lcl: FloatArray,
-    measured: FloatArray,
-) -> FloatArray:
+def _sums_of_squares(p: FloatArray, lengths: FloatArray, per_newton: FloatArray, measured: FloatArray) -> FloatArray:
     """Return the sums of squares (m,) for rows (m, 8): minus twice the log-likelihood of unit errors."""
-    return np.asarray(-2.0 * log_likelihood(p, np.ones(len(p)), mcl_length, lcl_length, mcl, lcl, measured, 0.0))
+    arrays = lengths[0], lengths[1], per_newton[0], per_newton[1], measured
+    return np.asarray(-2.0 * log_likelihood(p, np.ones(len(p)), *arrays, 0.0))
 
 
 def _matrix(param_list: Sequence[ArrayLike] | FloatArray) -> FloatArray:

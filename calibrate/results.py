@@ -199,16 +199,15 @@ class Run:
         """
         full = self.posterior.full(self.thinned(draws))
         sign = 1.0 if self.config.data.positive == "valgus" else -1.0
-        reference = kinematics(self.posterior.geometry, self.posterior.geometry.theta_0)
+        lengths = self.posterior.geometry.reference_lengths()
         out = {}
-        for ligament, stretch in zip(LIGAMENTS, (1.0, -1.0), strict=True):
+        for i, (ligament, stretch) in enumerate(zip(LIGAMENTS, (1.0, -1.0), strict=True)):
             first = LAW.index(f"{ligament}.k")
             k, alpha, l_0 = full[:, first], full[:, first + 1], full[:, first + 2]
-            length = getattr(reference, f"{ligament}_length")[0]
             out[f"{ligament}.stiffness_per_strain"] = k * l_0
-            out[f"{ligament}.reference_strain"] = (length - l_0) / l_0
-            out[f"{ligament}.reference_tension"] = tension(length, k, alpha, l_0)
-            out[f"{ligament}.taut_angle"] = sign * stretch * self._taut_angle(ligament, stretch, l_0)
+            out[f"{ligament}.reference_strain"] = (lengths[i] - l_0) / l_0
+            out[f"{ligament}.reference_tension"] = tension(lengths[i], k, alpha, l_0)
+            out[f"{ligament}.taut_angle"] = sign * stretch * self._taut_angle(i, stretch, l_0)
         return out
 
     def summary(self) -> Summary:
@@ -263,10 +262,10 @@ class Run:
             warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
             return from_dict({"posterior": posterior, "sample_stats": {"lp": log_prob}})
 
-    def _taut_angle(self, ligament: str, stretch: float, l_0: FloatArray) -> FloatArray:
+    def _taut_angle(self, strand: int, stretch: float, l_0: FloatArray) -> FloatArray:
         """Angle [degrees] along the stretching direction at which the ligament first becomes taut for good reason."""
         along = np.linspace(-_TAUT_RANGE, _TAUT_RANGE, 4001)
-        length = getattr(kinematics(self.posterior.geometry, np.deg2rad(stretch * along)), f"{ligament}_length")
+        length = kinematics(self.posterior.geometry, np.deg2rad(stretch * along)).lengths[strand]
         reached = np.maximum.accumulate(length)
         angle = np.interp(l_0, reached, along)
         return np.where((l_0 > reached[0]) & (l_0 < reached[-1]), angle, np.nan)

@@ -14,7 +14,7 @@ import pytest
 
 from calibrate import cli
 from calibrate.config import Config, parse_config
-from calibrate.knee.geometry import Geometry
+from calibrate.knee.geometry import Geometry, Strand
 from calibrate.results import Run
 from calibrate.runner import start_run
 
@@ -25,10 +25,10 @@ SYMMETRIC = Geometry(
     lateral_radius=20.0,
     medial_centre=(-22.0, -20.0),
     medial_radius=20.0,
-    mcl_femur=(-40.0, 0.0),
-    mcl_tibia=(-36.0, -94.8),
-    lcl_femur=(38.0, 0.0),
-    lcl_tibia=(36.0, -63.1),
+    strands=(
+        Strand("mcl", (-40.0, 0.0, 0.0), (-36.0, -94.8, 0.0)),
+        Strand("lcl", (38.0, 0.0, 0.0), (36.0, -63.1, 0.0)),
+    ),
     rolling=0.0,
     application_point=(0.0, -340.0),
 )
@@ -37,10 +37,10 @@ LENHART = Geometry(
     lateral_radius=15.5,
     medial_centre=(-20.4, -6.0),
     medial_radius=17.5,
-    mcl_femur=(-40.0, 12.0),
-    mcl_tibia=(-16.0, -65.0),
-    lcl_femur=(36.0, 4.0),
-    lcl_tibia=(44.8, -50.7),
+    strands=(
+        Strand("mcl", (-40.0, 12.0, 0.0), (-16.0, -65.0, 0.0)),
+        Strand("lcl", (36.0, 4.0, 0.0), (44.8, -50.7, 0.0)),
+    ),
     rolling=1.0,
     application_point=(0.0, -403.0),
 )

@@ -155,7 +155,7 @@ def test_the_ends_of_the_20_degrees_do_not_count(tmp_path: Path, end: float) -> 
     at_end = kinematics(
         plant(tmp_path, constant(*[9.0, 0.05, 80.0, 0.0] * 2)).posterior.geometry, np.deg2rad([end, -end])
     )
-    slack = (float(at_end.mcl_length[0]), float(at_end.lcl_length[1]))
+    slack = (float(at_end.lengths[0, 0]), float(at_end.lengths[1, 1]))
     derived = only(plant(tmp_path, constant(9.0, 0.05, slack[0], 0.0, 9.0, 0.05, slack[1], 0.0)))
     assert math.isnan(derived["mcl.taut_angle"])
     assert math.isnan(derived["lcl.taut_angle"])

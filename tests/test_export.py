@@ -269,8 +269,7 @@ def tensions_in_opensim(path, angles, names=("MCL", "LCL")):
 
 
 def expected(run, angles, values):
-    poses = kinematics(run.posterior.geometry, angles)
-    lengths = np.stack([poses.mcl_length, poses.lcl_length], axis=1)
+    lengths = kinematics(run.posterior.geometry, angles).lengths.T
     by_name = [tension(lengths[:, i], *values[name][:3]) for i, name in enumerate(("mcl", "lcl"))]
     return lengths, np.stack(by_name, axis=1)
 

@@ -373,8 +373,7 @@ def test_ligament_curves_mark_the_lengths_of_the_test_and_the_slack_length(simul
     figure = picture("ligaments", simulated)
     geometry, data = simulated.posterior.geometry, simulated.file.measurement
     poses = kinematics(geometry, np.deg2rad(data.angles))
-    for ax, ligament in zip(figure.axes, ("mcl", "lcl"), strict=True):
-        lengths = getattr(poses, f"{ligament}_length")
+    for ax, ligament, lengths in zip(figure.axes, ("mcl", "lcl"), poses.lengths, strict=True):
         (ticks,) = marked(ax, "data")
         assert ticks.get_xdata() == pytest.approx(lengths)
         (shade,) = marked(ax, "test")

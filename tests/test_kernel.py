@@ -22,7 +22,7 @@ def problem(points: int, seed: int = 3) -> tuple[tuple[np.ndarray, ...], CachedK
     geometry = SYMMETRIC if seed % 2 else LENHART
     knee = CachedKnee.build(geometry, np.sort(rng.uniform(-0.15, 0.15, points)), "force", "valgus")
     load = rng.normal(0.0, 20.0, points)
-    arrays = (knee.kinematics.mcl_length, knee.kinematics.lcl_length, knee.mcl_coefficient, knee.lcl_coefficient, load)
+    arrays = (*knee.kinematics.lengths, *knee.coefficients, load)
     parameters = rng.uniform([10, 0.02, 80, -9, 10, 0.02, 50, -9], [100, 0.12, 100, 9, 100, 0.12, 66, 9], (64, 8))
     return arrays, knee, parameters
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import DATA, LENHART, SYMMETRIC
+from knees import loads, mirrored, virtual_work
 
 from calibrate.errors import GeometryError
 from calibrate.knee.cached import CachedKnee
-from calibrate.knee.geometry import Geometry, kinematics
+from calibrate.knee.geometry import Geometry, Strand, kinematics
 from calibrate.knee.ligament import energy, tension
 
 PARAMETERS = {
@@ -17,17 +18,13 @@ PARAMETERS = {
     "slackening": [33.5, 0.06, 94.0, 0.0, 42.8, 0.08, 62.5, 0.0],
     "tared": [80.0, 0.03, 80.5, 12.0, 65.0, 0.12, 57.0, -7.0],
 }
+AT = (-16.0, -65.0, 0.0)
 GEOMETRIES = {"symmetric": SYMMETRIC, "lenhart": LENHART}
 
 
 def reference_rows() -> list[dict[str, str]]:
     with (DATA / "reference_loads.csv").open() as file:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
-
-
-def loads(geometry: Geometry, angles: object, parameters: object, load: str = "moment") -> np.ndarray:
-    knee = CachedKnee.build(geometry, angles, load, "valgus")
-    return knee.loads(np.atleast_2d(np.asarray(parameters, dtype=float)))[0]
 
 
 @pytest.mark.parametrize("column", ["force_N", "moment_Nm"])
@@ -46,25 +43,8 @@ def test_loads_match_the_reference_of_two_independent_codes(column: str) -> None
 def test_lengths_match_the_reference() -> None:
     for row in reference_rows():
         poses = kinematics(GEOMETRIES[row["geometry"]], float(row["angle_rad"]))
-        np.testing.assert_allclose(poses.mcl_length[0], float(row["mcl_length_mm"]), rtol=1e-12)
-        np.testing.assert_allclose(poses.lcl_length[0], float(row["lcl_length_mm"]), rtol=1e-12)
-
-
-def virtual_work(geometry: Geometry, parameters: list[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the moment and the derivative of the strain energy, both in N·mm, at angles away from the kinks."""
-    angles = np.deg2rad(np.linspace(-9.7, 9.3, 39))
-    angles = angles[np.abs(angles - geometry.theta_0) > 1e-3]
-    step = 1e-5
-
-    def stored(at: np.ndarray) -> np.ndarray:
-        poses = kinematics(geometry, at)
-        return energy(poses.mcl_length, *parameters[:3]) + energy(poses.lcl_length, *parameters[4:7])
-
-    # Fourth-order central difference.
-    slope = (
-        8 * (stored(angles + step) - stored(angles - step)) - (stored(angles + 2 * step) - stored(angles - 2 * step))
-    ) / (12 * step)
-    return 1000.0 * loads(geometry, angles, parameters), slope
+        expected = [float(row["mcl_length_mm"]), float(row["lcl_length_mm"])]
+        np.testing.assert_allclose(poses.lengths[:, 0], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("geometry", [LENHART, replace(SYMMETRIC, rolling=1.0)], ids=["lenhart", "symmetric"])
@@ -107,24 +87,6 @@ def applied_point(angles: np.ndarray) -> np.ndarray:
     return np.array(out).T
 
 
-def mirrored(g: Geometry) -> Geometry:
-    def flip(point: tuple[float, float]) -> tuple[float, float]:
-        return -point[0], point[1]
-
-    return Geometry(
-        lateral_centre=flip(g.medial_centre),
-        lateral_radius=g.medial_radius,
-        medial_centre=flip(g.lateral_centre),
-        medial_radius=g.lateral_radius,
-        mcl_femur=flip(g.lcl_femur),
-        mcl_tibia=flip(g.lcl_tibia),
-        lcl_femur=flip(g.mcl_femur),
-        lcl_tibia=flip(g.mcl_tibia),
-        rolling=g.rolling,
-        application_point=g.application_point,
-    )
-
-
 @pytest.mark.parametrize("kind", ["force", "moment"])
 @pytest.mark.parametrize("rolling", [0.0, 0.5, 1.0])
 def test_mirror_image_of_the_knee_has_the_mirror_image_of_the_load(kind: str, rolling: float) -> None:
@@ -141,10 +103,9 @@ def test_pose_is_continuous_where_the_contact_changes_condyle(rolling: float) ->
     geometry = replace(LENHART, rolling=rolling)
     poses = kinematics(geometry, geometry.theta_0 + np.array([-1e-9, 0.0, 1e-9]))
     assert list(poses.lateral) == [False, False, True]  # at exactly theta_0 the medial condyle carries the load
-    assert np.ptp(poses.mcl_length) < 1e-6
-    assert np.ptp(poses.lcl_length) < 1e-6
+    assert np.ptp(poses.lengths, axis=1).max() < 1e-6
     # The load itself jumps: that is what lifts one condyle off.
-    assert np.ptp(poses.mcl_arm) > 1.0
+    assert np.ptp(poses.arms[0]) > 1.0
 
 
 def test_both_condyles_touch_at_theta_0() -> None:
@@ -191,7 +152,8 @@ def test_positive_varus_turns_both_signs() -> None:
         ({"medial_radius": 200.0}, "no plateau touches both"),
         ({"lateral_centre": (-30.0, -6.0)}, "lateral of the medial one"),
         ({"lateral_centre": (-19.0, 60.0)}, "seen from the front"),
-        ({"mcl_femur": (-16.0, -65.0), "mcl_tibia": (-16.0, -65.0), "medial_radius": 15.5}, "mcl: .* coincide"),
+        ({"strands": (Strand("mcl", AT, AT), LENHART.strands[1]), "medial_radius": 15.5}, "mcl: .* coincide"),
+        ({"strands": ()}, "no strands"),
     ],
 )
 def test_impossible_geometry_is_refused(change: dict[str, object], says: str) -> None:

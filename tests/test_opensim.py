@@ -1,22 +1,24 @@
-"""The outside check: the same planar knee built in OpenSim has the same lengths, tensions and loads."""
+"""The outside check: the same knee built in OpenSim has the same lengths, tensions and loads, strand by strand."""
 
 import math
 
 import numpy as np
 import pytest
-from knees import REGIONS, random_knee, random_parameters, region_of
+from knees import REGIONS, many_strands, parameters_in, random_knee, random_parameters, region_of
 
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of
+from calibrate.osim import COORDINATE, planar_model
 
 opensim = pytest.importorskip("opensim", reason="OpenSim is not installed: pip install 'calibrate[opensim]'")
 
 CASES = 200
+DEEP = 60
 MM = 1e-3
 
 
 def build(geometry, parameters):
-    """A tibia on a planar joint, held by two Blankevoort ligaments; metres, newtons, no damping."""
+    """A tibia on a planar joint, held by Blankevoort ligaments in space; metres, newtons, no damping."""
     model = opensim.Model()
     model.setName("knee")
     model.setGravity(opensim.Vec3(0))
@@ -24,13 +26,13 @@ def build(geometry, parameters):
     model.addBody(tibia)
     joint = opensim.PlanarJoint("joint", model.getGround(), tibia)
     model.addJoint(joint)
-    for name, p in (("mcl", parameters[:4]), ("lcl", parameters[4:])):
-        femur, on_tibia = getattr(geometry, f"{name}_femur"), getattr(geometry, f"{name}_tibia")
+    for strand, p in zip(geometry.strands, parameters.reshape(-1, 4), strict=True):
+        femur, on_tibia = flexed(geometry, strand.femur), strand.tibia
         ligament = opensim.Blankevoort1991Ligament()
-        ligament.setName(name)
+        ligament.setName(strand.name)
         path = opensim.GeometryPath.safeDownCast(ligament.upd_path())
-        path.appendNewPathPoint("femur", model.getGround(), opensim.Vec3(femur[0] * MM, femur[1] * MM, 0.0))
-        path.appendNewPathPoint("tibia", tibia, opensim.Vec3(on_tibia[0] * MM, on_tibia[1] * MM, 0.0))
+        path.appendNewPathPoint("femur", model.getGround(), opensim.Vec3(*(x * MM for x in femur)))
+        path.appendNewPathPoint("tibia", tibia, opensim.Vec3(*(x * MM for x in on_tibia)))
         ligament.set_linear_stiffness(float(p[0] * p[2]))  # newtons per strain
         ligament.set_transition_strain(float(p[1]))
         ligament.set_slack_length(float(p[2] * MM))
@@ -39,6 +41,15 @@ def build(geometry, parameters):
         ligament.thisown = False
     state = model.initSystem()
     return model, state
+
+
+def flexed(geometry, femur):
+    """A femoral point turned by the flexion, y and z as one complex number."""
+    axis = geometry.flexion_axis or np.mean([strand.femur[1:] for strand in geometry.strands[:2]], axis=0)
+    turned = complex(*axis) + (complex(*femur[1:]) - complex(*axis)) * complex(
+        math.cos(geometry.flexion), -math.sin(geometry.flexion)
+    )
+    return femur[0], turned.real, turned.imag
 
 
 def pose(geometry, theta):
@@ -64,7 +75,7 @@ def measure(model, state, geometry, theta, f_ref):
         coordinates.get(index).setValue(state, value, False)
     model.realizeDynamics(state)
     lengths, tensions, moment = [], [], 0.0
-    for name, tare in zip(("mcl", "lcl"), f_ref, strict=True):
+    for name, tare in zip(geometry.names, f_ref, strict=True):
         ligament = opensim.Blankevoort1991Ligament.safeDownCast(model.getForceSet().get(name))
         tension = ligament.getTotalForce(state)
         lengths.append(ligament.getLength(state) / MM)
@@ -90,8 +101,31 @@ def cases():
         theta = geometry.theta_0 + rng.choice([-1.0, 1.0]) * rng.uniform(0.005, 0.15)
         p = random_parameters(rng, config, theta, (REGIONS[i // 3 % 3], REGIONS[i // 9 % 3]))
         model, state = build(geometry, p)
-        out.append((geometry, theta, p, measure(model, state, geometry, theta, p[[3, 7]])))
+        out.append((geometry, theta, p, measure(model, state, geometry, theta, p[3::4])))
     return out
+
+
+@pytest.fixture(scope="module")
+def deep_cases():
+    """Knees of two to six strands in space, flexed."""
+    rng = np.random.default_rng(1992)
+    out = []
+    for i in range(DEEP):
+        geometry = many_strands(rng, (0.0, 0.5, 1.0)[i % 3], others=i % 5)
+        theta = geometry.theta_0 + rng.choice([-1.0, 1.0]) * rng.uniform(0.005, 0.15)
+        p = parameters_in(rng, geometry, theta, rng.choice(REGIONS, len(geometry.strands)))
+        model, state = build(geometry, p)
+        out.append((geometry, theta, p, measure(model, state, geometry, theta, p[3::4])))
+    return out
+
+
+def assert_as_in_opensim(by_force, by_moment, p, measured):
+    lengths, tensions, force, moment = measured
+    np.testing.assert_allclose(by_force.kinematics.lengths[:, 0], lengths, rtol=1e-10)
+    modelled = by_force.tensions(p[np.newaxis])[0, :, 0] + p[3::4]
+    np.testing.assert_allclose(modelled, tensions, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(by_force.loads(p[np.newaxis])[0, 0], force, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(by_moment.loads(p[np.newaxis])[0, 0], moment, rtol=1e-10, atol=1e-12)
 
 
 def test_two_hundred_random_knees_have_opensims_lengths_tensions_and_loads(cases):
@@ -99,16 +133,46 @@ def test_two_hundred_random_knees_have_opensims_lengths_tensions_and_loads(cases
     for geometry, theta, p, (lengths, tensions, force, moment) in cases:
         by_force = CachedKnee.build(geometry, [theta], "force", "valgus")
         by_moment = CachedKnee.build(geometry, [theta], "moment", "valgus")
-        poses = by_force.kinematics
-        ours = np.array([poses.mcl_length[0], poses.lcl_length[0]])
-        np.testing.assert_allclose(ours, lengths, rtol=1e-10)
-        modelled = np.concatenate(by_force.tensions(p[np.newaxis])).ravel() + p[[3, 7]]
-        np.testing.assert_allclose(modelled, tensions, rtol=1e-10, atol=1e-10)
-        np.testing.assert_allclose(by_force.loads(p[np.newaxis])[0, 0], force, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(by_moment.loads(p[np.newaxis])[0, 0], moment, rtol=1e-10, atol=1e-12)
+        ours = by_force.kinematics.lengths[:, 0]
+        assert_as_in_opensim(by_force, by_moment, p, (lengths, tensions, force, moment))
         regions.add((int(region_of(ours[0], p[:4])), int(region_of(ours[1], p[4:]))))
     assert len(cases) == CASES
     assert len(regions) == 9
+
+
+def test_strands_in_space_have_opensims_lengths_tensions_and_loads(deep_cases):
+    for geometry, theta, p, measured in deep_cases:
+        by_force = CachedKnee.build(geometry, [theta], "force", "valgus")
+        by_moment = CachedKnee.build(geometry, [theta], "moment", "valgus")
+        assert_as_in_opensim(by_force, by_moment, p, measured)
+    depths = [abs(s.femur[2] - s.tibia[2]) for geometry, *_ in deep_cases for s in geometry.flexed]
+    assert np.median(depths) > 5.0
+
+
+def test_a_knee_written_for_opensim_has_its_strands_in_space(deep_cases, tmp_path):
+    for geometry, theta, p, (lengths, tensions, _, _) in deep_cases[:20]:
+        by_name = dict(zip(geometry.names, p.reshape(-1, 4), strict=True))
+        path = tmp_path / "knee.osim"
+        # The coordinate's splines pass through the exact poses at their knots, theta_0 among them.
+        path.write_bytes(planar_model(geometry, by_name, "a test"))
+        model = opensim.Model(str(path))
+        state = model.initSystem()
+        for angle, of_strands in ((theta, (lengths, tensions)), (geometry.theta_0, at_theta_0(geometry, p))):
+            model.getCoordinateSet().get(COORDINATE).setValue(state, float(angle))
+            model.realizeDynamics(state)
+            named = [model.getForceSet().get(name.upper()) for name in geometry.names]
+            written = [opensim.Blankevoort1991Ligament.safeDownCast(force) for force in named]
+            got = [[one.getLength(state) / MM, one.getTotalForce(state)] for one in written]
+            # Tensions of some N/mm per length: what is left of the splines' 1e-11 is 1e-8 N.
+            np.testing.assert_allclose(np.transpose(got)[0], of_strands[0], rtol=1e-10)
+            np.testing.assert_allclose(np.transpose(got)[1], of_strands[1], rtol=1e-8, atol=1e-6)
+        np.testing.assert_allclose(np.transpose(got), at_theta_0(geometry, p), rtol=1e-10, atol=1e-10)
+
+
+def at_theta_0(geometry, p):
+    """Lengths and tensions, tares added, where both condyles touch."""
+    knee = CachedKnee.build(geometry, [geometry.theta_0], "moment", "valgus")
+    return knee.kinematics.lengths[:, 0], knee.tensions(p[np.newaxis])[0, :, 0] + p[3::4]
 
 
 def test_a_toe_of_half_the_strain_would_be_noticed(cases):
@@ -117,6 +181,6 @@ def test_a_toe_of_half_the_strain_would_be_noticed(cases):
     for geometry, theta, p, (_, tensions, _, _) in cases:
         halved = p * np.array([1.0, 0.5, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0])
         knee = CachedKnee.build(geometry, [theta], "force", "valgus")
-        modelled = np.concatenate(knee.tensions(halved[np.newaxis])).ravel() + p[[3, 7]]
+        modelled = knee.tensions(halved[np.newaxis])[0, :, 0] + p[3::4]
         noticed += bool((abs(modelled - tensions) > 1e-3 * abs(tensions)).any())
     assert noticed > CASES // 2

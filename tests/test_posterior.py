@@ -35,9 +35,9 @@ def test_likelihood_matches_a_hand_computed_value() -> None:
     # One angle, MCL in its toe and LCL slack: the load is the MCL's tension times its coefficient.
     posterior = with_data("angle_rad,force_N\n0.07,30\n")
     poses = posterior.knee.kinematics
-    elongation, toe = poses.mcl_length[0] - 94.0, 0.06 * 94.0
+    elongation, toe = poses.lengths[0, 0] - 94.0, 0.06 * 94.0
     assert 0 < elongation < toe
-    force = posterior.knee.mcl_coefficient[0] * 33.5 * elongation**2 / (2 * toe)
+    force = posterior.knee.coefficients[0, 0] * 33.5 * elongation**2 / (2 * toe)
     expected = -0.5 * ((force - 30.0) / 2.0) ** 2 - math.log(2.0 * math.sqrt(2.0 * math.pi))
     q = [33.5, 0.06, 94.0, 42.8, 0.06, 65.9]
     assert posterior.log_likelihood(q) == pytest.approx(expected, rel=1e-12)
@@ -108,9 +108,9 @@ def test_prediction_is_in_the_files_unit_and_sign() -> None:
     posterior = Posterior.from_config(parse_config(text), measurement)
     # Varus 4 degrees stretches the LCL; its moment in N·m, written out from the law and the arm.
     knee = CachedKnee.build(posterior.geometry, np.deg2rad([-4.0]), "moment", "valgus")
-    pull = tension(knee.kinematics.lcl_length[0], 42.8, 0.06, 62.5)
-    slack = tension(knee.kinematics.mcl_length[0], 33.5, 0.06, 94.0)
-    expected = -(pull * knee.kinematics.lcl_arm[0] + slack * knee.kinematics.mcl_arm[0]) / 1000.0
+    pull = tension(knee.kinematics.lengths[1, 0], 42.8, 0.06, 62.5)
+    slack = tension(knee.kinematics.lengths[0, 0], 33.5, 0.06, 94.0)
+    expected = -(pull * knee.kinematics.arms[1, 0] + slack * knee.kinematics.arms[0, 0]) / 1000.0
     assert expected > 0
     np.testing.assert_allclose(posterior.predict(TRUTH), posterior.predict(TRUTH, [-5.0, 4.0]), rtol=0)
     assert posterior.predict(TRUTH, 4.0)[0, 0] == pytest.approx(expected, rel=1e-12)

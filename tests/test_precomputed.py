@@ -79,11 +79,8 @@ def test_the_numpy_batch_is_the_symbolic_knee_in_lengths_tensions_loads_and_push
         batch = CachedKnee.build(geometry_of(config.knee), angles, load, "valgus")
         scale = 1.0 if load == "force" else 1000.0  # the batch gives moments in the file's N·m
         assert_close(scale * batch.loads(p[np.newaxis])[0], expected)
-        assert_close(batch.kinematics.mcl_length, symbolic["mcl_lengths"])
-        assert_close(batch.kinematics.lcl_length, symbolic["lcl_lengths"])
-        tensions = batch.tensions(p[np.newaxis])
-        assert_close(tensions[0][0], symbolic["mcl_forces"])
-        assert_close(tensions[1][0], symbolic["lcl_forces"])
+        assert_close(batch.kinematics.lengths, [symbolic["mcl_lengths"], symbolic["lcl_lengths"]])
+        assert_close(batch.tensions(p[np.newaxis])[0], [symbolic["mcl_forces"], symbolic["lcl_forces"]])
         normal = np.stack([np.sin(angles), -np.cos(angles)], axis=1)
         push = (symbolic["constraint_forces"] * normal).sum(axis=1)
         np.testing.assert_allclose(batch.push(p[np.newaxis])[0], push, rtol=RELATIVE, atol=1e-10)
@@ -122,8 +119,7 @@ def test_a_knee_of_slightly_other_rolling_is_told_apart(cases):
 def complex_loads(poses, load, p):
     """The loads from the NumPy geometry and a law that also takes complex parameters."""
     total = np.zeros(len(poses.angles), dtype=complex)
-    lengths = (poses.mcl_length, poses.lcl_length)
-    for i, (length, coefficient) in enumerate(zip(lengths, poses.coefficients(load), strict=True)):
+    for i, (length, coefficient) in enumerate(zip(poses.lengths, poses.coefficients(load), strict=True)):
         k, alpha, l_0, f_ref = p[4 * i : 4 * i + 4]
         e, toe = length - l_0, alpha * l_0
         tension = np.where(e.real <= np.real(toe), k * e**2 / (2.0 * toe), k * (e - toe / 2.0))
@@ -214,7 +210,7 @@ def test_the_fit_uses_sympys_jacobian(posterior):
 def test_at_a_kink_the_derivatives_are_those_of_the_shorter_side():
     angles = np.array([0.1])
     model = PrecomputedKneeModel(knee())
-    length = float(kinematics(model.geometry, angles).mcl_length[0])
+    length = float(kinematics(model.geometry, angles).lengths[0, 0])
     slack = np.array([50.0, 0.05, length, 0.0, 40.0, 0.05, 80.0, 0.0])  # the MCL at its slack length, the LCL slack
     assert model.loads(slack, angles)[0] == 0.0
     assert not model.hessian(slack, angles)[:, :3, :3].any()

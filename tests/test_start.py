@@ -79,7 +79,7 @@ def test_compiled_moves_are_those_of_the_python_that_they_are_written_in() -> No
 def longest_length(posterior: Posterior) -> float:
     """Return the MCL's largest length in the test: with a longer slack length the likelihood is the plain's."""
     poses = kinematics(geometry_of(posterior.config.knee), np.deg2rad(posterior.measurement.angles))
-    return float(poses.mcl_length.max())
+    return float(poses.lengths[0].max())
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from calibrate.density import evaluate
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.compress import compress
 from calibrate.knee.factors import BLOCK, NO_LIST, Sums, build
-from calibrate.knee.geometry import Geometry
+from calibrate.knee.geometry import Geometry, Strand
 from calibrate.knee.kernel import log_likelihood
 from calibrate.knee.sums import squares
 from calibrate.posterior import MANY, Posterior
@@ -43,7 +43,7 @@ def measured(
     knee = CachedKnee.build(geometry, angles, kind, "valgus")
     load = knee.loads(truth[np.newaxis])[0] + sigma * rng.standard_normal(points)
     poses = knee.kinematics
-    return (poses.mcl_length, poses.lcl_length, knee.mcl_coefficient, knee.lcl_coefficient, load)
+    return (*poses.lengths, *knee.coefficients, load)
 
 
 def proposals(arrays: Arrays, count: int, seed: int = 2) -> np.ndarray:
@@ -99,8 +99,11 @@ def test_sums_are_those_of_the_points_in_every_region(geometry: Geometry, kind: 
 @pytest.mark.parametrize("rolling", [0.0, 1.0])
 def test_lengths_may_rise_and_fall(rolling: float) -> None:
     # Attachments between the condyles: beyond some angle a ligament slackens again.
-    inside = {"mcl_femur": (-12.0, 30.0), "mcl_tibia": (-12.0, -60.0), "lcl_femur": (14.0, 30.0)}
-    geometry = replace(LENHART, rolling=rolling, **inside, lcl_tibia=(14.0, -60.0))
+    mcl, lcl = (
+        Strand("mcl", (-12.0, 30.0, 0.0), (-12.0, -60.0, 0.0)),
+        Strand("lcl", (14.0, 30.0, 0.0), (14.0, -60.0, 0.0)),
+    )
+    geometry = replace(LENHART, rolling=rolling, strands=(mcl, lcl))
     arrays = measured(geometry, degrees=45.0)
     for length in arrays[:2]:
         assert (np.diff(length) > 1e-6).any()

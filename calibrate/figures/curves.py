@@ -28,7 +28,6 @@ from calibrate.figures.style import (
     new_figure,
     open_frame,
 )
-from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
 from calibrate.results import Run
 
@@ -185,15 +184,15 @@ def ligament_plot(run: Run) -> Figure:
     """
     full = run.posterior.full(run.thinned(_DRAWS))
     true = _true_parameters(run)
-    reference = kinematics(run.posterior.geometry, run.posterior.geometry.theta_0)
+    reference = run.posterior.geometry.reference_lengths()
     figure = new_figure(PAGE_WIDTH, 88.0)
     axes = figure.subplots(1, 2, sharey=True)
     untared = not full[:, [LAW.index(f"{ligament}.f_ref") for ligament in LIGAMENTS]].any()
     ceiling = 0.0
-    for ax, ligament in zip(axes, LIGAMENTS, strict=True):
+    for i, (ax, ligament) in enumerate(zip(axes, LIGAMENTS, strict=True)):
         first = LAW.index(f"{ligament}.k")
         k, alpha, l_0 = full[:, first : first + 3].T
-        visited = getattr(run.posterior.knee.kinematics, f"{ligament}_length")
+        visited = run.posterior.knee.kinematics.lengths[i]
         of_slack = f"{ligament}.l_0"
         every = run.some_samples()[:, run.names.index(of_slack)] if of_slack in run.names else l_0
         slack = np.quantile(every, _QUANTILES)
@@ -235,7 +234,7 @@ def ligament_plot(run: Run) -> Figure:
         ax.set_xlim(start, end)
         ax.set_xlabel(f"{ligament.upper()} length [mm]")
         ax.tick_params(labelleft=True)
-        origin = float(getattr(reference, f"{ligament}_length")[0])
+        origin = float(reference[i])
         above = ax.secondary_xaxis(
             "top", functions=(lambda x, origin=origin: x - origin, lambda x, origin=origin: x + origin)
         )

@@ -1,7 +1,7 @@
 """The cached knee: a data set's angles turned, once, into the arrays that every prediction needs.
 
-Parameters are rows of eight, `[k, alpha, l_0, f_ref]` of the MCL, then of the LCL. Loads come out in the unit
-and with the sign of the data file, because both are folded into the coefficients here.
+Parameters are rows of `[k, alpha, l_0, f_ref]` for each strand, shape (m, S, 4) or (m, 4 S). Loads come out in the
+unit and with the sign of the data file, because both are folded into the coefficients here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.errors import GeometryError
 from calibrate.knee.geometry import Geometry, Kinematics, kinematics
-from calibrate.knee.ligament import gradient, tension
+from calibrate.knee.ligament import gradient, stiffness, tension
+from calibrate.knee.slopes import slopes as slopes_of
 
 FloatArray = NDArray[np.float64]
 
@@ -24,19 +25,21 @@ _BLOCK = 100_000  # numbers in a temporary
 
 @dataclass(frozen=True)
 class CachedKnee:
-    """Lengths and signed load coefficients at a data set's angles.
+    """Lengths and signed load coefficients of S strands at a data set's n angles.
 
     Attributes
     ----------
     kinematics : Kinematics
         The poses, valgus positive.
-    mcl_coefficient, lcl_coefficient : ndarray, shape (n,)
+    coefficients : ndarray, shape (S, n)
         Load per newton of tension, in the data file's unit and sign.
+    slopes : (ndarray, ndarray), each of shape (S, n), or None
+        What lengths [mm] and coefficients change by per degree of the file's angle; see `slope`.
     """
 
     kinematics: Kinematics
-    mcl_coefficient: FloatArray
-    lcl_coefficient: FloatArray
+    coefficients: FloatArray
+    slopes: tuple[FloatArray, FloatArray] | None = None
 
     @classmethod
     def build(
@@ -45,6 +48,8 @@ class CachedKnee:
         angles: ArrayLike,
         load: Literal["force", "moment"],
         positive: Literal["valgus", "varus"],
+        *,
+        slopes: bool = False,
     ) -> CachedKnee:
         """Pose the knee at the angles of a data file.
 
@@ -58,6 +63,8 @@ class CachedKnee:
             A force [N] at the application point, or a pure moment [N·m].
         positive : {"valgus", "varus"}
             What the file counts as positive, in angles and loads alike.
+        slopes : bool
+            Compute what `slope` needs.
 
         Raises
         ------
@@ -68,45 +75,66 @@ class CachedKnee:
             raise GeometryError("an angle is not finite, so the knee has no pose there")
         sign = 1.0 if positive == "valgus" else -1.0
         poses = kinematics(geometry, sign * np.asarray(angles, dtype=float))
-        mcl, lcl = poses.coefficients(load)
         scale = sign if load == "force" else sign / MM_PER_M
-        return cls(poses, np.ascontiguousarray(scale * mcl), np.ascontiguousarray(scale * lcl))
+        coefficients = scale * poses.coefficients(load)
+        if not slopes:
+            return cls(poses, coefficients)
+        per_degree = sign * np.pi / 180.0
+        lengths, arms = slopes_of(geometry, poses)
+        per_arm = scale if load == "moment" or poses.force_arm is None else scale / poses.force_arm
+        return cls(poses, coefficients, (per_degree * lengths, per_degree * per_arm * arms))
 
-    def tensions(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the modelled tensions `T - f_ref` [N] of MCL and LCL, each (m, n), for parameters (m, 8)."""
-        p = np.asarray(parameters, dtype=float)[:, :, np.newaxis]
-        mcl = tension(self.kinematics.mcl_length, p[:, 0], p[:, 1], p[:, 2]) - p[:, 3]
-        lcl = tension(self.kinematics.lcl_length, p[:, 4], p[:, 5], p[:, 6]) - p[:, 7]
-        return mcl, lcl
+    def tensions(self, parameters: ArrayLike) -> FloatArray:
+        """Return the modelled tensions `T - f_ref` [N], (m, S, n), for parameters (m, S, 4)."""
+        k, alpha, l_0, f_ref = self._law(parameters)
+        return np.asarray(tension(self.kinematics.lengths, k, alpha, l_0) - f_ref)
 
-    def loads(self, parameters: FloatArray) -> FloatArray:
-        """Return the predicted loads (m, n), in the file's unit and sign, for parameters (m, 8)."""
-        return self._sum(parameters, self.mcl_coefficient, self.lcl_coefficient)
+    def loads(self, parameters: ArrayLike) -> FloatArray:
+        """Return the predicted loads (m, n), in the file's unit and sign, for parameters (m, S, 4)."""
+        return self._sum(parameters, self.coefficients)
 
-    def jacobian(self, parameters: FloatArray) -> FloatArray:
-        """Return the derivatives (m, n, 8) of `loads` with respect to the parameters (m, 8)."""
-        p = np.asarray(parameters, dtype=float)[:, :, np.newaxis]
-        columns = []
-        for i, (length, coefficient) in enumerate(
-            (
-                (self.kinematics.mcl_length, self.mcl_coefficient),
-                (self.kinematics.lcl_length, self.lcl_coefficient),
-            )
-        ):
-            by_law = gradient(length, *(p[:, 4 * i + j] for j in range(3)))
-            columns += [*(coefficient * by_law), np.broadcast_to(-coefficient, by_law[0].shape)]
-        return np.stack(columns, axis=-1)
+    def jacobian(self, parameters: ArrayLike) -> FloatArray:
+        """Return the derivatives (m, n, 4 S) of `loads` with respect to the parameters (m, S, 4)."""
+        k, alpha, l_0, _ = self._law(parameters)
+        by_law = gradient(self.kinematics.lengths, k, alpha, l_0)
+        by_each = self.coefficients * np.concatenate([by_law, np.full((1, *by_law.shape[1:]), -1.0)])
+        m, strands, n = by_each.shape[1:]
+        return np.asarray(by_each.transpose(1, 3, 2, 0).reshape(m, n, 4 * strands))
 
-    def push(self, parameters: FloatArray) -> FloatArray:
-        """Return the condyle's push `R . n` [N], (m, n), for parameters (m, 8); negative: it would have to pull."""
+    def slope(self, parameters: ArrayLike) -> FloatArray:
+        """Return what the loads change by per degree of the file's angle, (m, n), for parameters (m, S, 4).
+
+        At `theta_0`, where the load jumps, it is the medial condyle's slope.
+
+        Raises
+        ------
+        ValueError
+            If the knee was built without slopes.
+        """
+        if self.slopes is None:
+            raise ValueError("the knee has no slopes: build it with slopes=True")
+        k, alpha, l_0, f_ref = self._law(parameters)
+        length = self.kinematics.lengths
+        by_length, by_angle = self.slopes
+        stretched = self.coefficients * by_length * stiffness(length, k, alpha, l_0)
+        return np.asarray((stretched + by_angle * (tension(length, k, alpha, l_0) - f_ref)).sum(axis=1))
+
+    def push(self, parameters: ArrayLike) -> FloatArray:
+        """Return the condyle's push `R . n` [N], (m, n), for parameters (m, S, 4); negative: it would have to pull."""
         # Force balance along the plateau's normal: the applied force is parallel to the plateau and drops out.
-        return self._sum(parameters, -self.kinematics.mcl_distal, -self.kinematics.lcl_distal)
+        return self._sum(parameters, -self.kinematics.distal)
 
-    def _sum(self, parameters: FloatArray, mcl_weight: FloatArray, lcl_weight: FloatArray) -> FloatArray:
+    def _law(self, parameters: ArrayLike) -> FloatArray:
+        """Put the law's four parameters first, (4, m, S, 1), to broadcast with lengths (S, n)."""
+        rows = np.asarray(parameters, dtype=float)
+        by_strand = rows.reshape(len(rows), len(self.coefficients), 4)
+        return by_strand.transpose(2, 0, 1)[..., np.newaxis]
+
+    def _sum(self, parameters: ArrayLike, weights: FloatArray) -> FloatArray:
         """Return weighted sums of the tensions, (m, n), in blocks of rows: no temporary as large as the result."""
-        out = np.empty((len(parameters), mcl_weight.size))
-        rows = max(1, _BLOCK // max(1, mcl_weight.size))
-        for first in range(0, len(parameters), rows):
-            mcl, lcl = self.tensions(parameters[first : first + rows])
-            out[first : first + rows] = mcl_weight * mcl + lcl_weight * lcl
+        rows = np.asarray(parameters, dtype=float)
+        out = np.empty((len(rows), weights.shape[1]))
+        step = max(1, _BLOCK // max(1, weights.size))
+        for first in range(0, len(rows), step):
+            out[first : first + step] = (weights * self.tensions(rows[first : first + step])).sum(axis=1)
         return out

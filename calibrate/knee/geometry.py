@@ -1,55 +1,82 @@
 """Frames, condyles and attachments: what the angle alone decides.
 
-The load that holds the tibia at an angle is a sum of ligament tensions times coefficients that depend on the
+The load that holds the tibia at an angle is a sum of strands' tensions times coefficients that depend on the
 angle only. `kinematics` computes lengths and coefficients for many angles at once; nothing here knows stiffness.
-Femur frame: x lateral, y proximal [mm]; angles in radians, valgus positive.
+Femur frame: x lateral, y proximal, z anterior [mm]; angles in radians, valgus positive.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.config import KneeConfig
+from calibrate.config import LIGAMENTS, Attachments, KneeConfig
 from calibrate.errors import GeometryError
+from calibrate.knee.contact import contact_at, cross, lever, pulled, rotate
 
 FloatArray = NDArray[np.float64]
 Point = tuple[float, float]
+Point3 = tuple[float, float, float]
 
 # Lengths below this [mm] count as zero: attachments this close cannot be told apart by any measurement.
 _COINCIDENT = 1e-6
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """The frontal-plane geometry of one knee [mm].
+class Strand:
+    """A straight strand of a ligament [mm]: its name, the femoral point at flexion 0, the tibial point."""
 
-    Femoral points and condyle centres are in the femur frame, tibial points in the tibia frame. `rolling` is 0
-    for a contact that stays put on the tibia (sliding) and 1 for rolling without slip.
+    name: str
+    femur: Point3
+    tibia: Point3
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The geometry of one knee in one test [mm, radians]; its plane is the tibia's frontal plane.
+
+    Femoral points and condyle centres are in the femur frame, tibial points in the tibia frame. Flexion turns the
+    femoral points about a line along x, as the tibia sees it; the condyles' circles stay as given.
+
+    Attributes
+    ----------
+    strands : tuple of Strand
+        The MCL, the LCL, then any others.
+    rolling : float
+        0 for a contact that stays put on the tibia (sliding), 1 for rolling without slip.
+    application_point : (x, y), or None
+        Where a force is applied, in the tibia frame.
+    flexion_axis : (y, z), or None
+        Where the flexion axis is; None for the mean of the femoral points of the first two strands.
+    flexion, reference_flexion : float
+        The test's flexion, and the flexion that `reference_lengths` refer to.
 
     Raises
     ------
     GeometryError
-        If the condyles have no common tangent plateau, lie the wrong way round, or a ligament has no length.
+        If the condyles have no common tangent plateau, lie the wrong way round, or a strand has no length.
     """
 
     lateral_centre: Point
     lateral_radius: float
     medial_centre: Point
     medial_radius: float
-    mcl_femur: Point
-    mcl_tibia: Point
-    lcl_femur: Point
-    lcl_tibia: Point
+    strands: tuple[Strand, ...]
     rolling: float = 1.0
     application_point: Point | None = None
+    flexion_axis: Point | None = None
+    flexion: float = 0.0
+    reference_flexion: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a geometry that has no pose."""
+        if not self.strands:
+            raise GeometryError("the knee has no strands, so nothing holds it")
         dx = self.lateral_centre[0] - self.medial_centre[0]
         if dx <= 0:
             raise GeometryError(
@@ -68,10 +95,17 @@ class Geometry:
                 f"the plateau touches both condyles only at {math.degrees(angle):.0f} degrees; "
                 "the condyles' centres and radii cannot be those of a knee seen from the front"
             )
-        for name, femur, tibia in (("mcl", self.mcl_femur, self.mcl_tibia), ("lcl", self.lcl_femur, self.lcl_tibia)):
-            x, y = _rotate(angle, np.asarray(tibia, dtype=float))
-            if math.hypot(x - femur[0], y - femur[1]) < _COINCIDENT:
-                raise GeometryError(f"{name}: femoral and tibial attachment coincide, so the ligament has no length")
+        for strand in self.flexed:
+            x, y = rotate(angle, np.asarray(strand.tibia[:2], dtype=float))
+            if math.hypot(x - strand.femur[0], y - strand.femur[1], strand.tibia[2] - strand.femur[2]) < _COINCIDENT:
+                raise GeometryError(
+                    f"{strand.name}: femoral and tibial attachment coincide, so the ligament has no length"
+                )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The strands' names."""
+        return tuple(strand.name for strand in self.strands)
 
     @property
     def theta_0(self) -> float:
@@ -80,65 +114,109 @@ class Geometry:
         dy = self.lateral_centre[1] - self.medial_centre[1]
         return math.atan2(dy, dx) + math.asin((self.medial_radius - self.lateral_radius) / math.hypot(dx, dy))
 
+    @property
+    def flexed(self) -> tuple[Strand, ...]:
+        """The strands with their femoral points where the test's flexion puts them."""
+        if self.flexion == 0.0:  # to the last digit where they were given
+            return self.strands
+        first = self.strands[:2]
+        axis_y, axis_z = self.flexion_axis or (sum(s.femur[i] for s in first) / len(first) for i in (1, 2))
+        cosine, sine = math.cos(self.flexion), math.sin(self.flexion)
 
-def geometry_of(knee: KneeConfig) -> Geometry:
+        def turned(femur: Point3) -> Point3:
+            y, z = femur[1] - axis_y, femur[2] - axis_z
+            return femur[0], axis_y + y * cosine + z * sine, axis_z - y * sine + z * cosine
+
+        return tuple(replace(strand, femur=turned(strand.femur)) for strand in self.strands)
+
+    def at(self, flexion: float) -> Geometry:
+        """Return the same knee at another flexion [rad]."""
+        return replace(self, flexion=flexion)
+
+    def reference_lengths(self) -> FloatArray:
+        """Return the strands' lengths [mm], shape (S,), at `theta_0` and the reference flexion."""
+        return kinematics(self.at(self.reference_flexion), self.theta_0).lengths[:, 0]
+
+
+def geometry_of(knee: KneeConfig, flexion: float = 0.0) -> Geometry:
     """Turn the configuration's `[knee]` into a geometry.
+
+    Parameters
+    ----------
+    knee : KneeConfig
+        The knee; an attachment without a third coordinate has z = 0.
+    flexion : float
+        The test's flexion [degrees].
 
     Raises
     ------
     GeometryError
         If the knee has no pose.
     """
+    flexion_axis, reference_flexion = _flexion(knee)
     return Geometry(
         lateral_centre=knee.lateral_condyle.centre,
         lateral_radius=knee.lateral_condyle.radius,
         medial_centre=knee.medial_condyle.centre,
         medial_radius=knee.medial_condyle.radius,
-        mcl_femur=knee.mcl.femur,
-        mcl_tibia=knee.mcl.tibia,
-        lcl_femur=knee.lcl.femur,
-        lcl_tibia=knee.lcl.tibia,
+        strands=tuple(Strand(name, _deep(a.femur), _deep(a.tibia)) for name, a in _attachments(knee).items()),
         rolling=knee.rolling,
         application_point=knee.application_point,
+        flexion_axis=flexion_axis,
+        flexion=math.radians(flexion),
+        reference_flexion=math.radians(reference_flexion),
     )
+
+
+def _attachments(knee: KneeConfig) -> Mapping[str, Attachments]:
+    return {name: getattr(knee, name) for name in LIGAMENTS}
+
+
+def _flexion(knee: KneeConfig) -> tuple[Point | None, float]:
+    """Tell the flexion axis and the reference flexion [degrees], of which a configuration cannot speak yet."""
+    return None, 0.0
+
+
+def _deep(point: tuple[float, ...]) -> Point3:
+    """Return a point of two or three coordinates as one of three."""
+    return point[0], point[1], point[2] if len(point) > 2 else 0.0
 
 
 @dataclass(frozen=True)
 class Kinematics:
-    """Everything that depends on the angle alone; every array has the shape of the angles, (n,).
+    """Everything that depends on the angle alone, for S strands at n angles.
+
+    A strand pulls in the plane by its tension times the in-plane share of its length; arms and pulls have that factor.
 
     Attributes
     ----------
-    angles : ndarray
+    angles : ndarray, shape (n,)
         The angles [rad], valgus positive.
-    mcl_length, lcl_length : ndarray
-        Lengths of the ligaments [mm].
-    mcl_arm, lcl_arm : ndarray
+    lengths : ndarray, shape (S, n)
+        Lengths of the strands [mm].
+    arms : ndarray, shape (S, n)
         `-(q - p) x u` [mm]: the pure moment [N·mm] that balances one newton of tension.
-    force_arm : ndarray, or None
+    distal : ndarray, shape (S, n)
+        `u . n` [-]: pull along the distal normal per newton; a taut ligament pulls proximally, so it is negative.
+    force_arm : ndarray, shape (n,), or None
         `(q_a - p) x e` [mm]: moment of a unit applied force about the contact; None without an application point.
-    mcl_distal, lcl_distal : ndarray
-        `u . n` [-]: the ligament's pull along the distal normal; a taut ligament pulls proximally, so it is negative.
-    lateral : ndarray of bool
+    lateral : ndarray of bool, shape (n,)
         Where the lateral condyle carries the load.
     """
 
     angles: FloatArray
-    mcl_length: FloatArray
-    lcl_length: FloatArray
-    mcl_arm: FloatArray
-    lcl_arm: FloatArray
+    lengths: FloatArray
+    arms: FloatArray
+    distal: FloatArray
     force_arm: FloatArray | None
-    mcl_distal: FloatArray
-    lcl_distal: FloatArray
     lateral: NDArray[np.bool_]
 
-    def coefficients(self, load: Literal["force", "moment"]) -> tuple[FloatArray, FloatArray]:
-        """Return what one newton of tension adds to the load, for the MCL and the LCL.
+    def coefficients(self, load: Literal["force", "moment"]) -> FloatArray:
+        """Return what one newton of tension adds to the load.
 
         Returns
         -------
-        mcl, lcl : ndarray, shape (n,)
+        ndarray, shape (S, n)
             In N/N for a force, in N·mm/N for a moment.
 
         Raises
@@ -147,7 +225,7 @@ class Kinematics:
             If a force is asked for without an application point, or with one that has no lever arm.
         """
         if load == "moment":
-            return self.mcl_arm, self.lcl_arm
+            return self.arms
         if self.force_arm is None:
             raise GeometryError("application_point is missing; a load given as a force needs it")
         if (np.abs(self.force_arm) < _COINCIDENT).any():
@@ -155,7 +233,7 @@ class Kinematics:
                 "application_point lies on the plateau, so the force has no lever arm; "
                 "give the point where it was applied"
             )
-        return self.mcl_arm / self.force_arm, self.lcl_arm / self.force_arm
+        return self.arms / self.force_arm
 
 
 def kinematics(geometry: Geometry, angles: ArrayLike) -> Kinematics:
@@ -176,74 +254,30 @@ def kinematics(geometry: Geometry, angles: ArrayLike) -> Kinematics:
     Raises
     ------
     GeometryError
-        If a ligament's attachments coincide at one of the angles.
+        If a strand's attachments coincide at one of the angles.
     """
     theta = np.array(angles, dtype=float, ndmin=1)
-    lateral, contact, on_tibia = _contact(geometry, theta)
+    contact = contact_at(geometry, theta)
     normal = np.stack([np.sin(theta), -np.cos(theta)])
-    axis = np.stack([np.cos(theta), np.sin(theta)])
-
-    def lever(tibial_point: Point) -> FloatArray:
-        """From the contact to a point of the tibia, in the femur frame."""
-        return _rotate(theta, _column(tibial_point) - on_tibia)
-
-    def ligament(name: str, femur: Point, tibia: Point) -> tuple[FloatArray, FloatArray, FloatArray]:
-        arm = lever(tibia)
-        pull = _column(femur) - (contact + arm)
-        length = np.hypot(pull[0], pull[1])
+    lengths, arms, distal = np.empty((3, len(geometry.strands), theta.size))
+    for i, strand in enumerate(geometry.flexed):
+        arm, pull, length = pulled(contact, theta, strand)
         if (length < _COINCIDENT).any():
             at = float(np.rad2deg(theta[int(np.argmin(length))]))
             raise GeometryError(
-                f"{name}: femoral and tibial attachment coincide at {at:g} degrees, so the ligament has no length"
+                f"{strand.name}: femoral and tibial attachment coincide at {at:g} degrees, "
+                "so the ligament has no length"
             )
-        pull = pull / length
-        return length, -_cross(arm, pull), pull[0] * normal[0] + pull[1] * normal[1]
-
-    mcl_length, mcl_arm, mcl_distal = ligament("mcl", geometry.mcl_femur, geometry.mcl_tibia)
-    lcl_length, lcl_arm, lcl_distal = ligament("lcl", geometry.lcl_femur, geometry.lcl_tibia)
+        pull /= length
+        lengths[i], arms[i], distal[i] = length, -cross(arm, pull), pull[0] * normal[0] + pull[1] * normal[1]
     applied = geometry.application_point
-    force_arm = None if applied is None else _cross(lever(applied), axis)
-    return Kinematics(theta, mcl_length, lcl_length, mcl_arm, lcl_arm, force_arm, mcl_distal, lcl_distal, lateral)
+    axis = np.stack([np.cos(theta), np.sin(theta)])
+    force_arm = None if applied is None else cross(lever(contact, theta, applied), axis)
+    return Kinematics(theta, lengths, arms, distal, force_arm, contact.lateral)
 
 
 def tibial_origin(geometry: Geometry, angles: ArrayLike) -> FloatArray:
     """Return where the tibia frame's origin lies in the femur frame [mm], shape (2, n), at angles [rad] (n,)."""
     theta = np.array(angles, dtype=float, ndmin=1)
-    _, contact, on_tibia = _contact(geometry, theta)
-    return contact - _rotate(theta, on_tibia)
-
-
-def _contact(geometry: Geometry, theta: FloatArray) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
-    """Tell which condyle carries the load, and where the contact lies in the femur and in the tibia frame."""
-    lateral = theta > geometry.theta_0
-    normal = np.stack([np.sin(theta), -np.cos(theta)])
-    radius = np.where(lateral, geometry.lateral_radius, geometry.medial_radius)
-    centre = np.where(lateral, _column(geometry.lateral_centre), _column(geometry.medial_centre))
-    on_tibia = np.where(
-        lateral,
-        _column(_contact_at_reference(geometry, geometry.lateral_centre, geometry.lateral_radius)),
-        _column(_contact_at_reference(geometry, geometry.medial_centre, geometry.medial_radius)),
-    )
-    on_tibia[0] += geometry.rolling * radius * (theta - geometry.theta_0)
-    return lateral, centre + radius * normal, on_tibia
-
-
-def _contact_at_reference(geometry: Geometry, centre: Point, radius: float) -> Point:
-    """Tibia coordinates of a condyle's contact at `theta_0`, where the two frames share their origin."""
-    angle = geometry.theta_0
-    point = np.array([centre[0] + radius * math.sin(angle), centre[1] - radius * math.cos(angle)])
-    x, y = _rotate(-angle, point)
-    return float(x), float(y)
-
-
-def _rotate(angle: float | FloatArray, vector: FloatArray) -> FloatArray:
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.stack([cosine * vector[0] - sine * vector[1], sine * vector[0] + cosine * vector[1]])
-
-
-def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
-    return np.asarray(a[0] * b[1] - a[1] * b[0])
-
-
-def _column(point: Point) -> FloatArray:
-    return np.array(point, dtype=float)[:, np.newaxis]
+    contact = contact_at(geometry, theta)
+    return contact.point - rotate(theta, contact.on_tibia)

@@ -43,6 +43,13 @@ def tension(length: ArrayLike, k: ArrayLike, alpha: ArrayLike, l_0: ArrayLike) -
     return np.asarray(k * in_toe * (2.0 * elongation - in_toe) / (2.0 * toe) + 0.0, dtype=float)
 
 
+def stiffness(length: ArrayLike, k: ArrayLike, alpha: ArrayLike, l_0: ArrayLike) -> FloatArray:
+    """Return the derivative of `tension` by the length [N/mm]; all arguments broadcast. It is continuous."""
+    l_0 = np.asarray(l_0, dtype=float)
+    share = (np.asarray(length, dtype=float) - l_0) / (np.asarray(alpha, dtype=float) * l_0)
+    return np.asarray(np.asarray(k, dtype=float) * np.clip(share, 0.0, 1.0))
+
+
 def gradient(length: ArrayLike, k: ArrayLike, alpha: ArrayLike, l_0: ArrayLike) -> FloatArray:
     """Return the derivatives of `tension` by `k`, `alpha` and `l_0`; all arguments broadcast.
 

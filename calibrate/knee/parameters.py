@@ -1,4 +1,4 @@
-"""What goes into the models, checked on the way in: four numbers of a ligament, eight of a knee, the kind of load."""
+"""What goes into the models, checked on the way in: numbers of a strand and of a knee, kind of knee, kind of load."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.config import LIGAMENTS, POSITIVE_QUANTITIES, QUANTITIES, UNITS, Config
 from calibrate.errors import GeometryError, ParameterError
+from calibrate.knee.geometry import Geometry, geometry_of
 
 FloatArray = NDArray[np.float64]
 LoadKind = Literal["force", "moment"]
@@ -71,7 +72,40 @@ def check_measured(thetas: ArrayLike, applied_forces: ArrayLike) -> FloatArray:
     return measured
 
 
-def load_kind(config: Config, load: LoadKind | None) -> LoadKind:
+def geometry_from(knee: Config | Geometry) -> Geometry:
+    """Return the geometry of a configuration's knee, or the one that was given.
+
+    Raises
+    ------
+    GeometryError
+        If the knee has no pose.
+    """
+    return knee if isinstance(knee, Geometry) else geometry_of(knee.knee)
+
+
+def planar_pair(knee: Config | Geometry) -> Geometry:
+    """Return the geometry of a planar knee of two ligaments, all that the models with eight parameters know.
+
+    Raises
+    ------
+    GeometryError
+        If the knee has no pose, there are other strands, or one leaves the plane.
+    """
+    geometry = geometry_from(knee)
+    deep = [strand.name for strand in geometry.flexed if strand.femur[2] != strand.tibia[2]]
+    if geometry.names != LIGAMENTS:
+        found = f"the strands {', '.join(geometry.names)}"
+    elif deep:
+        found = f"depth in {' and '.join(deep)}"
+    else:
+        return geometry
+    raise GeometryError(
+        f"this knee has {found}, and the models with eight parameters know mcl and lcl in the plane only; "
+        "use calibrate.knee.cached.CachedKnee"
+    )
+
+
+def load_kind(geometry: Geometry, load: LoadKind | None) -> LoadKind:
     """Settle which load a model solves for.
 
     Raises
@@ -79,7 +113,7 @@ def load_kind(config: Config, load: LoadKind | None) -> LoadKind:
     GeometryError
         If a force is asked for without an application point.
     """
-    has_point = config.knee.application_point is not None
+    has_point = geometry.application_point is not None
     if load is None:
         return "force" if has_point else "moment"
     if load not in ("force", "moment"):

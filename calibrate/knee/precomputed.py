@@ -20,15 +20,13 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate.config import LIGAMENTS, Config
-from calibrate.knee.geometry import Geometry, geometry_of, kinematics
+from calibrate.knee.geometry import Geometry, kinematics
 from calibrate.knee.law import LAW_SYMBOLS, BlankevoortFunction, law, numpy_code
-from calibrate.knee.parameters import PARAMETERS, LoadKind, check_measured, eight, load_kind
-from calibrate.knee.symbolic import SymbolicPose, equilibrium, pose, reference_angle
+from calibrate.knee.parameters import PARAMETERS, LoadKind, check_measured, eight, load_kind, planar_pair
+from calibrate.knee.statics import SymbolicPose, equilibrium, pose, reference_angle
 
 FloatArray = NDArray[np.float64]
 _Value = TypeVar("_Value")
-
-_POINTS = ("mcl_femur", "mcl_tibia", "lcl_femur", "lcl_tibia", "application_point")
 
 
 class Recent(Generic[_Value]):
@@ -64,12 +62,10 @@ class Recent(Generic[_Value]):
 
 
 class Coefficients(NamedTuple):
-    """The knee at some angles, all that a load needs besides the tensions; arrays of shape (n,)."""
+    """The knee at some angles, all that a load needs besides the tensions; MCL, then LCL, shape (2, n)."""
 
-    mcl_length: FloatArray
-    lcl_length: FloatArray
-    mcl: FloatArray
-    lcl: FloatArray
+    lengths: FloatArray
+    per_newton: FloatArray
 
 
 class CachedKneeModel:
@@ -77,8 +73,8 @@ class CachedKneeModel:
 
     Parameters
     ----------
-    config : Config
-        Of which only `[knee]` is used.
+    knee : Config or Geometry
+        The knee: mcl and lcl in the plane. Of a configuration only `[knee]` is used.
     load : {"force", "moment"}, optional
         What holds the tibia, as in `KneeModel`: a force where the knee has an application point, else a moment.
     ligaments, angle_sets : int
@@ -87,26 +83,24 @@ class CachedKneeModel:
     Raises
     ------
     GeometryError
-        If the knee has no pose, or a force is asked for without an application point.
+        If the knee has no pose, other strands or depth, or a force is asked for without an application point.
     """
 
     def __init__(
-        self, config: Config, *, load: LoadKind | None = None, ligaments: int = 256, angle_sets: int = 8
+        self, knee: Config | Geometry, *, load: LoadKind | None = None, ligaments: int = 256, angle_sets: int = 8
     ) -> None:
-        self.geometry = geometry_of(config.knee)
-        self.load = load_kind(config, load)
+        self.geometry = planar_pair(knee)
+        self.load = load_kind(self.geometry, load)
         self.ligaments: Recent[BlankevoortFunction] = Recent(ligaments)
         self.angle_sets: Recent[Coefficients] = Recent(angle_sets)
 
     def coefficients(self, thetas: ArrayLike) -> Coefficients:
-        """Return lengths [mm] and load per newton of tension at angles [rad] (n,); arrays (n,), kept for next time."""
+        """Return lengths [mm] and load per newton of tension at angles [rad] (n,); kept for next time."""
         at = np.atleast_1d(np.asarray(thetas, dtype=float))
 
         def make() -> Coefficients:
             poses = kinematics(self.geometry, at)
-            return Coefficients(
-                *(np.ascontiguousarray(a) for a in (poses.mcl_length, poses.lcl_length, *poses.coefficients(self.load)))
-            )
+            return Coefficients(poses.lengths, poses.coefficients(self.load))
 
         return self.angle_sets.get(at.tobytes(), make)
 
@@ -118,8 +112,9 @@ class CachedKneeModel:
     def loads(self, mcl_params: ArrayLike, lcl_params: ArrayLike, thetas: ArrayLike) -> FloatArray:
         """Return the loads (n,), forces [N] or moments [N·mm], at angles [rad] (n,); parameters (4,) per ligament."""
         at = self.coefficients(thetas)
-        mcl, lcl = self.ligament(mcl_params), self.ligament(lcl_params)
-        return np.asarray(at.mcl * mcl(at.mcl_length) + at.lcl * lcl(at.lcl_length))
+        laws = self.ligament(mcl_params), self.ligament(lcl_params)
+        tensions = [law(length) for law, length in zip(laws, at.lengths, strict=True)]
+        return np.asarray((at.per_newton * tensions).sum(axis=0))
 
     def evaluate_loss(
         self, mcl_params: ArrayLike, lcl_params: ArrayLike, thetas: ArrayLike, applied_forces: ArrayLike
@@ -159,20 +154,20 @@ class PrecomputedKneeModel:
 
     Parameters
     ----------
-    config : Config
-        Of which only `[knee]` is used.
+    knee : Config or Geometry
+        The knee: mcl and lcl in the plane. Of a configuration only `[knee]` is used.
     load : {"force", "moment"}, optional
         What holds the tibia, as in `KneeModel`.
 
     Raises
     ------
     GeometryError
-        If the knee has no pose, or a force is asked for without an application point.
+        If the knee has no pose, other strands or depth, or a force is asked for without an application point.
     """
 
-    def __init__(self, config: Config, *, load: LoadKind | None = None) -> None:
-        self.geometry = geometry_of(config.knee)
-        self.load = load_kind(config, load)
+    def __init__(self, knee: Config | Geometry, *, load: LoadKind | None = None) -> None:
+        self.geometry = planar_pair(knee)
+        self.load = load_kind(self.geometry, load)
         self._derived = derive()
         self._at: Recent[tuple[FloatArray, ...]] = Recent(8)
 
@@ -277,22 +272,28 @@ def _derive_angle_part(load: LoadKind) -> Any:
     So the solver sees polynomials only, and no sine or square root.
     """
     v = _symbolic_vector
-    at = SymbolicPose(v("p"), v("n"), v("e"), (v("q_mcl"), None, v("u_mcl")), (v("q_lcl"), None, v("u_lcl")), v("q_a"))
-    t_mcl, t_lcl, r_x, r_y, applied = sp.symbols("T_mcl T_lcl R_x R_y F", real=True)
-    equations = equilibrium(at, t_mcl, t_lcl, sp.Matrix([r_x, r_y]), applied, load)
+    strands = tuple((v(f"q_{name}"), None, v(f"u_{name}")) for name in LIGAMENTS)
+    at = SymbolicPose(v("p"), v("n"), v("e"), strands, v("q_a"))
+    r_x, r_y, applied = sp.symbols("R_x R_y F", real=True)
+    tensions = [sp.Symbol(f"T_{name}", real=True) for name in LIGAMENTS]
+    equations = equilibrium(at, tensions, sp.Matrix([r_x, r_y]), applied, load)
     (solution,) = sp.solve(equations, (r_x, r_y, applied), dict=True)
 
     theta, r, rolling, r_medial, r_lateral = sp.symbols("theta r rho r_med r_lat", real=True)
     centre, medial, lateral = v("C"), v("C_med"), v("C_lat")
-    points = {name: v(name) for name in _POINTS}
+    femurs, tibias = ([v(f"{side}_{name}") for name in LIGAMENTS] for side in ("f", "t"))
+    point = v("a")
     theta_0 = reference_angle(medial, r_medial, lateral, r_lateral)
-    real = pose(theta, theta_0, centre, r, rolling, points)
+    # In the plane: no third coordinate.
+    points = [(sp.Matrix([*f, 0]), sp.Matrix([*t, 0])) for f, t in zip(femurs, tibias, strict=True)]
+    real = pose(theta, theta_0, centre, r, rolling, points, point)
     pairs = [(at.contact, real.contact), (at.axis, real.axis), (at.applied, real.applied)]
-    pairs += [(stand_in[i], actual[i]) for stand_in, actual in ((at.mcl, real.mcl), (at.lcl, real.lcl)) for i in (0, 2)]
+    pairs += [(s[i], actual[i]) for s, actual in zip(at.strands, real.strands, strict=True) for i in (0, 2)]
     written_out = {symbol: value for pair in pairs for symbol, value in zip(*pair, strict=True)}
-    coefficients = [sp.diff(solution[applied], t).xreplace(written_out) for t in (t_mcl, t_lcl)]
-    geometry = (*medial, r_medial, *lateral, r_lateral, rolling, *(x for point in points.values() for x in point))
-    return numpy_code((theta, *centre, r, *geometry), [real.mcl[1], real.lcl[1], *coefficients])
+    coefficients = [sp.diff(solution[applied], t).xreplace(written_out) for t in tensions]
+    attached = (x for pair in zip(femurs, tibias, strict=True) for one in pair for x in one)
+    geometry = (*medial, r_medial, *lateral, r_lateral, rolling, *attached, *point)
+    return numpy_code((theta, *centre, r, *geometry), [*(length for _, length, _ in real.strands), *coefficients])
 
 
 def _symbolic_vector(name: str) -> Any:
@@ -302,6 +303,6 @@ def _symbolic_vector(name: str) -> Any:
 def _geometry_values(g: Geometry) -> tuple[float, ...]:
     """List the geometry's numbers in the order of `_derive_angle_part`'s symbols."""
     condyles = (*g.medial_centre, g.medial_radius, *g.lateral_centre, g.lateral_radius, g.rolling)
+    attached = (x for strand in g.flexed for point in (strand.femur, strand.tibia) for x in point[:2])
     # A moment never touches the application point; its symbols still want a number.
-    points = (getattr(g, name) or (0.0, 0.0) for name in _POINTS)
-    return (*condyles, *(x for point in points for x in point))
+    return (*condyles, *attached, *(g.application_point or (0.0, 0.0)))

@@ -1,15 +1,15 @@
 """The SymPy knee: the statics as written on paper, the reference that everything faster is checked against.
 
-The equilibrium is written here from vectors, with 30 digits, and shares no coefficient with the NumPy code; SymPy
-solves it anew at every angle. What is derived once and kept lives in `calibrate.knee.precomputed`. The commands that
-calibrate import neither.
+The equilibrium of `calibrate.knee.statics` with numbers of 30 digits; it shares no coefficient with the NumPy code, and
+SymPy solves it anew at every angle. What is derived once and kept lives in `calibrate.knee.precomputed`. The commands
+that calibrate import neither.
 
 Units inside: mm, N, N/mm, N·mm, radians, valgus positive, whatever the data file counts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,92 +17,14 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate.config import Config
-from calibrate.errors import CallOrderError, GeometryError
-from calibrate.knee.geometry import geometry_of
+from calibrate.errors import CallOrderError, GeometryError, ParameterError
+from calibrate.knee.geometry import Geometry
 from calibrate.knee.law import BlankevoortFunction as BlankevoortFunction
 from calibrate.knee.law import exact
-from calibrate.knee.parameters import LoadKind, load_kind
+from calibrate.knee.parameters import LoadKind, geometry_from, load_kind
+from calibrate.knee.statics import SymbolicPose, cross, equilibrium, flexed, pose, reference_angle
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class SymbolicPose:
-    """The knee resting on one condyle, as SymPy vectors in the femur frame that depend on the angle.
-
-    Attributes
-    ----------
-    contact, normal, axis : Matrix
-        Contact point `p`, plateau normal `n` (distal) and the tibia frame's x axis `e`.
-    mcl, lcl : tuple of (Matrix, expression, Matrix)
-        Tibial attachment `q`, length and unit vector `u` of the ligament's pull on the tibia.
-    applied : Matrix, or None
-        Where the force is applied.
-    """
-
-    contact: Any
-    normal: Any
-    axis: Any
-    mcl: tuple[Any, Any, Any]
-    lcl: tuple[Any, Any, Any]
-    applied: Any | None
-
-
-def reference_angle(medial_centre: Any, medial_radius: Any, lateral_centre: Any, lateral_radius: Any) -> Any:
-    """Return `theta_0`, at which the plateau touches both condyles."""
-    between = lateral_centre - medial_centre
-    spacing = sp.sqrt(between.dot(between))
-    return sp.atan2(between[1], between[0]) + sp.asin((medial_radius - lateral_radius) / spacing)
-
-
-def pose(theta: Any, theta_0: Any, centre: Any, radius: Any, rolling: Any, points: dict[str, Any]) -> SymbolicPose:
-    """Pose the tibia at an angle on one condyle; `points` as the fields of `calibrate.knee.geometry.Geometry`."""
-    turn = _rotation(theta)
-    contact = centre + radius * _normal(theta)
-    at_reference = _rotation(theta_0).T * (centre + radius * _normal(theta_0))
-    on_tibia = at_reference + sp.Matrix([rolling * radius * (theta - theta_0), 0])
-
-    def place(tibial: Any) -> Any:
-        return contact + turn * (tibial - on_tibia)
-
-    def ligament(name: str) -> tuple[Any, Any, Any]:
-        attachment = place(points[f"{name}_tibia"])
-        pull = points[f"{name}_femur"] - attachment
-        length = sp.sqrt(pull.dot(pull))
-        return attachment, length, pull / length
-
-    applied = None if points["application_point"] is None else place(points["application_point"])
-    axis = turn * sp.Matrix([1, 0])
-    return SymbolicPose(contact, _normal(theta), axis, ligament("mcl"), ligament("lcl"), applied)
-
-
-def equilibrium(at: SymbolicPose, mcl: Any, lcl: Any, reaction: Any, applied: Any, load: LoadKind) -> tuple[Any, ...]:
-    """Return three expressions that vanish in equilibrium: forces along x and y, moments about the femur's origin.
-
-    Parameters
-    ----------
-    at : SymbolicPose
-        Where the tibia is.
-    mcl, lcl : expression
-        Modelled tensions.
-    reaction : Matrix
-        What the condyle does to the tibia at the contact.
-    applied : expression
-        The load: a force along the tibia's x axis, or a pure counter-clockwise moment.
-    load : {"force", "moment"}
-        Which of the two.
-    """
-    pulls = [(at.mcl[0], mcl * at.mcl[2]), (at.lcl[0], lcl * at.lcl[2]), (at.contact, reaction)]
-    moment: Any = 0
-    if load == "force":
-        pulls.append((at.applied, applied * at.axis))
-    else:
-        moment = applied
-    force = sp.zeros(2, 1)
-    for point, vector in pulls:
-        force += vector
-        moment += _cross(point, vector)
-    return force[0], force[1], moment
 
 
 class KneeModel:
@@ -110,8 +32,9 @@ class KneeModel:
 
     Parameters
     ----------
-    config : Config
-        Of which only `[knee]` is used: bounds, data and the data file's sign play no part here.
+    knee : Config or Geometry
+        A configuration, of which only `[knee]` is used: bounds, data and the data file's sign play no part here. Or a
+        geometry with any strands, depth and flexion.
     load : {"force", "moment"}, optional
         What holds the tibia: a force at the application point, or a pure moment. By default a force where the knee has
         an application point, else a moment.
@@ -129,33 +52,40 @@ class KneeModel:
     >>> model.calculate_thetas(thetas)["applied_forces"]          # doctest: +SKIP
     """
 
-    def __init__(self, config: Config, *, load: LoadKind | None = None) -> None:
-        self.geometry = geometry_of(config.knee)
-        self.load = load_kind(config, load)
+    def __init__(self, knee: Config | Geometry, *, load: LoadKind | None = None) -> None:
+        self.geometry = geometry_from(knee)
+        self.load = load_kind(self.geometry, load)
         self._theta = sp.Symbol("theta", real=True)
         self._unknowns = sp.symbols("R_x R_y F" if self.load == "force" else "R_x R_y M", real=True)
         self._poses: dict[str, SymbolicPose] | None = None
-        self._tensions: dict[str, tuple[Any, Any]] | None = None
+        self._tensions: dict[str, tuple[Any, ...]] | None = None
         self._equations: tuple[Any, ...] | None = None
 
     def build_geometry(self) -> None:
         """Write the pose on each condyle as a function of the angle; forgets forces and equations built before."""
         g, theta = self.geometry, self._theta
-        names = ("mcl_femur", "mcl_tibia", "lcl_femur", "lcl_tibia", "application_point")
-        points = {name: _vector(getattr(g, name)) for name in names}
+        femurs = [_vector(strand.femur) for strand in g.strands]
+        first = femurs[:2]
+        mean = sum(first, sp.zeros(3, 1)) / len(first)
+        axis = sp.Matrix(mean[1:]) if g.flexion_axis is None else _vector(g.flexion_axis)
+        strands = [
+            (flexed(femur, axis, exact(g.flexion)), _vector(strand.tibia))
+            for femur, strand in zip(femurs, g.strands, strict=True)
+        ]
+        applied = None if g.application_point is None else _vector(g.application_point)
         condyles = {
             "medial": (_vector(g.medial_centre), exact(g.medial_radius)),
             "lateral": (_vector(g.lateral_centre), exact(g.lateral_radius)),
         }
         theta_0 = reference_angle(*condyles["medial"], *condyles["lateral"])
         self._poses = {
-            side: pose(theta, theta_0, centre, radius, exact(g.rolling), points)
+            side: pose(theta, theta_0, centre, radius, exact(g.rolling), strands, applied)
             for side, (centre, radius) in condyles.items()
         }
         self._tensions = self._equations = None
 
     def build_ligament_forces(self, lcl: ArrayLike | BlankevoortFunction, mcl: ArrayLike | BlankevoortFunction) -> None:
-        """Write the tensions as functions of the angle.
+        """Write the tensions of a knee of two ligaments as functions of the angle.
 
         Parameters
         ----------
@@ -167,12 +97,36 @@ class KneeModel:
         CallOrderError
             If the geometry has not been built.
         ParameterError
-            If the law has no meaning with these parameters.
+            If the law has no meaning with these parameters, or the knee has other strands.
         """
+        self._build_forces([mcl, lcl], "build_ligament_forces")
+
+    def build_strand_forces(self, parameters: ArrayLike) -> None:
+        """Write the tensions of any strands as functions of the angle.
+
+        Parameters
+        ----------
+        parameters : array_like, shape (4 S,) or (S, 4)
+            `[k, alpha, l_0, f_ref]` of each strand, in the geometry's order.
+
+        Raises
+        ------
+        CallOrderError, ParameterError
+            As `build_ligament_forces`.
+        """
+        self._build_forces(np.asarray(parameters, dtype=float).reshape(-1, 4), "build_strand_forces")
+
+    def _build_forces(self, given: Sequence[ArrayLike | BlankevoortFunction] | FloatArray, caller: str) -> None:
         if self._poses is None:
-            raise CallOrderError("build_ligament_forces: call build_geometry() first")
-        laws = [one if isinstance(one, BlankevoortFunction) else BlankevoortFunction(one) for one in (mcl, lcl)]
-        self._tensions = {side: (laws[0].of(at.mcl[1]), laws[1].of(at.lcl[1])) for side, at in self._poses.items()}
+            raise CallOrderError(f"{caller}: call build_geometry() first")
+        names = self.geometry.names
+        if len(given) != len(names):
+            raise ParameterError(f"{caller}: parameters of {len(given)} strands, expected {', '.join(names)}")
+        laws = [one if isinstance(one, BlankevoortFunction) else BlankevoortFunction(one) for one in given]
+        self._tensions = {
+            side: tuple(law.of(length) for law, (_, length, _) in zip(laws, at.strands, strict=True))
+            for side, at in self._poses.items()
+        }
         self._equations = None
 
     def assemble_equations(self, theta: float) -> tuple[Any, ...]:
@@ -198,7 +152,7 @@ class KneeModel:
             raise CallOrderError(f"assemble_equations: call {first} first")
         side = self._side(theta)
         reaction, applied = sp.Matrix(self._unknowns[:2]), self._unknowns[2]
-        vanishing = equilibrium(self._poses[side], *self._tensions[side], reaction, applied, self.load)
+        vanishing = equilibrium(self._poses[side], self._tensions[side], reaction, applied, self.load)
         self._equations = tuple(sp.Eq(self._at(one, theta), 0) for one in vanishing)
         return self._equations
 
@@ -238,7 +192,8 @@ class KneeModel:
         dict of ndarray, shape (n,) unless said otherwise
             `applied_forces` [N] and `applied_moments` [N·mm]: the load that is applied, signed, and its equivalent, the
             one being the other's moment about the contact (forces are NaN without an application point).
-            `mcl_lengths`, `lcl_lengths` [mm]; `mcl_forces`, `lcl_forces` [N], the modelled tensions `T - f_ref`.
+            `mcl_lengths`, `lcl_lengths`, ... [mm], of each strand; `mcl_forces`, `lcl_forces`, ... [N], the modelled
+            tensions `T - f_ref`.
             `constraint_forces` [N], (n, 2): the reaction on the tibia in the femur frame, under the load applied.
             `contact_pushes`, bool: whether that reaction pushes, `R . n >= 0`; the same under either load.
 
@@ -251,7 +206,8 @@ class KneeModel:
             first = "build_geometry()" if self._poses is None else "build_ligament_forces(lcl, mcl)"
             raise CallOrderError(f"calculate_thetas: call {first} first")
         rows = [self._row(float(theta)) for theta in np.atleast_1d(np.asarray(thetas, dtype=float))]
-        names = (*_ROW, "contact_pushes")
+        lengths, forces = ([f"{name}_{what}" for name in self.geometry.names] for what in ("lengths", "forces"))
+        names = ("applied_forces", "applied_moments", *lengths, *forces, "constraint_forces", "contact_pushes")
         return {name: np.array([row[name] for row in rows]) for name in names}
 
     def _row(self, theta: float) -> dict[str, Any]:
@@ -262,16 +218,17 @@ class KneeModel:
         side = self._side(theta)
         at = self._poses[side]
         # The force's moment about the contact turns one load into the other.
-        arm = np.nan if at.applied is None else self._number(_cross(at.applied - at.contact, at.axis), theta)
+        arm = np.nan if at.applied is None else self._number(cross(at.applied - at.contact, at.axis), theta)
         force, moment = solution.get("F", np.nan), solution.get("M", np.nan)
         reaction = sp.Matrix([exact(solution["R_x"]), exact(solution["R_y"])])
+        of_strands = {}
+        for name, strand, tension in zip(self.geometry.names, at.strands, self._tensions[side], strict=True):
+            of_strands[f"{name}_lengths"] = self._number(strand[1], theta)
+            of_strands[f"{name}_forces"] = self._number(tension, theta)
         return {
+            **of_strands,
             "applied_forces": force if self.load == "force" else moment / arm,
             "applied_moments": moment if self.load == "moment" else force * arm,
-            "mcl_lengths": self._number(at.mcl[1], theta),
-            "lcl_lengths": self._number(at.lcl[1], theta),
-            "mcl_forces": self._number(self._tensions[side][0], theta),
-            "lcl_forces": self._number(self._tensions[side][1], theta),
             "constraint_forces": [solution["R_x"], solution["R_y"]],
             "contact_pushes": self._number(reaction.dot(at.normal), theta) >= 0.0,
         }
@@ -287,28 +244,5 @@ class KneeModel:
         return float(self._at(expression, theta))
 
 
-_ROW = (
-    "applied_forces",
-    "applied_moments",
-    "mcl_lengths",
-    "lcl_lengths",
-    "mcl_forces",
-    "lcl_forces",
-    "constraint_forces",
-)
-
-
-def _vector(point: tuple[float, float] | None) -> Any:
-    return None if point is None else sp.Matrix([exact(point[0]), exact(point[1])])
-
-
-def _rotation(angle: Any) -> Any:
-    return sp.Matrix([[sp.cos(angle), -sp.sin(angle)], [sp.sin(angle), sp.cos(angle)]])
-
-
-def _normal(angle: Any) -> Any:
-    return sp.Matrix([sp.sin(angle), -sp.cos(angle)])
-
-
-def _cross(a: Any, b: Any) -> Any:
-    return a[0] * b[1] - a[1] * b[0]
+def _vector(point: Sequence[float]) -> Any:
+    return sp.Matrix([exact(value) for value in point])

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.knee.geometry import Geometry, tibial_origin
+from calibrate.knee.geometry import Geometry, Point3, Strand, tibial_origin
 from calibrate.osim.ligament import LIGAMENT, METRES, properties
 
 FloatArray = NDArray[np.float64]
@@ -28,16 +28,17 @@ _FORBIDDEN = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def planar_model(geometry: Geometry, ligaments: Mapping[str, ArrayLike], credits: str) -> bytes:
     """Write the planar knee as a model of its own.
 
-    Ground is the femur. The tibia hangs on a custom joint with one coordinate, `knee_valgus` [rad]: it turns the tibia
-    about z and carries its origin along x and y, by splines through the exact poses. So the lengths at any angle are
-    those of this program, to about 1e-11. Gravity is off, the tibia's mass a placeholder: the model is for statics.
+    Ground is the femur, its attachments where the geometry's flexion puts them. The tibia hangs on a custom joint with
+    one coordinate, `knee_valgus` [rad]: it turns the tibia about z and carries its origin along x and y, by splines
+    through the exact poses. So the lengths at any angle are those of this program, to about 1e-11. Gravity is off, the
+    tibia's mass a placeholder: the model is for statics.
 
     Parameters
     ----------
     geometry : Geometry
         The knee.
     ligaments : mapping of str to array_like, shape (4,)
-        `[k, alpha, l_0, f_ref]` of "mcl" and "lcl".
+        `[k, alpha, l_0, f_ref]` of each of the geometry's strands, by name; in the file its name is in capitals.
     credits : str
         Where the values come from.
 
@@ -57,12 +58,12 @@ def planar_model(geometry: Geometry, ligaments: Mapping[str, ArrayLike], credits
         ET.SubElement(tibia, tag).text = text
     _joint(_objects(model, "JointSet", "jointset"), geometry)
     forces = _objects(model, "ForceSet", "forceset")
-    for name, parameters in ligaments.items():
-        _ligament(forces, name.upper(), geometry, name, parameters)
+    for strand in geometry.flexed:
+        _ligament(forces, strand, ligaments[strand.name])
     if geometry.application_point is not None:
         marker = ET.SubElement(_objects(model, "MarkerSet", "markerset"), "Marker", name="application_point")
         ET.SubElement(marker, "socket_parent_frame").text = "/bodyset/tibia"
-        ET.SubElement(marker, "location").text = _in_metres(geometry.application_point)
+        ET.SubElement(marker, "location").text = _in_metres((*geometry.application_point, 0.0))
     ET.indent(document, "\t")
     return bytes(ET.tostring(document, encoding="UTF-8", xml_declaration=True)) + b"\n"
 
@@ -107,14 +108,15 @@ def _axis(
         ET.SubElement(spline, "y").text = _numbers(values)
 
 
-def _ligament(forces: ET.Element, label: str, geometry: Geometry, name: str, parameters: ArrayLike) -> None:
+def _ligament(forces: ET.Element, strand: Strand, parameters: ArrayLike) -> None:
+    label = strand.name.upper()
     ligament = ET.SubElement(forces, LIGAMENT, name=label)
     points = ET.SubElement(ET.SubElement(ligament, "GeometryPath", name="geometrypath"), "PathPointSet")
     objects = ET.SubElement(points, "objects")
-    for side, frame in (("femur", "/ground"), ("tibia", "/bodyset/tibia")):
+    for side, frame, at in (("femur", "/ground", strand.femur), ("tibia", "/bodyset/tibia", strand.tibia)):
         point = ET.SubElement(objects, "PathPoint", name=f"{label}_{side}")
         ET.SubElement(point, "socket_parent_frame").text = frame
-        ET.SubElement(point, "location").text = _in_metres(getattr(geometry, f"{name}_{side}"))
+        ET.SubElement(point, "location").text = _in_metres(at)
     for tag, value in properties(parameters).items():
         ET.SubElement(ligament, tag).text = repr(value)
     ET.SubElement(ligament, "damping_coefficient").text = "0"
@@ -137,5 +139,5 @@ def _numbers(values: FloatArray) -> str:
     return " ".join(repr(value) for value in values.tolist())
 
 
-def _in_metres(point: tuple[float, float]) -> str:
-    return f"{point[0] * METRES!r} {point[1] * METRES!r} 0"
+def _in_metres(point: Point3) -> str:
+    return " ".join(repr(value * METRES) for value in point)
