@@ -16,16 +16,19 @@ several degrees, with room on either side.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from calibrate.config.knee import KneeConfig
+from calibrate.config.values import AnyValue, Bounds, Distribution, middle, reach
 from calibrate.errors import CalibrateError
+from calibrate.problem.quantities import place
 
 if TYPE_CHECKING:
     from calibrate.columns import LoadKind
-    from calibrate.config import Attachments, Bounds, Config, KneeConfig
+    from calibrate.config import Config
     from calibrate.data import Measurement
 
 
@@ -46,6 +49,9 @@ QUANTITIES = {
     "k": Quantity("N/mm", (0.2, 2000.0), (5.0, 500.0), {"N/m": 1e-3, "kN/mm": 1e3, "N per strain (k l_0)": 1.0 / 80.0}),
     "alpha": Quantity("", (0.0, 0.5), (0.01, 0.3), {"per cent": 1e-2, "per mille": 1e-3}),
     "l_0": Quantity("mm", (10.0, 400.0), (20.0, 150.0), _LENGTHS),
+    "reference_strain": Quantity("", (-0.5, 0.5), (-0.2, 0.2), {"per cent": 1e-2}),
+    "angle_offset": Quantity("degrees", (-45.0, 45.0), (-20.0, 20.0), {}),
+    "angle_sigma": Quantity("degrees", (1e-6, 20.0), (0.001, 5.0), {"radians": 180.0 / math.pi}),
     "f_ref": Quantity("N", (-2000.0, 2000.0), (-500.0, 500.0), {"mN": 1e-3}),
     "sigma_moment": Quantity("N·m", (1e-5, 25.0), (0.001, 5.0), {"N·mm": 1e-3, "N·cm": 1e-2}),
     "sigma_force": Quantity("N", (1e-5, 250.0), (0.005, 50.0), {"mN": 1e-3}),
@@ -58,6 +64,8 @@ QUANTITIES = {
     "force": Quantity("N", (0.0, 3000.0), (1.0, 500.0), {"mN": 1e-3, "kN": 1e3}),
     "angle_deg": Quantity("degrees", (0.35, 45.0), (1.0, 45.0), {"radians": 180.0 / math.pi}),
 }
+# Quantities of parameters that are checked by name; sigma's range depends on the data's unit.
+_CHECKED = ("k", "alpha", "l_0", "reference_strain", "f_ref", "angle_offset", "angle_sigma")
 # A reading taken for noise: loads against angles that run the other way than this are no laxity test.
 _CORRELATED = -0.5
 
@@ -102,10 +110,15 @@ def refuse(
 def doubts_of_config(config: Config) -> Iterator[Doubt]:
     """Yield what is odd about a configuration's numbers, sigma apart, whose unit only the data know."""
     yield from _doubts_of_knee(config.knee)
-    for name, parameter in config.parameter_items():
-        yield from _doubts_of_parameter(f"parameters.{name}", QUANTITIES[name.split(".")[1]], parameter)
-    for ligament in ("mcl", "lcl"):
-        yield from _doubts_of_slack(ligament, getattr(config.knee, ligament), getattr(config.parameters, ligament).l_0)
+    declared = config.declared()
+    for name, value in declared.items():
+        end = name.rsplit(".", 1)[-1]
+        if end in _CHECKED and not isinstance(value, str):
+            yield from _doubts_of_parameter(place(name, config.tests), QUANTITIES[end], value)
+    for strand in config.knee.strands:
+        for name, value in declared.items():
+            if name.endswith(f"{strand}.l_0") and not isinstance(value, str):
+                yield from _doubts_of_slack(place(name, config.tests), config.knee, strand, value)
 
 
 def doubts_of_data(measurement: Measurement) -> Iterator[Doubt]:
@@ -142,18 +155,23 @@ def doubts_of_data(measurement: Measurement) -> Iterator[Doubt]:
             )
 
 
-def doubts_of_sigma(config: Config, kind: LoadKind | None = None) -> Iterator[Doubt]:
+def doubts_of_sigma(config: Config, kind: LoadKind | None = None, test: str = "") -> Iterator[Doubt]:
     """Yield what is odd about the configuration's sigma, for data of a kind, or for any as long as it is not known."""
-    if config.noise.sigma is not None:
+    declared = config.declared()
+    name = f"{test}.noise.sigma" if f"{test}.noise.sigma" in declared else "noise.sigma"
+    value = declared.get(name)
+    if value is not None and not isinstance(value, str):
         quantity = QUANTITIES["sigma" if kind is None else f"sigma_{kind}"]
-        yield from _doubts_of_parameter("noise.sigma", quantity, config.noise.sigma)
+        yield from _doubts_of_parameter(place(name, config.tests), quantity, value)
 
 
-def doubts_of(config: Config, measurement: Measurement) -> Iterator[Doubt]:
-    """Yield all that is odd about a calibration's numbers."""
+def doubts_of(config: Config, measurements: Mapping[str, Measurement]) -> Iterator[Doubt]:
+    """Yield all that is odd about a calibration's numbers; of several tests, each doubt names its own."""
     yield from doubts_of_config(config)
-    yield from doubts_of_data(measurement)
-    yield from doubts_of_sigma(config, measurement.kind)
+    for name, measurement in measurements.items():
+        label = f"tests.{name}: " if name else ""
+        for doubt in (*doubts_of_data(measurement), *doubts_of_sigma(config, measurement.kind, name)):
+            yield doubt._replace(text=label + doubt.text)
 
 
 def _column(unit: str) -> str:
@@ -162,68 +180,82 @@ def _column(unit: str) -> str:
 
 def _doubts_of_knee(knee: KneeConfig) -> Iterator[Doubt]:
     """Doubt the geometry: sizes, and where things lie to each other, which a unit mixed up puts elsewhere."""
+    numbers = {key: middle(value) for key, value in knee.items() if not isinstance(value, str)}
+
+    def point(name: str, axes: str = "xy") -> tuple[float, ...]:
+        return tuple(numbers.get(f"{name}.{axis}", 0.0) for axis in axes)
+
     for side in ("lateral_condyle", "medial_condyle"):
-        yield from _doubts_of_number(f"knee.{side}.radius", QUANTITIES["radius"], getattr(knee, side).radius)
-    lateral, medial = knee.lateral_condyle.centre, knee.medial_condyle.centre
+        yield from _doubts_of_number(f"knee.{side}.radius", QUANTITIES["radius"], numbers[f"{side}.radius"])
+    lateral, medial = point("lateral_condyle.centre"), point("medial_condyle.centre")
+    radii = numbers["lateral_condyle.radius"], numbers["medial_condyle.radius"]
     spacing = math.dist(lateral, medial)
-    if lateral[0] <= medial[0] or spacing <= abs(knee.lateral_condyle.radius - knee.medial_condyle.radius):
+    if lateral[0] <= medial[0] or spacing <= abs(radii[0] - radii[1]):
         return  # the sides are exchanged, or no plateau touches both: the geometry says so
     yield from _doubts_of_number("knee: the distance of the condyles' centres", QUANTITIES["spacing"], spacing)
-    joint_line = min(c.centre[1] - c.radius for c in (knee.lateral_condyle, knee.medial_condyle))
+    joint_line = min(lateral[1] - radii[0], medial[1] - radii[1])
     if knee.application_point is not None:
-        lever = math.dist(knee.application_point, (0.5 * (lateral[0] + medial[0]), joint_line))
+        lever = math.dist(point("application_point"), (0.5 * (lateral[0] + medial[0]), joint_line))
         yield from _doubts_of_number("knee.application_point: its distance", QUANTITIES["lever"], lever)
-    yield from _doubts_of_strand("mcl", knee.mcl, joint_line, medial[0], -1.0)
-    yield from _doubts_of_strand("lcl", knee.lcl, joint_line, lateral[0], 1.0)
+    for strand in knee.strands:
+        ends = point(f"{strand}.femur", "xyz"), point(f"{strand}.tibia", "xyz")
+        side = {"mcl": (-1.0, medial[0]), "lcl": (1.0, lateral[0])}.get(strand)
+        yield from _doubts_of_strand(strand, *ends, joint_line, side)
 
 
-def _doubts_of_strand(name: str, ends: Attachments, joint_line: float, centre: float, side: float) -> Iterator[Doubt]:
-    """Doubt a ligament's attachments, `side` -1 for the medial one."""
-    length = math.dist(ends.femur, ends.tibia)
+def _doubts_of_strand(
+    name: str, femur: Sequence[float], tibia: Sequence[float], joint_line: float, side: tuple[float, float] | None
+) -> Iterator[Doubt]:
+    """Doubt a strand's attachments; `side` is -1 for the medial one, and its condyle's centre, where that is known."""
+    length = math.dist(femur, tibia)
     if length == 0.0:
         yield Doubt(f"knee: {name}: femur and tibia are one point, the attachments coincide; check both", refused=True)
         return
     yield from _doubts_of_number(f"knee.{name}: the distance of its attachments", QUANTITIES["strand"], length)
+    if side is None:
+        return
     remedy = "check its unit, all lengths are in mm, and its sign: x points laterally, y proximally"
-    for end, wrong, place in (
-        ("femur", ends.femur[1] < joint_line, "below the joint line"),
-        ("tibia", ends.tibia[1] > joint_line, "above the joint line"),
-        ("femur", side * (ends.femur[0] - centre) < 0.0, "on the wrong side of its condyle's centre"),
+    for end, (x, y, *_), wrong, where in (
+        ("femur", femur, femur[1] < joint_line, "below the joint line"),
+        ("tibia", tibia, tibia[1] > joint_line, "above the joint line"),
+        ("femur", femur, side[0] * (femur[0] - side[1]) < 0.0, "on the wrong side of its condyle's centre"),
     ):
         if wrong:
-            x, y = getattr(ends, end)
-            yield Doubt(f"knee.{name}.{end} = [{x:g}, {y:g}] lies {place}; {remedy}", refused=True)
+            yield Doubt(f"knee.{name}.{end} = [{x:g}, {y:g}] lies {where}; {remedy}", refused=True)
 
 
-def _doubts_of_slack(name: str, ends: Attachments, l_0: float | Bounds) -> Iterator[Doubt]:
+def _doubts_of_slack(key: str, knee: KneeConfig, strand: str, l_0: AnyValue) -> Iterator[Doubt]:
     """Doubt a slack length that is another ligament's, or in another unit, by the attachments' distance."""
-    distance = math.dist(ends.femur, ends.tibia)
-    low, high = (l_0, l_0) if isinstance(l_0, float) else (l_0.lower, l_0.upper)
+    ends = knee.attachments(strand)
+    distance = math.dist([middle(value) for value in ends.femur], [middle(value) for value in ends.tibia])
+    low, high = reach(l_0)
     if distance > 0.0 and (high < 0.5 * distance or low > 2.0 * distance):
         found = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         yield Doubt(
-            f"parameters.{name}.l_0 = {found} mm, but its attachments are {distance:.3g} mm apart: no ligament is "
+            f"{key} = {found} mm, but its attachments are {distance:.3g} mm apart: no ligament is "
             "stretched or slack by half of its length; check both",
             refused=True,
         )
 
 
-def _doubts_of_parameter(key: str, quantity: Quantity, value: float | Bounds) -> Iterator[Doubt]:
-    """Doubt a fixed parameter's number, or bounds: all of them, or an end that is far from all that was measured."""
-    if isinstance(value, float):
-        yield from _doubts_of_number(key, quantity, value)
+def _doubts_of_parameter(key: str, quantity: Quantity, value: AnyValue) -> Iterator[Doubt]:
+    """Doubt a fixed parameter's number, or a range: all of it, or an end that is far from all that was measured."""
+    if not isinstance(value, Distribution):
+        yield from _doubts_of_number(key, quantity, middle(value))
         return
+    lower, upper = reach(value)
     low, high = quantity.meaning
-    ends = f"{value.lower:g} to {value.upper:g}"
-    # Bounds that hold nothing measured but would in another unit are in that one.
-    mistaken = value.upper < quantity.measured[0] and _meant(quantity, value.lower, value.upper)
-    if value.lower > high or value.upper < low or mistaken:
-        nearer = value.lower if value.lower > high else value.upper
+    ends = f"{lower:g} to {upper:g}"
+    # A range that holds nothing measured but would in another unit is in that one.
+    mistaken = upper < quantity.measured[0] and _meant(quantity, lower, upper)
+    if lower > high or upper < low or mistaken:
+        nearer = lower if lower > high else upper
         yield Doubt(f"{key} = {ends}{_outside(quantity, nearer)}", refused=True)
-    elif value.upper > high or (value.lower < low and value.lower != 0.0):
-        end = "upper" if value.upper > high else "lower"
+    elif upper > high or (lower < low and lower != 0.0):
+        end = "upper" if upper > high else "lower"
+        what = "bounds" if isinstance(value, Bounds) else "its prior's 95 %,"
         yield Doubt(
-            f"{key}: bounds {ends} reach far beyond what was ever measured in a knee, {_range(quantity)}: check the "
+            f"{key}: {what} {ends} reach far beyond what was ever measured in a knee, {_range(quantity)}: check the "
             f"unit of the {end} one",
             refused=False,
         )

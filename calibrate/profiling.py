@@ -25,10 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.config import Bounds, Config
+from calibrate.config import AnyValue, Config, Distribution, reach
 from calibrate.data import read_measurement
+from calibrate.errors import ConfigError
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of
+from calibrate.knee.parameters import LIGAMENTS, QUANTITIES
 from calibrate.knee.precomputed import CachedKneeModel, PrecomputedKneeModel
 from calibrate.knee.symbolic import KneeModel
 from calibrate.losses import (
@@ -82,11 +84,30 @@ class Problem:
 
     def parameters(self, count: int) -> FloatArray:
         """Draw parameters (count, 8) from within the bounds; the first ones are always the same."""
-        items = [value for _, value in self.config.parameter_items()]
-        lower, upper = np.array([(v.lower, v.upper) if isinstance(v, Bounds) else (v, v) for v in items]).T
+        items = _laws(self.config)
+        lower, upper = np.array([reach(value) for value in items]).T
         # Not from the bounds themselves: the law has no meaning at a lower bound of zero.
         inner = np.random.default_rng(1).uniform(0.05, 0.95, (count, len(items)))
         return np.asarray(lower + (upper - lower) * inner)
+
+
+def _laws(config: Config) -> list[AnyValue]:
+    """Return what is said of the eight parameters that the ladder's models have.
+
+    Raises
+    ------
+    ConfigError
+        If the knee is none of theirs.
+    """
+    declared = config.declared()
+    names = [f"{ligament}.{quantity}" for ligament in LIGAMENTS for quantity in QUANTITIES]
+    missing = [name for name in names if isinstance(declared.get(name), str) or name not in declared]
+    if missing or config.tests or config.knee.strands != LIGAMENTS:
+        raise ConfigError(
+            f"{config.source or 'configuration'}: the ladder compares models of one test and two ligaments, k, alpha, "
+            "l_0 and f_ref of each; this calibration has more"
+        )
+    return [declared[name] for name in names]
 
 
 def problem(config: Config, angles: str | None = None) -> Problem:
@@ -105,10 +126,9 @@ def problem(config: Config, angles: str | None = None) -> Problem:
         If the data cannot be read or simulated.
     """
     measurement = simulate(config, angles=angles) if angles else read_measurement(config.data_path)
-    sign = 1.0 if config.data.positive == "valgus" else -1.0
+    sign = 1.0 if next(iter(config.all_tests.values())).positive == "valgus" else -1.0
     scale = sign * (1.0 if measurement.kind == "force" else MM_PER_M)
-    free = [v if isinstance(v, Bounds) else None for _, v in config.parameter_items()]
-    bounds = np.array([(-math.inf, math.inf) if v is None else (v.lower, v.upper) for v in free])
+    bounds = np.array([reach(v) if isinstance(v, Distribution) else (-math.inf, math.inf) for v in _laws(config)])
     thetas = sign * measurement.to_radians(measurement.angles)
     return Problem(config, measurement.kind, thetas, scale * measurement.loads, bounds)
 

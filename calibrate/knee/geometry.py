@@ -8,14 +8,13 @@ Femur frame: x lateral, y proximal, z anterior [mm]; angles in radians, valgus p
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.config import LIGAMENTS, Attachments, KneeConfig
+from calibrate.config import KneeConfig, middle
 from calibrate.errors import GeometryError
 from calibrate.knee.contact import contact_at, cross, lever, pulled, rotate
 
@@ -144,7 +143,7 @@ def geometry_of(knee: KneeConfig, flexion: float = 0.0) -> Geometry:
     Parameters
     ----------
     knee : KneeConfig
-        The knee; an attachment without a third coordinate has z = 0.
+        The knee, at the middles of what is uncertain; an attachment without a third coordinate has z = 0.
     flexion : float
         The test's flexion [degrees].
 
@@ -153,33 +152,31 @@ def geometry_of(knee: KneeConfig, flexion: float = 0.0) -> Geometry:
     GeometryError
         If the knee has no pose.
     """
-    flexion_axis, reference_flexion = _flexion(knee)
+    numbers = {key: middle(value) for key, value in knee.items()}
+
+    def point(name: str, axes: str = "xy") -> tuple[float, ...]:
+        return tuple(numbers.get(f"{name}.{axis}", 0.0) for axis in axes)
+
+    def deep(name: str) -> Point3:
+        x, y, z = point(name, "xyz")
+        return x, y, z
+
+    def flat(name: str, axes: str = "xy") -> Point:
+        x, y = point(name, axes)
+        return x, y
+
     return Geometry(
-        lateral_centre=knee.lateral_condyle.centre,
-        lateral_radius=knee.lateral_condyle.radius,
-        medial_centre=knee.medial_condyle.centre,
-        medial_radius=knee.medial_condyle.radius,
-        strands=tuple(Strand(name, _deep(a.femur), _deep(a.tibia)) for name, a in _attachments(knee).items()),
-        rolling=knee.rolling,
-        application_point=knee.application_point,
-        flexion_axis=flexion_axis,
+        lateral_centre=flat("lateral_condyle.centre"),
+        lateral_radius=numbers["lateral_condyle.radius"],
+        medial_centre=flat("medial_condyle.centre"),
+        medial_radius=numbers["medial_condyle.radius"],
+        strands=tuple(Strand(name, deep(f"{name}.femur"), deep(f"{name}.tibia")) for name in knee.strands),
+        rolling=numbers["rolling"],
+        application_point=None if knee.application_point is None else flat("application_point"),
+        flexion_axis=None if knee.flexion_axis is None else flat("flexion_axis", "yz"),
         flexion=math.radians(flexion),
-        reference_flexion=math.radians(reference_flexion),
+        reference_flexion=math.radians(knee.reference_flexion),
     )
-
-
-def _attachments(knee: KneeConfig) -> Mapping[str, Attachments]:
-    return {name: getattr(knee, name) for name in LIGAMENTS}
-
-
-def _flexion(knee: KneeConfig) -> tuple[Point | None, float]:
-    """Tell the flexion axis and the reference flexion [degrees], of which a configuration cannot speak yet."""
-    return None, 0.0
-
-
-def _deep(point: tuple[float, ...]) -> Point3:
-    """Return a point of two or three coordinates as one of three."""
-    return point[0], point[1], point[2] if len(point) > 2 else 0.0
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.config import QUANTITIES
-from calibrate.knee.parameters import law_parameters
+from calibrate.knee.parameters import QUANTITIES, law_parameters
 
 FloatArray = NDArray[np.float64]
 

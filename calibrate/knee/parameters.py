@@ -7,13 +7,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.config import LIGAMENTS, POSITIVE_QUANTITIES, QUANTITIES, UNITS, Config
+from calibrate.config import MAIN_STRANDS, Config
 from calibrate.errors import GeometryError, ParameterError
 from calibrate.knee.geometry import Geometry, geometry_of
+from calibrate.problem.quantities import quantity_of
 
 FloatArray = NDArray[np.float64]
 LoadKind = Literal["force", "moment"]
 
+LIGAMENTS = MAIN_STRANDS
+QUANTITIES = ("k", "alpha", "l_0", "f_ref")
+UNITS = {key: quantity_of(key).unit for key in QUANTITIES}
+POSITIVE_QUANTITIES = frozenset(key for key in QUANTITIES if quantity_of(key).positive)
 PARAMETERS = len(LIGAMENTS) * len(QUANTITIES)
 _POSITIVE = np.array([quantity in POSITIVE_QUANTITIES for _ in LIGAMENTS for quantity in QUANTITIES])
 

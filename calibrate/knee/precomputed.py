@@ -19,7 +19,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.config import LIGAMENTS, Config
+from calibrate.config import Config
 from calibrate.knee.geometry import Geometry, kinematics
 from calibrate.knee.law import LAW_SYMBOLS, BlankevoortFunction, law, numpy_code
 from calibrate.knee.parameters import PARAMETERS, LoadKind, check_measured, eight, load_kind, planar_pair

@@ -13,8 +13,8 @@ from calibrate.config import Config, Distribution
 from calibrate.data import Measurement
 from calibrate.errors import ConfigError
 from calibrate.priors import Prior
-from calibrate.problem.quantities import ERROR, LAW, LOAD, READING, Quantity, quantity_of
-from calibrate.problem.ties import key_of, root_of
+from calibrate.problem.quantities import ERROR, LAW, LOAD, READING, Quantity, key_of, quantity_of
+from calibrate.problem.ties import root_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -153,7 +153,7 @@ class ParameterTable:
 
 def _owner(name: str, quantity: Quantity, tests: Sequence[str]) -> str:
     """Return what a parameter belongs to: a strand's law, its ends, the condyles, the readings; '' for errors."""
-    key = key_of(name, dict.fromkeys(tests))
+    key = key_of(name, tests)
     if quantity in LAW:
         return f"law {key.split('.')[0]}"
     if quantity in READING:

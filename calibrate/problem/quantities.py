@@ -6,6 +6,7 @@ A parameter's name ends in its quantity: `mcl.k`, `flex60.measurement.angle_offs
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,3 +91,16 @@ _ENDS = {key.rsplit(".", 1)[-1] for key in _BY_KEY} | {"radius", "rolling", *_CO
 def is_parameter(name: str) -> bool:
     """Tell whether a name is formed like a parameter's: words with dots between them, a quantity at the end."""
     return _NAME.fullmatch(name) is not None and name.rsplit(".", 1)[-1] in _ENDS
+
+
+def key_of(name: str, tests: Container[str]) -> str:
+    """Return a parameter's name without that of its test."""
+    first, _, rest = name.partition(".")
+    return rest if first in tests else name
+
+
+def place(name: str, tests: Container[str]) -> str:
+    """Return where a parameter stands in a configuration file."""
+    key = key_of(name, tests)
+    table = "" if key.startswith(("knee.", "measurement.", "noise.")) else "parameters."
+    return f"{table}{key}" if key == name else f"tests.{name.partition('.')[0]}.{table}{key}"

@@ -7,13 +7,7 @@ from collections.abc import Mapping
 from calibrate.complaints import did_you_mean
 from calibrate.config.values import AnyValue
 from calibrate.errors import ConfigError
-from calibrate.problem.quantities import quantity_of
-
-
-def key_of(name: str, tests: Mapping[str, object]) -> str:
-    """Return a parameter's name without that of its test."""
-    first, _, rest = name.partition(".")
-    return rest if first in tests else name
+from calibrate.problem.quantities import key_of, place, quantity_of
 
 
 def root_of(name: str, declared: Mapping[str, AnyValue], tests: Mapping[str, object], where: str) -> str:
@@ -50,10 +44,3 @@ def root_of(name: str, declared: Mapping[str, AnyValue], tests: Mapping[str, obj
             )
         seen.append(value)
     return seen[-1]
-
-
-def place(name: str, tests: Mapping[str, object]) -> str:
-    """Return where a parameter stands in a configuration file."""
-    key = key_of(name, tests)
-    table = "" if key.startswith(("knee.", "measurement.", "noise.")) else "parameters."
-    return f"{table}{key}" if key == name else f"tests.{name.partition('.')[0]}.{table}{key}"
