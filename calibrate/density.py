@@ -11,8 +11,9 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from calibrate.knee.factors import Sums
-from calibrate.knee.kernel import compiled, inlined, log_likelihood_one
+from calibrate.knee.jit import compiled, inlined
+from calibrate.knee.kernel import log_likelihood_one
+from calibrate.knee.pair import Pair
 from calibrate.knee.sums import log_likelihood_of_sums
 
 FloatArray = NDArray[np.float64]
@@ -36,13 +37,8 @@ class Density(NamedTuple):
         The law's eight parameters and the noise's scale, fixed ones filled in.
     columns : ndarray of int, shape (ndim,)
         Where the free parameters go in the template.
-    mcl_length, lcl_length, mcl, lcl, load : ndarray, shape (n_angles,)
-        See `calibrate.knee.kernel.log_likelihood`.
-    constant : float
-        See there.
-    sums : Sums or empty tuple
-        What `calibrate.knee.factors.build` made of the arrays, which are then sorted by angle; empty where points are
-        few enough to be summed one by one.
+    knee : Pair
+        The knee and its data; its type says which likelihood it is that of.
     """
 
     lower: FloatArray
@@ -51,13 +47,7 @@ class Density(NamedTuple):
     weight: float
     template: FloatArray
     columns: NDArray[np.intp]
-    mcl_length: FloatArray
-    lcl_length: FloatArray
-    mcl: FloatArray
-    lcl: FloatArray
-    load: FloatArray
-    constant: float
-    sums: Sums | tuple[()]
+    knee: Pair
 
 
 @inlined
@@ -72,32 +62,34 @@ def log_prior_one(q: FloatArray, d: Density) -> float:
     return -d.weight * violation if violation > 0.0 else 0.0
 
 
-def _law_likelihood(p: FloatArray, d: Density) -> float:
-    """Log-likelihood of the template's nine parameters, in the way that the density's kind of sums asks for."""
-    raise NotImplementedError  # numba puts the function below in its place; Python never calls it
+def _likelihood(p: FloatArray, knee: Pair) -> float:
+    """Log-likelihood of a filled-in template, in the way that the knee's type asks for."""
+    raise NotImplementedError  # numba puts one of the functions below in its place; Python never calls it
 
 
-@overload(_law_likelihood, inline="always")
-def _typed_law_likelihood(p: FloatArray, d: Density) -> Any:
+def _of_points(p: FloatArray, knee: Pair) -> float:
+    return log_likelihood_one(p, p[8], knee)
+
+
+def _of_sums(p: FloatArray, knee: Pair) -> float:
+    return log_likelihood_of_sums(p, p[8], knee)
+
+
+@overload(_likelihood, inline="always")
+def _typed_likelihood(p: FloatArray, knee: Pair) -> Any:
     """Choose by the type, so that few points cost neither a branch nor the time to compile what many need."""
-
-    def of_points(p: FloatArray, d: Density) -> float:
-        return log_likelihood_one(p, p[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant)
-
-    def of_sums(p: FloatArray, d: Density) -> float:
-        sums: Any = d.sums
-        return log_likelihood_of_sums(p, p[8], d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.constant, sums)
-
-    density: Any = d  # here still numba's type of it
-    return of_sums if len(density.types[density.fields.index("sums")]) else of_points
+    kind: Any = knee  # here still numba's type of it
+    if kind.instance_class is Pair:
+        return _of_sums if len(kind.types[kind.fields.index("sums")]) else _of_points
+    return None  # numba then says that it knows no likelihood of this type
 
 
 @inlined
 def likelihood_one(q: FloatArray, scratch: FloatArray, d: Density) -> float:
     """Log-likelihood of one vector of free parameters; `scratch` is a copy of the template to fill in."""
-    for i in range(q.size):
+    for i in range(d.columns.shape[0]):
         scratch[d.columns[i]] = q[i]
-    return _law_likelihood(scratch, d)
+    return _likelihood(scratch, d.knee)
 
 
 @compiled

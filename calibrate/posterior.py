@@ -20,8 +20,9 @@ from calibrate.density import Density, evaluate
 from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.compress import compress
-from calibrate.knee.factors import Sums, build
+from calibrate.knee.factors import build
 from calibrate.knee.geometry import Geometry, geometry_of
+from calibrate.knee.pair import Pair
 from calibrate.plausible import doubts_of, doubts_of_sigma, refuse
 
 FloatArray = NDArray[np.float64]
@@ -114,24 +115,20 @@ class Posterior:
         if not inferred:
             template[_SIGMA_COLUMN] = 1.0
         poses = knee.kinematics
-        arrays = tuple(
-            np.ascontiguousarray(a)
-            for a in (
-                poses.mcl_length,
-                poses.lcl_length,
-                knee.mcl_coefficient * weight,
-                knee.lcl_coefficient * weight,
-                measurement.loads * weight,
-            )
+        pair = Pair(
+            lengths=np.stack([poses.mcl_length, poses.lcl_length]),
+            arms=np.stack([knee.mcl_coefficient, knee.lcl_coefficient]) * weight,
+            load=np.ascontiguousarray(measurement.loads * weight),
+            constant=constant,
         )
-        if not all(np.isfinite(a).all() for a in arrays):
+        if not all(np.isfinite(a).all() for a in pair[:3]):
             raise DataError(f"{measurement.source}: loads or sigma so extreme that their ratio overflows; check units")
-        order, sums = None, None
+        order = None
         if angles.size >= MANY:
             if (np.diff(angles) < 0.0).any():
                 order = np.argsort(angles, kind="stable")
-                arrays = tuple(a[order] for a in arrays)
-            sums = build(*arrays)
+                pair = Pair(pair.lengths[:, order], pair.arms[:, order], pair.load[order], constant)
+            pair = pair._replace(sums=build(pair) or ())
         lower = np.array([bounds.lower for bounds in free.values()])
         upper = np.array([bounds.upper for bounds in free.values()])
         density = Density(
@@ -141,13 +138,7 @@ class Posterior:
             weight=math.inf if config.prior.walls == "hard" else config.prior.weight,
             template=template,
             columns=np.array([PARAMETER_NAMES.index(name) for name in free]),
-            mcl_length=arrays[0],
-            lcl_length=arrays[1],
-            mcl=arrays[2],
-            lcl=arrays[3],
-            load=arrays[4],
-            constant=constant,
-            sums=() if sums is None else sums,
+            knee=pair,
         )
         return cls(
             config=config,
@@ -272,9 +263,9 @@ class Posterior:
 
     def residuals(self, q: FloatArray) -> FloatArray:
         """Return (prediction - data) / sigma, (n, n_angles), for rows `q`; not divided where sigma is inferred."""
-        d = self.density
-        tension_mcl, tension_lcl = self._weighted.tensions(self.full(q)[:, :_SIGMA_COLUMN])
-        return self._as_in_file(d.mcl * tension_mcl + d.lcl * tension_lcl - d.load)
+        tensions = self._weighted.tensions(self.full(q)[:, :_SIGMA_COLUMN])
+        arms, load = self.density.knee.arms, self.density.knee.load
+        return self._as_in_file(arms[0] * tensions[0] + arms[1] * tensions[1] - load)
 
     def jacobian(self, q: FloatArray) -> FloatArray:
         """Return the derivatives of `residuals` by the free parameters, (n, n_angles, ndim); 0 for sigma."""
@@ -285,25 +276,22 @@ class Posterior:
 
         Nine numbers `r` and nine rows `J` of `fit_jacobian` have the sum of squares, `J^T r` and `J^T J` of all.
         """
-        return self._compressed(q)[0] if self.density.sums else self.residuals(q[np.newaxis])[0]
+        return self._compressed(q)[0] if self.density.knee.sums else self.residuals(q[np.newaxis])[0]
 
     def fit_jacobian(self, q: FloatArray) -> FloatArray:
         """Return the derivatives (m, ndim) of `fit_residuals`."""
-        return self._compressed(q)[1] if self.density.sums else self.jacobian(q[np.newaxis])[0]
+        return self._compressed(q)[1] if self.density.knee.sums else self.jacobian(q[np.newaxis])[0]
 
     def _compressed(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
-        d = self.density
-        assert isinstance(d.sums, Sums)
-        law = self.full(q)[0, :_SIGMA_COLUMN]
-        rows, slopes = compress(law, d.mcl_length, d.lcl_length, d.mcl, d.lcl, d.load, d.sums)
+        rows, slopes = compress(self.full(q)[0, :_SIGMA_COLUMN], self.density.knee)
         return rows, self._free_columns(slopes)
 
     @property
     def _weighted(self) -> CachedKnee:
         """The knee as the density has it: loads in units of a known sigma, sorted where the density is."""
-        d = self.density
-        poses = replace(self.knee.kinematics, mcl_length=d.mcl_length, lcl_length=d.lcl_length)
-        return CachedKnee(poses, d.mcl, d.lcl)
+        lengths, arms = self.density.knee.lengths, self.density.knee.arms
+        poses = replace(self.knee.kinematics, mcl_length=lengths[0], lcl_length=lengths[1])
+        return CachedKnee(poses, arms[0], arms[1])
 
     def _as_in_file(self, values: FloatArray) -> FloatArray:
         """Put the second axis back into the file's order."""

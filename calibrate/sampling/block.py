@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibrate.config import LIGAMENTS, SIGMA
 from calibrate.density import Density, likelihood_one, log_prior_one
-from calibrate.knee.kernel import compiled, merged
+from calibrate.knee.jit import compiled, merged
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from calibrate.density import Density, likelihood_one
 from calibrate.errors import ConfigError
-from calibrate.knee.kernel import compiled
+from calibrate.knee.jit import compiled
 from calibrate.posterior import Posterior
 
 FloatArray = NDArray[np.float64]
