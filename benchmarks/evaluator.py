@@ -16,6 +16,7 @@ from calibrate.examples import example
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of
 from calibrate.knee.kernel import log_likelihood
+from calibrate.knee.pair import Pair
 
 TURNS = 15
 
@@ -29,14 +30,14 @@ def ratio(angles: int, walkers: int) -> tuple[float, float, float]:
     parameters = truth * rng.uniform(0.97, 1.03, (walkers, 8))
     load = knee.loads(truth[np.newaxis])[0] + rng.normal(0.0, 2.0, angles)
     sigma, constant = np.full(walkers, 2.0), -0.5 * angles * math.log(2.0 * math.pi)
-    arrays = (*knee.kinematics.lengths, *knee.coefficients, load)
+    pair = Pair(knee.kinematics.lengths, knee.coefficients, load, constant)
 
     def broadcast() -> np.ndarray:
         residual = knee.loads(parameters) - load
         return constant - angles * np.log(sigma) - 0.5 * (residual**2).sum(axis=1) / sigma**2
 
     def compiled() -> np.ndarray:
-        return log_likelihood(parameters, sigma, *arrays, constant)
+        return log_likelihood(parameters, sigma, pair)
 
     np.testing.assert_allclose(compiled(), broadcast(), rtol=1e-11)
     calls = max(1, 400_000 // (angles * walkers))

@@ -20,9 +20,10 @@ from calibrate.density import evaluate
 from calibrate.errors import CalibrateError
 from calibrate.examples import example
 from calibrate.knee.cached import CachedKnee
-from calibrate.knee.factors import NO_LIST, Sums, build
+from calibrate.knee.factors import build
 from calibrate.knee.geometry import geometry_of
 from calibrate.knee.kernel import log_likelihood
+from calibrate.knee.pair import NO_LIST, Pair
 from calibrate.knee.sums import squares
 from calibrate.posterior import MANY, Posterior
 
@@ -32,23 +33,20 @@ TURNS = 31
 WALKERS = 64
 _PART = 200_000
 
-Arrays = tuple[np.ndarray, ...]
 
-
-def measured(points: int, sigma: float) -> Arrays:
+def measured(points: int, sigma: float) -> Pair:
     """Simulate a laxity test of the bundled knee."""
     rng = np.random.default_rng(1)
     geometry = geometry_of(load_config(example("oks009.toml")).knee)
-    out = [np.empty(points) for _ in range(5)]
+    pair = Pair(np.empty((2, points)), np.empty((2, points)), np.empty(points), 0.0)
     for first in range(0, points, _PART):
         part = slice(first, min(first + _PART, points))
         angles = np.deg2rad(-8.0 + 16.0 * np.arange(part.start, part.stop) / max(points - 1, 1))
         knee = CachedKnee.build(geometry, angles, "moment", "valgus")
-        load = knee.loads(TRUTH[np.newaxis])[0] + sigma * rng.standard_normal(angles.size)
         poses = knee.kinematics
-        for array, values in zip(out, (*poses.lengths, *knee.coefficients, load), strict=True):
-            array[part] = values
-    return tuple(out)
+        pair.lengths[:, part], pair.arms[:, part] = poses.lengths, knee.coefficients
+        pair.load[part] = knee.loads(TRUTH[np.newaxis])[0] + sigma * rng.standard_normal(angles.size)
+    return pair
 
 
 def proposals(count: int) -> np.ndarray:
@@ -60,13 +58,13 @@ def proposals(count: int) -> np.ndarray:
     return out
 
 
-def exact(p: np.ndarray, arrays: Arrays) -> float:
+def exact(p: np.ndarray, pair: Pair) -> float:
     """Sum in extended precision."""
     total = np.longdouble(0.0)
-    for first in range(0, arrays[4].size, _PART):
-        mcl_length, lcl_length, mcl, lcl, load = (a[first : first + _PART].astype(np.longdouble) for a in arrays)
+    for first in range(0, pair.load.size, _PART):
+        lengths, arms, load = (a[..., first : first + _PART].astype(np.longdouble) for a in pair[:3])
         residual = -load
-        for length, c, (k, alpha, l_0, tare) in ((mcl_length, mcl, p[:4]), (lcl_length, lcl, p[4:])):
+        for length, c, (k, alpha, l_0, tare) in zip(lengths, arms, p.reshape(2, 4), strict=True):
             toe, e = np.longdouble(alpha) * np.longdouble(l_0), length - np.longdouble(l_0)
             m = np.clip(e, 0.0, toe)
             residual = residual + c * (np.longdouble(k) * m * (2.0 * e - m) / (2.0 * toe) - np.longdouble(tare))
@@ -74,13 +72,13 @@ def exact(p: np.ndarray, arrays: Arrays) -> float:
     return total
 
 
-def errors(arrays: Arrays, sums: Sums, rows: np.ndarray) -> tuple[float, float]:
+def errors(pair: Pair, rows: np.ndarray) -> tuple[float, float]:
     """Return the largest relative errors of both ways."""
-    worst = [0.0, 0.0]
+    worst, plain = [0.0, 0.0], pair._replace(sums=())
     for p in rows:
-        true = exact(p, arrays)
-        direct = -2.0 * log_likelihood(p[np.newaxis], np.ones(1), *arrays, 0.0)[0]
-        for i, value in enumerate((squares(p, *arrays, sums, NO_LIST), direct)):
+        true = exact(p, pair)
+        direct = -2.0 * log_likelihood(p[np.newaxis], np.ones(1), plain)[0]
+        for i, value in enumerate((squares(p, pair, NO_LIST), direct)):
             worst[i] = max(worst[i], abs(float(value / true - 1.0)))
     return worst[0], worst[1]
 
@@ -94,18 +92,18 @@ def accuracy(sizes: list[int]) -> bool:
     good = True
     for points in sizes:
         for sigma in (0.3, 0.02, 2e-5):
-            arrays = measured(points, sigma)
+            pair = measured(points, sigma)
             begin = time.perf_counter()
-            sums = build(*arrays)
+            sums = build(pair)
             took = time.perf_counter() - begin
             if sums is None:
                 raise CalibrateError("no factors")
             count = 3 if points > 10**6 else 20
             beside = TRUTH * (1.0 + 1e-4 * sigma * np.random.default_rng(3).standard_normal((count, 8)))
             for name, rows in (("anywhere", proposals(count)), ("at truth", np.vstack([TRUTH, beside]))):
-                ours, theirs = errors(arrays, sums, rows)
+                ours, theirs = errors(pair._replace(sums=sums), rows)
                 good &= ours < PROMISE
-                ratio, size = np.abs(arrays[4]).max() / sigma, (sums.nodes.size + sums.keys.size) / points
+                ratio, size = np.abs(pair.load).max() / sigma, (sums.nodes.size + sums.keys.size) / points
                 print(f"{points:9d} {ratio:10.1g} {name:>10} {ours:9.1e} {theirs:9.1e} {took:8.2f} {size:8.2f}")
     return good
 
@@ -119,11 +117,9 @@ def speed(sizes: list[int]) -> bool:
     beside = TRUTH * (1.0 + 1e-3 * rng.standard_normal((WALKERS, 8)))
     cost: dict[int, float] = {}
     for points in sizes:
-        arrays = measured(points, 0.3)
-        density = posterior.density._replace(
-            mcl_length=arrays[0], lcl_length=arrays[1], mcl=arrays[2], lcl=arrays[3], load=arrays[4]
-        )
-        factors = density._replace(sums=build(*arrays))
+        pair = measured(points, 0.3)
+        density = posterior.density._replace(knee=pair)
+        factors = density._replace(knee=pair._replace(sums=build(pair)))
         for name, rows in (("anywhere", proposals(WALKERS)), ("at truth", beside)):
             q = np.ascontiguousarray(np.column_stack([rows[:, [0, 1, 2, 4, 5, 6]], np.full(WALKERS, 0.3)]))
             few = q[: max(1, min(WALKERS, 2_000_000 // points))]

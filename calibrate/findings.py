@@ -159,7 +159,7 @@ def sigma_too_small(run: Run, few: FloatArray) -> Iterator[str]:
     """Find that the best fit misses the data by more than a known sigma allows: four standard deviations of chi2."""
     if SIGMA not in run.names:
         count = run.measurement.angles.size
-        best = 2.0 * float(np.min(run.posterior.density.constant - run.posterior.log_likelihood(few)))
+        best = 2.0 * float(np.min(run.posterior.density.knee.constant - run.posterior.log_likelihood(few)))
         if best > count + 4.0 * np.sqrt(2.0 * count):
             yield (
                 f"the best fit misses the data by {np.sqrt(best / count):.1f} sigma on average: sigma is too small "

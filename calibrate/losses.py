@@ -25,6 +25,7 @@ from calibrate.config import Config, PriorConfig
 from calibrate.errors import ParameterError, RunError
 from calibrate.knee.geometry import Geometry, kinematics
 from calibrate.knee.kernel import log_likelihood
+from calibrate.knee.pair import Pair
 from calibrate.knee.parameters import PARAMETERS, LoadKind, check_measured, eight, load_kind, planar_pair
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ def vectorized_total_loss(
     if p.ndim != 2 or p.shape[1] != PARAMETERS:
         raise ParameterError(f"param_matrix has shape {p.shape}, expected (m, {PARAMETERS})")
     measured = check_measured(thetas, applied_forces)
-    loss = _sums_of_squares(p, *cached_model.coefficients(thetas), measured)
+    at = cached_model.coefficients(thetas)
+    loss = _sums_of_squares(p, _pair(at[:2], at[2:], measured))
     if constraint_bounds is None:
         return loss
     return np.where(np.isfinite(loss), loss + fast_constraint_loss(p, constraint_bounds), np.inf)
@@ -196,7 +198,7 @@ def parallel_total_loss(
     measured = check_measured(thetas, applied_forces)
     geometry = planar_pair(knee_config)
     poses = kinematics(geometry, thetas)
-    knee = [poses.lengths, poses.coefficients(load_kind(geometry, load)), measured]
+    knee = _pair(poses.lengths, poses.coefficients(load_kind(geometry, load)), measured)
     bounds = None if constraint_bounds is None else np.asarray(constraint_bounds, dtype=float)
     if bounds is not None:
         fast_constraint_loss(p[:1], bounds)
@@ -268,21 +270,24 @@ def _is_lost(future: Future[FloatArray]) -> bool:
     return future.cancelled() or not future.done() or future.exception() is not None
 
 
-def _work(p: FloatArray, knee: Sequence[FloatArray], bounds: FloatArray | None) -> FloatArray:
+def _work(p: FloatArray, knee: Pair, bounds: FloatArray | None) -> FloatArray:
     """In a worker: the total losses of one chunk (m, 8)."""
     eight(p)
     try:
-        loss = _sums_of_squares(p, *knee)
+        loss = _sums_of_squares(p, knee)
         return loss if bounds is None else loss + fast_constraint_loss(p, bounds)
     except Exception as error:
         shown = p[0].tolist() if len(p) == 1 else f"{p[0].tolist()} to {p[-1].tolist()}"
         raise RunError(f"parameters {shown}: {type(error).__name__}: {error}") from None
 
 
-def _sums_of_squares(p: FloatArray, lengths: FloatArray, per_newton: FloatArray, measured: FloatArray) -> FloatArray:
+def _pair(lengths: Sequence[FloatArray], arms: Sequence[FloatArray], measured: FloatArray) -> Pair:
+    return Pair(np.stack(lengths), np.stack(arms), np.ascontiguousarray(measured), 0.0)
+
+
+def _sums_of_squares(p: FloatArray, knee: Pair) -> FloatArray:
     """Return the sums of squares (m,) for rows (m, 8): minus twice the log-likelihood of unit errors."""
-    arrays = lengths[0], lengths[1], per_newton[0], per_newton[1], measured
-    return np.asarray(-2.0 * log_likelihood(p, np.ones(len(p)), *arrays, 0.0))
+    return np.asarray(-2.0 * log_likelihood(p, np.ones(len(p)), knee))
 
 
 def _matrix(param_list: Sequence[ArrayLike] | FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calibrate.config import Config
 from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, say
-from calibrate.knee.kernel import is_compiled, place
+from calibrate.knee.jit import is_compiled, place
 from calibrate.sampling.loop import Outcome
 from calibrate.screen import Watch
 

@@ -389,7 +389,7 @@ def misses(chi2: float, names: tuple[str, ...] = ("mcl.k",)) -> list[str]:
         assert q is few
         return np.array([7.0 - 400.0, 7.0 - 0.5 * chi2, 7.0 - 500.0])
 
-    density = SimpleNamespace(constant=7.0)
+    density = SimpleNamespace(knee=SimpleNamespace(constant=7.0))
     run: Any = SimpleNamespace(
         names=names,
         measurement=SimpleNamespace(angles=np.zeros(50)),

@@ -12,45 +12,46 @@ import numpy as np
 import pytest
 from conftest import LENHART, SYMMETRIC
 
-from calibrate.knee import kernel
+from calibrate.knee import jit
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.kernel import log_likelihood
+from calibrate.knee.pair import Pair
 
 
-def problem(points: int, seed: int = 3) -> tuple[tuple[np.ndarray, ...], CachedKnee, np.ndarray]:
+def problem(points: int, seed: int = 3) -> tuple[Pair, CachedKnee, np.ndarray]:
     rng = np.random.default_rng(seed)
     geometry = SYMMETRIC if seed % 2 else LENHART
     knee = CachedKnee.build(geometry, np.sort(rng.uniform(-0.15, 0.15, points)), "force", "valgus")
     load = rng.normal(0.0, 20.0, points)
-    arrays = (*knee.kinematics.lengths, *knee.coefficients, load)
+    pair = Pair(knee.kinematics.lengths, knee.coefficients, load, -3.0)
     parameters = rng.uniform([10, 0.02, 80, -9, 10, 0.02, 50, -9], [100, 0.12, 100, 9, 100, 0.12, 66, 9], (64, 8))
-    return arrays, knee, parameters
+    return pair, knee, parameters
 
 
 @pytest.mark.parametrize("points", [1, 7, 33, 1000])
 @pytest.mark.parametrize("seed", [3, 4])
 def test_kernel_agrees_with_numpy_broadcasting(points: int, seed: int) -> None:
-    arrays, knee, parameters = problem(points, seed)
+    pair, knee, parameters = problem(points, seed)
     scale = np.linspace(0.5, 5.0, 64)
-    residual = knee.loads(parameters) - arrays[-1]
+    residual = knee.loads(parameters) - pair.load
     expected = -3.0 - points * np.log(scale) - 0.5 * (residual**2).sum(axis=1) / scale**2
-    np.testing.assert_allclose(log_likelihood(parameters, scale, *arrays, -3.0), expected, rtol=1e-12)
+    np.testing.assert_allclose(log_likelihood(parameters, scale, pair), expected, rtol=1e-12)
 
 
 def test_a_batch_equals_its_rows_one_at_a_time() -> None:
-    arrays, _, parameters = problem(33)
+    pair, _, parameters = problem(33)
     scale = np.full(64, 2.0)
-    batch = log_likelihood(parameters, scale, *arrays, -3.0)
-    rows = [log_likelihood(parameters[i : i + 1], scale[i : i + 1], *arrays, -3.0)[0] for i in range(64)]
+    batch = log_likelihood(parameters, scale, pair)
+    rows = [log_likelihood(parameters[i : i + 1], scale[i : i + 1], pair)[0] for i in range(64)]
     np.testing.assert_array_equal(batch, rows)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0, -1.0, 1e308])
 @pytest.mark.parametrize("column", [0, 1, 2, 4, 5, 6])
 def test_meaningless_parameters_are_impossible(value: float, column: int) -> None:
-    arrays, _, parameters = problem(33)
+    pair, _, parameters = problem(33)
     parameters[:, column] = value
-    got = log_likelihood(parameters, np.ones(64), *arrays, -3.0)
+    got = log_likelihood(parameters, np.ones(64), pair)
     assert not np.isnan(got).any()
     assert not (got == np.inf).any()
     if not 0.0 < value < np.inf:
@@ -59,22 +60,23 @@ def test_meaningless_parameters_are_impossible(value: float, column: int) -> Non
 
 def test_compiled_code_kept_on_disk_is_that_of_all_its_sources() -> None:
     # numba itself looks at one file only, and would go on using a likelihood that has been changed in another.
-    package = Path(kernel.__file__).parent.parent
+    package = Path(jit.__file__).parent.parent
     using = {
         str(p.relative_to(package))
         for p in package.rglob("*.py")
         if re.search(r"^@(compiled|merged|inlined)$", p.read_text(), re.M)
     }
-    assert using == set(kernel._SOURCES)
-    digest = hashlib.sha256(b"".join((package / name).read_bytes() for name in kernel._SOURCES)).hexdigest()[:16]
-    assert digest == kernel._DIGEST
+    # All of them depend on how things are compiled and on what compiled code takes.
+    assert using | {"knee/jit.py", "knee/pair.py"} == set(jit._SOURCES)
+    digest = hashlib.sha256(b"".join((package / name).read_bytes() for name in jit._SOURCES)).hexdigest()[:16]
+    assert digest == jit._DIGEST
 
 
 def test_no_compiled_function_calls_another_by_name() -> None:
-    package = Path(kernel.__file__).parent.parent
+    package = Path(jit.__file__).parent.parent
     functions = [
         node
-        for name in kernel._SOURCES
+        for name in jit._SOURCES
         for node in ast.walk(ast.parse((package / name).read_text()))
         if isinstance(node, ast.FunctionDef)
     ]
@@ -117,5 +119,5 @@ def test_code_just_compiled_and_code_from_disk_give_the_same_chain(tmp_path: Pat
 
 @pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0, -1.0])
 def test_meaningless_sigma_is_impossible(scale: float) -> None:
-    arrays, _, parameters = problem(33)
-    assert (log_likelihood(parameters, np.full(64, scale), *arrays, -3.0) == -np.inf).all()
+    pair, _, parameters = problem(33)
+    assert (log_likelihood(parameters, np.full(64, scale), pair) == -np.inf).all()

@@ -35,7 +35,7 @@ def run(path: Path) -> Run:
 
 
 def test_run_on_many_points_finds_the_truth(run: Run) -> None:
-    assert run.posterior.density.sums
+    assert run.posterior.density.knee.sums
     summary = run.summary()
     for name, value in {**TRUTH, "noise.sigma": 2.0}.items():
         entry = summary["parameters"][name]

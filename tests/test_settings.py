@@ -229,7 +229,7 @@ def test_settings_of_the_compiler_neither_speak_nor_change_a_chain(folder: Path)
 @pytest.mark.parametrize("cache", ["file", "file/deeper", "/dev/null/x"])
 def test_where_compiled_code_cannot_be_kept_that_is_said_and_how_to_choose_a_folder(cache: str, folder: Path) -> None:
     (folder / "file").touch()
-    code = "from calibrate.knee import kernel; print(kernel.place(), kernel.is_compiled())"
+    code = "from calibrate.knee import jit; print(jit.place(), jit.is_compiled())"
     line = [sys.executable, "-c", code]
     done = subprocess.run(line, cwd=folder, env=environment(NUMBA_CACHE_DIR=cache), capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("None False\n", "")
@@ -238,12 +238,12 @@ def test_where_compiled_code_cannot_be_kept_that_is_said_and_how_to_choose_a_fol
 def test_a_sitting_that_cannot_keep_compiled_code_does_not_promise_to(
     folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calibrate.knee.kernel._FOLDER", None)
+    monkeypatch.setattr("calibrate.knee.jit._FOLDER", None)
     err = command("run", "knee.toml", "--max-steps", 3).err
     assert "each time anew" in err
     assert "NUMBA_CACHE_DIR" in err
     assert "done once" not in err
-    monkeypatch.setattr("calibrate.knee.kernel._FOLDER", folder / "empty")
+    monkeypatch.setattr("calibrate.knee.jit._FOLDER", folder / "empty")
     assert "done once" in command("run", "knee.toml", "--max-steps", 3, "-o", "y.h5").err
 
 
@@ -252,9 +252,9 @@ def test_without_a_home_no_folder_called_tilde_is_made(folder: Path) -> None:
 from pathlib import Path
 import platformdirs
 platformdirs.user_cache_path = lambda name: Path("~/.cache") / name
-from calibrate.knee import kernel
-kernel._PACKAGE = Path("/dev/null")
-print(kernel._folder())
+from calibrate.knee import jit
+jit._PACKAGE = Path("/dev/null")
+print(jit._folder())
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("None\n", "")

@@ -14,16 +14,16 @@ from calibrate.data import Measurement
 from calibrate.density import evaluate
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.compress import compress
-from calibrate.knee.factors import BLOCK, NO_LIST, Sums, build
+from calibrate.knee.factors import BLOCK, build
 from calibrate.knee.geometry import Geometry, Strand
 from calibrate.knee.kernel import log_likelihood
+from calibrate.knee.pair import NO_LIST, Pair
 from calibrate.knee.sums import squares
 from calibrate.posterior import MANY, Posterior
 from calibrate.sampling.fit import find_map
 
 PROMISE = 1e-9  # relative to the sum in extended precision
 TRUTH = np.array([33.5, 0.06, 94.0, 0.0, 42.8, 0.06, 62.5, 0.0])
-Arrays = tuple[np.ndarray, ...]
 
 
 def measured(
@@ -35,7 +35,7 @@ def measured(
     sigma: float = 2.0,
     truth: np.ndarray = TRUTH,
     seed: int = 1,
-) -> Arrays:
+) -> Pair:
     """Lengths, load coefficients and simulated loads at random angles, sorted, some of them twice."""
     rng = np.random.default_rng(seed)
     angles = np.deg2rad(np.sort(rng.uniform(-degrees, degrees, points)))
@@ -43,15 +43,15 @@ def measured(
     knee = CachedKnee.build(geometry, angles, kind, "valgus")
     load = knee.loads(truth[np.newaxis])[0] + sigma * rng.standard_normal(points)
     poses = knee.kinematics
-    return (*poses.lengths, *knee.coefficients, load)
+    return Pair(poses.lengths, knee.coefficients, load, 0.0)
 
 
-def proposals(arrays: Arrays, count: int, seed: int = 2) -> np.ndarray:
+def proposals(pair: Pair, count: int, seed: int = 2) -> np.ndarray:
     """Parameters in and around any prior: slack lengths within and beyond the test, toes from tiny to long."""
     rng = np.random.default_rng(seed)
     out = np.empty((count, 8))
     for i in range(2):
-        low, high = arrays[i].min(), arrays[i].max()
+        low, high = pair.lengths[i].min(), pair.lengths[i].max()
         out[:, 4 * i] = np.exp(rng.uniform(np.log(1.0), np.log(300.0), count))
         out[:, 4 * i + 1] = np.exp(rng.uniform(np.log(1e-4), np.log(0.2), count))
         out[:, 4 * i + 2] = rng.uniform(low - 0.3 * (high - low), high + 0.1 * (high - low), count)
@@ -59,11 +59,11 @@ def proposals(arrays: Arrays, count: int, seed: int = 2) -> np.ndarray:
     return out
 
 
-def exact(p: np.ndarray, arrays: Arrays) -> float:
+def exact(p: np.ndarray, pair: Pair) -> float:
     """The sum of squares point by point in extended precision."""
-    mcl_length, lcl_length, mcl, lcl, load = (a.astype(np.longdouble) for a in arrays)
-    total = -load
-    for length, c, (k, alpha, l_0, tare) in ((mcl_length, mcl, p[:4]), (lcl_length, lcl, p[4:])):
+    lengths, arms = pair.lengths.astype(np.longdouble), pair.arms.astype(np.longdouble)
+    total = -pair.load.astype(np.longdouble)
+    for length, c, (k, alpha, l_0, tare) in zip(lengths, arms, p.reshape(2, 4), strict=True):
         toe = np.longdouble(alpha) * np.longdouble(l_0)
         e = length - np.longdouble(l_0)
         in_toe = np.clip(e, 0.0, toe)
@@ -71,27 +71,31 @@ def exact(p: np.ndarray, arrays: Arrays) -> float:
     return (total**2).sum()
 
 
-def error(p: np.ndarray, arrays: Arrays, sums: Sums) -> float:
+def error(p: np.ndarray, pair: Pair) -> float:
     """Relative error of the sum of squares."""
-    return abs(float(squares(p, *arrays, sums, NO_LIST) / exact(p, arrays) - 1.0))
+    return abs(float(squares(p, pair, NO_LIST) / exact(p, pair) - 1.0))
 
 
-def built(arrays: Arrays) -> Sums:
-    sums = build(*arrays)
+def built(pair: Pair) -> Pair:
+    sums = build(pair)
     assert sums is not None
-    return sums
+    return pair._replace(sums=sums)
+
+
+def rearranged(pair: Pair, order: np.ndarray) -> Pair:
+    """The same points in another order, or some of them."""
+    return Pair(pair.lengths[:, order], pair.arms[:, order], pair.load[order], pair.constant)
 
 
 @pytest.mark.parametrize("kind", ["force", "moment"])
 @pytest.mark.parametrize("geometry", [SYMMETRIC, LENHART])
 @pytest.mark.parametrize("points", [65, MANY, 20_011])
 def test_sums_are_those_of_the_points_in_every_region(geometry: Geometry, kind: str, points: int) -> None:
-    arrays = measured(geometry, points, kind=kind)
-    sums = built(arrays)
+    pair = built(measured(geometry, points, kind=kind))
     seen = set()
-    for p in proposals(arrays, 200):
-        assert error(p, arrays, sums) < PROMISE
-        regions = zip(region_of(arrays[0], p[:4]), region_of(arrays[1], p[4:]), strict=True)
+    for p in proposals(pair, 200):
+        assert error(p, pair) < PROMISE
+        regions = zip(region_of(pair.lengths[0], p[:4]), region_of(pair.lengths[1], p[4:]), strict=True)
         seen |= {(int(a), int(b)) for a, b in regions}
     assert seen == set(product(range(3), range(3)))
 
@@ -104,88 +108,82 @@ def test_lengths_may_rise_and_fall(rolling: float) -> None:
         Strand("lcl", (14.0, 30.0, 0.0), (14.0, -60.0, 0.0)),
     )
     geometry = replace(LENHART, rolling=rolling, strands=(mcl, lcl))
-    arrays = measured(geometry, degrees=45.0)
-    for length in arrays[:2]:
+    pair = built(measured(geometry, degrees=45.0))
+    for length in pair.lengths:
         assert (np.diff(length) > 1e-6).any()
         assert (np.diff(length) < -1e-6).any()
-    sums = built(arrays)
-    assert len(sums.runs) > 1
-    assert max(error(p, arrays, sums) for p in proposals(arrays, 300)) < PROMISE
+    assert len(pair.sums.runs) > 1
+    assert max(error(p, pair) for p in proposals(pair, 300)) < PROMISE
 
 
 def test_any_order_gives_the_right_sums_and_hopeless_ones_are_left_alone() -> None:
-    arrays = measured()
-    swapped = tuple(np.concatenate([a[2500:], a[:2500]]) for a in arrays)
-    shuffled = tuple(a[np.random.default_rng(0).permutation(a.size)] for a in measured(points=10 * BLOCK))
-    for mixed in (swapped, shuffled):
-        sums = built(mixed)
-        assert max(error(p, mixed, sums) for p in proposals(arrays, 100)) < PROMISE
-    rocking = tuple(np.concatenate([a[::7]] * 6) for a in arrays)  # up, and back at once, six times
-    assert len(built(rocking).runs) > 4
-    assert build(*(np.concatenate([a] * 30) for a in arrays)) is None
-    extreme = (*arrays[:4], arrays[4] * 1e200)
-    assert build(*extreme) is None
+    pair, all_of_them = measured(), np.arange(5000)
+    swapped = rearranged(pair, np.roll(all_of_them, 2500))
+    shuffled = rearranged(measured(points=10 * BLOCK), np.random.default_rng(0).permutation(10 * BLOCK))
+    for mixed in (built(swapped), built(shuffled)):
+        assert max(error(p, mixed) for p in proposals(pair, 100)) < PROMISE
+    rocking = rearranged(pair, np.tile(all_of_them[::7], 6))  # up, and back at once, six times
+    assert len(built(rocking).sums.runs) > 4
+    assert build(rearranged(pair, np.tile(all_of_them, 30))) is None
+    assert build(pair._replace(load=pair.load * 1e200)) is None
 
 
 def test_a_proposal_may_sit_exactly_on_a_point() -> None:
-    arrays = measured()
-    sums = built(arrays)
+    pair = built(measured())
     for at in (0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 16 * BLOCK, 2500, 4999):
         p = TRUTH.copy()
-        p[2], p[6] = arrays[0][at], arrays[1][at]
-        assert error(p, arrays, sums) < PROMISE
-        p[2], p[6] = arrays[0][at] / (1.0 + p[1]), arrays[1][at] / (1.0 + p[5])
-        assert error(p, arrays, sums) < PROMISE
+        p[2], p[6] = pair.lengths[:, at]
+        assert error(p, pair) < PROMISE
+        p[2], p[6] = pair.lengths[:, at] / (1.0 + p[[1, 5]])
+        assert error(p, pair) < PROMISE
 
 
 @pytest.mark.parametrize("column", [2, 6])
 def test_sums_are_continuous_where_a_border_passes_a_point(column: int) -> None:
-    arrays = measured()
-    sums = built(arrays)
-    length = arrays[column // 4]
+    pair = built(measured())
+    length = pair.lengths[column // 4]
     step = 1e-7
     for at in (1000, 16 * BLOCK, 16 * BLOCK - 1, 3000):
         p = TRUTH.copy()
         p[column] = length[at]
-        residuals, jacobian = compress(p, *arrays, sums)
+        residuals, jacobian = compress(p, pair)
         slope = 2.0 * float(jacobian[:, column] @ residuals)
         p[column] = length[at] - step
-        before = squares(p, *arrays, sums, NO_LIST)
+        before = squares(p, pair, NO_LIST)
         p[column] = length[at] + step
-        after = squares(p, *arrays, sums, NO_LIST)
+        after = squares(p, pair, NO_LIST)
         # The gradient is continuous too, so the step follows it; the curvature is far below a thousandth of that.
         assert after - before == pytest.approx(2.0 * step * slope, rel=1e-3, abs=1e-12 * before)
 
 
 def test_a_border_off_by_one_block_is_caught() -> None:
-    arrays = measured()
-    sums = built(arrays)
-    off = sums._replace(keys=np.roll(sums.keys, 1, axis=1))
-    assert max(error(p, arrays, off) for p in proposals(arrays, 20)) > 1e3 * PROMISE
+    pair = built(measured())
+    off = pair._replace(sums=pair.sums._replace(keys=np.roll(pair.sums.keys, 1, axis=1)))
+    assert max(error(p, off) for p in proposals(pair, 20)) > 1e3 * PROMISE
 
 
 @pytest.fixture(scope="module")
-def million() -> Arrays:
+def million() -> Pair:
     """A million points that the truth explains to a ten-thousandth of the largest load."""
     return measured(LENHART, 1_000_000, sigma=0.01, truth=np.array([60, 0.06, 82.0, 0, 60, 0.06, 58.0, 0]))
 
 
-def test_a_million_points_near_perfect_data_included(million: Arrays) -> None:
-    sums = built(million)
+def test_a_million_points_near_perfect_data_included(million: Pair) -> None:
+    pair = built(million)
     truth = np.array([60, 0.06, 82.0, 0, 60, 0.06, 58.0, 0])
-    assert np.abs(million[4]).max() / 0.01 > 1e3
-    assert sums.nodes.size + sums.keys.size < 2 * million[4].size
-    for p in (truth, truth * (1.0 + 1e-6), *proposals(million, 4)):
-        assert error(p, million, sums) < PROMISE
+    assert np.abs(pair.load).max() / 0.01 > 1e3
+    assert pair.sums.nodes.size + pair.sums.keys.size < 2 * pair.load.size
+    for p in (truth, truth * (1.0 + 1e-6), *proposals(pair, 4)):
+        assert error(p, pair) < PROMISE
 
 
-def test_cumulative_gram_sums_would_not_do(million: Arrays) -> None:
+def test_cumulative_gram_sums_would_not_do(million: Pair) -> None:
     # What the factors are for: differences of cumulated products, of lengths as they are, lose what is small.
     p = np.array([60, 0.06, 82.0, 0, 60, 0.06, 58.0, 0])
-    mcl_length, lcl_length, mcl, lcl, load = million
-    region = 3 * region_of(mcl_length, p[:4]) + region_of(lcl_length, p[4:])
+    lengths, arms, load = million[:3]
+    region = 3 * region_of(lengths[0], p[:4]) + region_of(lengths[1], p[4:])
     ends = np.flatnonzero(np.diff(region)) + 1
-    basis = np.array([*(mcl * mcl_length**i for i in range(3)), *(lcl * lcl_length**i for i in range(3)), load])
+    basis = np.array([*(arms[s] * lengths[s] ** i for s in range(2) for i in range(3)), load])
     total = 0.0
     products = {(i, j): np.cumsum(basis[i] * basis[j]) for i in range(7) for j in range(i, 7)}
     for start, stop in zip([0, *ends], [*ends, load.size], strict=True):
@@ -221,8 +219,8 @@ def test_posterior_of_many_points_is_that_of_few(noise: str, monkeypatch: pytest
     many = Posterior.from_config(config, measurement)
     monkeypatch.setattr(posterior_module, "MANY", 10**9)
     few = Posterior.from_config(config, measurement)
-    assert many.density.sums
-    assert few.density.sums == ()
+    assert many.density.knee.sums
+    assert few.density.knee.sums == ()
     width = few.upper - few.lower
     q = np.random.default_rng(3).uniform(few.lower - 0.01 * width, few.upper + 0.01 * width, (300, few.ndim))
     np.testing.assert_allclose(many.log_likelihood(q), few.log_likelihood(q), rtol=1e-11)
@@ -234,8 +232,8 @@ def test_posterior_of_many_points_is_that_of_few(noise: str, monkeypatch: pytest
 def test_the_way_is_chosen_by_the_number_of_points_alone() -> None:
     few = Posterior.from_config(bench_config(), laxity_test(MANY - 1))
     many = Posterior.from_config(bench_config(), laxity_test(MANY))
-    assert few.density.sums == ()
-    assert many.density.sums
+    assert few.density.knee.sums == ()
+    assert many.density.knee.sums
 
 
 def test_nothing_is_compiled_again_when_the_data_change_size() -> None:
@@ -285,7 +283,7 @@ def test_fit_of_many_points_finds_what_the_fit_of_all_rows_finds(monkeypatch: py
 
 
 def test_kernel_of_points_is_the_reference_of_both() -> None:
-    arrays = measured(points=MANY)
-    p = proposals(arrays, 50)
-    direct = log_likelihood(p, np.ones(50), *arrays, 0.0)
-    np.testing.assert_allclose(direct, [-0.5 * float(exact(row, arrays)) for row in p], rtol=1e-12)
+    pair = measured(points=MANY)
+    p = proposals(pair, 50)
+    direct = log_likelihood(p, np.ones(50), pair)
+    np.testing.assert_allclose(direct, [-0.5 * float(exact(row, pair)) for row in p], rtol=1e-12)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.kernel import compiled
+from calibrate.knee.jit import compiled
 
 
 def with_checksum(values: NDArray[np.float64]) -> bytes:

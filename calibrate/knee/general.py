@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.error_models import log_errors
-from calibrate.knee.kernel import compiled, merged
+from calibrate.knee.jit import compiled, merged
 from calibrate.knee.pose import add_posed_strand, flexion_of, plateau, reference_lengths
 from calibrate.knee.slots import BIAS, HYSTERESIS, General, Scratch, new_scratch
 from calibrate.knee.sums import _index as index

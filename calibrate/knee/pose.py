@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.kernel import merged
+from calibrate.knee.jit import merged
 from calibrate.knee.slots import (
     APPLICATION,
     AXIS,

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate.knee.kernel import merged
+from calibrate.knee.jit import merged
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
