@@ -17,7 +17,7 @@ from calibrate.knee.general import general_log_likelihood
 from calibrate.knee.jit import compiled, inlined
 from calibrate.knee.kernel import log_likelihood_one
 from calibrate.knee.pair import Pair
-from calibrate.knee.slots import General, Scratch, new_scratch
+from calibrate.knee.slots import General, new_scratch
 from calibrate.knee.sums import log_likelihood_of_sums
 from calibrate.priors import LogNormal
 
@@ -31,54 +31,42 @@ FloatArray = NDArray[np.float64]
 MODEL_VERSION = 2
 
 
-class PriorRows(NamedTuple):
-    """The priors of the free parameters as compiled code takes them.
+# Columns of a density's prior, a row for each free parameter; in the row below them stand whether any prior is not
+# uniform, the penalty's weight, and what normalises all.
+KIND, CENTRE, WIDTH, LOWER, UPPER, POSITIVE = range(6)
+_SHAPED, _WEIGHT, _CONSTANT = range(3)
+_LOG = 2.0
 
-    Attributes
+
+def prior_rows(free: Sequence[Parameter], weight: float, *, normalised: bool = True) -> FloatArray:
+    """Put the priors of free parameters together as compiled code takes them: one array, which costs it least.
+
+    Parameters
     ----------
-    lower, upper : ndarray, shape (ndim,)
-        Bounds; infinite where there are none.
-    positive : ndarray of bool, shape (ndim,)
-        Which parameters mean nothing at zero and below.
+    free : sequence of Parameter
+        The free parameters.
     weight : float
         Of the penalty outside the bounds; infinite for hard walls.
-    constant : float
-        What normalises all of them.
-    shaped : ndarray of int, shape (m,)
-        Which parameters are not uniform.
-    log : ndarray of bool, shape (m,)
-        Which of these are normal in their logarithm.
-    centre, width : ndarray, shape (m,)
-        Mean and standard deviation, of the logarithm where that is normal.
+    normalised : bool
+        Whether the log-prior has its constant.
+
+    Returns
+    -------
+    ndarray, shape (ndim + 1, 6)
+        Kind, centre and width (of the logarithm where that is normal), bounds, and 1 for what has to be positive.
     """
-
-    lower: FloatArray
-    upper: FloatArray
-    positive: NDArray[np.bool_]
-    weight: float
-    constant: float
-    shaped: NDArray[np.int64]
-    log: NDArray[np.bool_]
-    centre: FloatArray
-    width: FloatArray
-
-    @classmethod
-    def of(cls, free: Sequence[Parameter], weight: float, *, normalised: bool = True) -> PriorRows:
-        """Put the priors of free parameters together."""
-        priors = [parameter.prior for parameter in free if parameter.prior is not None]
-        rows = [prior.row() for prior in priors]
-        shaped = [i for i, row in enumerate(rows) if row[0] != 0]
-        return cls(
-            lower=np.array([prior.lower for prior in priors]),
-            upper=np.array([prior.upper for prior in priors]),
-            positive=np.array([p.quantity.positive or isinstance(p.prior, LogNormal) for p in free]),
-            weight=weight,
-            constant=math.fsum(row[3] for row in rows) if normalised else 0.0,
-            shaped=np.array(shaped, dtype=np.int64),
-            log=np.array([rows[i][0] == 2 for i in shaped], dtype=np.bool_),
-            centre=np.array([rows[i][1] for i in shaped], dtype=float),
-            width=np.array([rows[i][2] for i in shaped], dtype=float),
-        )
+    out = np.zeros((len(free) + 1, 6))
+    constants = []
+    for row, parameter in zip(out, free, strict=False):
+        prior = parameter.prior
+        assert prior is not None
+        kind, centre, width, constant = prior.row()
+        positive = parameter.quantity.positive or isinstance(prior, LogNormal)
+        row[:] = kind, centre, width, prior.lower, prior.upper, positive
+        constants.append(constant)
+    out[-1, _SHAPED], out[-1, _WEIGHT] = out[:-1, KIND].any(), weight
+    out[-1, _CONSTANT] = math.fsum(constants) if normalised else 0.0
+    return out
 
 
 class Density(NamedTuple):
@@ -86,8 +74,8 @@ class Density(NamedTuple):
 
     Attributes
     ----------
-    prior : PriorRows
-        The priors.
+    prior : ndarray, shape (ndim + 1, 6)
+        The priors, see `prior_rows`.
     template : ndarray
         All parameters that the likelihood takes, fixed ones filled in: for a `Pair` the laws' eight and the noise's
         scale, else the full vector.
@@ -97,113 +85,120 @@ class Density(NamedTuple):
         The knee and its data; its type says which likelihood it is that of.
     """
 
-    prior: PriorRows
+    prior: FloatArray
     template: FloatArray
     columns: NDArray[np.int64]
     knee: Pair | General
 
 
 @inlined
-def shape_of_prior(q: FloatArray, prior: PriorRows) -> float:
+def is_shaped(prior: FloatArray) -> bool:
+    """Tell whether any prior is not uniform."""
+    return prior[prior.shape[0] - 1, _SHAPED] != 0.0
+
+
+@inlined
+def shape_of_prior(q: FloatArray, prior: FloatArray) -> float:
     """Log-density of what is not uniform, for one vector of free parameters, without its constant."""
     value = 0.0
-    for m in range(prior.shaped.size):
-        x = q[prior.shaped[m]]
-        if prior.log[m]:
-            if x <= 0.0:
-                return -np.inf
-            x = math.log(x)
-            value -= x
-        z = (x - prior.centre[m]) / prior.width[m]
-        value -= 0.5 * z * z
+    for i in range(q.size):
+        kind, x = prior[i, KIND], q[i]
+        if kind != 0.0:
+            if kind == _LOG:
+                if x <= 0.0:
+                    return -np.inf
+                x = math.log(x)
+                value -= x
+            z = (x - prior[i, CENTRE]) / prior[i, WIDTH]
+            value -= 0.5 * z * z
     return value
 
 
 @inlined
-def log_prior_one(q: FloatArray, d: Density) -> float:
+def log_prior_one(q: FloatArray, prior: FloatArray) -> float:
     """Log-prior of one vector of free parameters, with the penalty or a wall outside the bounds."""
-    prior = d.prior
     violation = 0.0
     for i in range(q.size):
-        if not abs(q[i]) < np.inf or (prior.positive[i] and q[i] <= 0.0):
+        if not abs(q[i]) < np.inf or (prior[i, POSITIVE] != 0.0 and q[i] <= 0.0):
             return -np.inf
-        outside = max(0.0, prior.lower[i] - q[i], q[i] - prior.upper[i])
+        outside = max(0.0, prior[i, LOWER] - q[i], q[i] - prior[i, UPPER])
         violation += outside * outside
-    value = prior.constant
+    value = prior[q.size, _CONSTANT]
     if violation > 0.0:
-        value -= prior.weight * violation
-    if prior.shaped.size:
+        value -= prior[q.size, _WEIGHT] * violation
+    if prior[q.size, _SHAPED] != 0.0:
         value += shape_of_prior(q, prior)
     return value
 
 
-def _likelihood(p: FloatArray, knee: Pair | General, scratch: Any) -> float:
+def _likelihood(p: FloatArray, knee: Any, scratch: Any) -> float:
     """Log-likelihood of a filled-in template, in the way that the knee's type asks for."""
     raise NotImplementedError  # numba puts one of the functions below in its place; Python never calls it
 
 
-def _of_points(p: FloatArray, knee: Pair, scratch: float) -> float:
+def _of_points(p: FloatArray, knee: Any, scratch: Any) -> float:
     return log_likelihood_one(p, p[8], knee)
 
 
-def _of_sums(p: FloatArray, knee: Pair, scratch: float) -> float:
-    return log_likelihood_of_sums(p, p[8], knee)
+def _of_sums(p: FloatArray, knee: Any, scratch: Any) -> float:
+    return float(log_likelihood_of_sums(p, p[8], knee))
 
 
-def _of_general(p: FloatArray, knee: General, scratch: Scratch) -> float:
-    return general_log_likelihood(p, knee, scratch)
+def _of_general(p: FloatArray, knee: Any, scratch: Any) -> float:
+    return float(general_log_likelihood(p, knee, scratch))
 
 
 @overload(_likelihood, inline="always")
-def _typed_likelihood(p: FloatArray, knee: Pair | General, scratch: Any) -> Any:
+def _typed_likelihood(p: FloatArray, knee: Any, scratch: Any) -> Any:
     """Choose by the type, so that a pair costs neither a branch nor the time to compile what the general form needs."""
-    kind: Any = knee  # here still numba's type of it
+    kind = knee  # here still numba's type of it
     if kind.instance_class is General:
         return _of_general
     return _of_sums if len(kind.types[kind.fields.index("sums")]) else _of_points
 
 
-def _room(knee: Pair | General) -> Any:
+def _room(knee: Any) -> Any:
     """Room for the likelihood to compute in; a pair needs none."""
     raise NotImplementedError  # as above
 
 
-def _no_room(knee: Pair) -> float:
+def _no_room(knee: Any) -> Any:
     return 0.0
 
 
-def _general_room(knee: General) -> Scratch:
+def _general_room(knee: Any) -> Any:
     return new_scratch(knee)
 
 
 @overload(_room, inline="always")
-def _typed_room(knee: Pair | General) -> Any:
-    kind: Any = knee
-    return _general_room if kind.instance_class is General else _no_room
+def _typed_room(knee: Any) -> Any:
+    return _general_room if knee.instance_class is General else _no_room
 
 
 @inlined
-def room_of(d: Density) -> Any:
-    """Return what `likelihood_one` needs: a copy of the template to fill in, and room to compute in."""
-    return d.template.copy(), _room(d.knee)
+def room_of(knee: Any) -> Any:
+    """Return room for `likelihood_one` to compute in."""
+    return _room(knee)
 
 
 @inlined
-def likelihood_one(q: FloatArray, room: Any, d: Density) -> float:
-    """Log-likelihood of one vector of free parameters."""
-    p, scratch = room
+def likelihood_one(q: FloatArray, p: FloatArray, columns: NDArray[np.int64], knee: Any, room: Any) -> float:
+    """Log-likelihood of one vector of free parameters; `p` is a copy of the template to fill in.
+
+    The parts of a density are taken out of it once, by the caller: each time costs more than the arithmetic of a knee.
+    """
     for i in range(q.size):
-        p[d.columns[i]] = q[i]
-    return _likelihood(p, d.knee, scratch)
+        p[columns[i]] = q[i]
+    return _likelihood(p, knee, room)
 
 
 @compiled
 def evaluate(q: FloatArray, d: Density) -> FloatArray:
     """Return log-prior and log-likelihood, shape (2, n), of rows of free parameters (n, ndim)."""
     out = np.empty((2, q.shape[0]))
-    room = room_of(d)
+    prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
+    room = room_of(knee)
     for i in range(q.shape[0]):
-        out[0, i] = log_prior_one(q[i], d)
-        out[1, i] = likelihood_one(q[i], room, d)
+        out[0, i] = log_prior_one(q[i], prior)
+        out[1, i] = likelihood_one(q[i], p, columns, knee, room)
     return out
-

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.config import Config
 from calibrate.data import Measurement, read_measurement
-from calibrate.density import Density, PriorRows, evaluate
+from calibrate.density import LOWER, UPPER, Density, evaluate, prior_rows
 from calibrate.errors import ConfigError, GeometryError
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.general import general_readings
@@ -119,7 +119,7 @@ class Posterior:
         except GeometryError as error:
             raise refused(error, where, tests[0].name) from None
         weight = math.inf if config.prior.walls == "hard" else config.prior.weight
-        rows = PriorRows.of(table.free, weight, normalised=normalised)
+        rows = prior_rows(table.free, weight, normalised=normalised)
         density = Density(rows, template, columns, knee)
         return cls(config, table, tests, shared, middle, density, Residuals(tests, table, density, full, order))
 
@@ -146,12 +146,17 @@ class Posterior:
     @property
     def lower(self) -> FloatArray:
         """The lower bounds, shape (ndim,); minus infinity where there is none."""
-        return self.density.prior.lower
+        return self.density.prior[:-1, LOWER]
 
     @property
     def upper(self) -> FloatArray:
         """The upper bounds, shape (ndim,); infinity where there is none."""
-        return self.density.prior.upper
+        return self.density.prior[:-1, UPPER]
+
+    @property
+    def weight(self) -> float:
+        """The weight of the penalty outside the bounds; infinite for hard walls."""
+        return math.inf if self.config.prior.walls == "hard" else self.config.prior.weight
 
     @property
     def start(self) -> FloatArray:
@@ -193,7 +198,7 @@ class Posterior:
         count = sum(test.measurement.angles.size for test in self.tests)
         if count < self.ndim:
             found.append(f"{count} data points for {self.ndim} free parameters: the priors will decide some of them")
-        spill = math.sqrt(0.5 / self.density.prior.weight)
+        spill = math.sqrt(0.5 / self.weight)
         bounded = np.isfinite(self.upper - self.lower)
         loose = [
             name
@@ -202,7 +207,7 @@ class Posterior:
         ]
         if loose:
             found.append(
-                f"prior.weight = {self.density.prior.weight:g} lets parameters spill about {spill:.2g} beyond their "
+                f"prior.weight = {self.weight:g} lets parameters spill about {spill:.2g} beyond their "
                 f'bounds, much for {", ".join(loose)}; use a larger weight or walls = "hard"'
             )
         return (*found, *self._uninformed())

@@ -159,7 +159,7 @@ class Published(Model):
         if isinstance(found, LogNormal):
             return {"median": found.median, "factor": found.factor, **rest}
         assert isinstance(found, Normal)
-        return {"mean": found.mean, "sd": found.sd, **rest}
+        return {"mean": found.location, "sd": found.scale, **rest}
 
 
 def _ends(lower: float | None, upper: float | None) -> tuple[float, float]:
@@ -239,7 +239,8 @@ def check_positive(name: str, value: AnyValue | None) -> None:
 def middle(value: AnyValue) -> float:
     """Return a number or the middle of a distribution: what stands for it where one number is needed."""
     if isinstance(value, Distribution):
-        return value.prior.mean
+        prior = value.prior
+        return float(prior.quantile(0.5)) if isinstance(prior, LogNormal) else prior.mean
     if isinstance(value, str):
         raise ValueError("a tie has no value of its own")
     return float(value)

@@ -170,7 +170,8 @@ def _block(
     rounds, updates, walkers, _ = numbers.shape
     ndim, half = coords.shape[1], walkers // 2
     accepted = np.empty(walkers, dtype=np.bool_)
-    q, room = np.empty(ndim), room_of(d)
+    prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
+    q, room = np.empty(ndim), room_of(knee)
     gamma_0 = 2.38 / math.sqrt(2.0 * ndim)
     fitted = np.empty(sizes.size, dtype=np.bool_)
     mean, root = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
@@ -228,7 +229,7 @@ def _block(
                         gamma = 1.0 if w < _JUMP_SHARE else gamma_0 * (0.5 + (w - _JUMP_SHARE) / (1.0 - _JUMP_SHARE))
                         for i in range(ndim):
                             q[i] = coords[me, i] + gamma * (coords[a, i] - coords[b, i])
-                value = log_prior_one(q, d)
+                value = log_prior_one(q, prior)
                 if value > -np.inf:
                     if g >= 0:
                         if density[g, j] < 0.0:
@@ -240,7 +241,7 @@ def _block(
                             density[g, j] = _kernel_density(here, sizes[g], at[g], kernels)
                         proposed = _kernel_density(there, sizes[g], at[g], kernels)
                         factor = math.log(density[g, j] / proposed)
-                    value += likelihood_one(q, room, d)
+                    value += likelihood_one(q, p, columns, knee, room)
                 yes = value + factor - log_prob[me] > math.log(u[2])
                 accepted[me] = yes
                 if yes:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from calibrate.density import POSITIVE
 from calibrate.errors import ConfigError
 from calibrate.posterior import Posterior
 from calibrate.priors import LogNormal, Normal
@@ -140,5 +141,5 @@ def _is_uniform(prior: object) -> bool:
 def _inside(posterior: Posterior, share: float) -> tuple[FloatArray, FloatArray]:
     """Return the bounds, moved in by a share of the priors' standard deviation; positive parameters stay positive."""
     margin = share * posterior.scale
-    positive = np.where(posterior.density.prior.positive, margin, -np.inf)
+    positive = np.where(posterior.density.prior[:-1, POSITIVE] != 0.0, margin, -np.inf)
     return np.maximum(posterior.lower + margin, positive), posterior.upper - margin

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.density import Density, likelihood_one, room_of, shape_of_prior
+from calibrate.density import LOWER, UPPER, Density, is_shaped, likelihood_one, room_of, shape_of_prior
 from calibrate.errors import ConfigError
 from calibrate.knee.jit import compiled
 from calibrate.posterior import Posterior
@@ -87,7 +87,7 @@ def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS
         If no point has a finite probability, or the posterior is too narrow for the computer's numbers.
     """
     x = posterior.prior_sample(rng, points)
-    count = _NUMBERS + (posterior.density.prior.shaped.size > 0)
+    count = _NUMBERS + int(is_shaped(posterior.density.prior))
     value = np.array(posterior.log_likelihood(x))
     if not np.isfinite(value.max()):
         raise ConfigError(
@@ -153,8 +153,9 @@ def _climb(
     on [0, 1), shape (turns, points / 2, 5), or 6 where the prior is not uniform.
     """
     ndim, half = x.shape[1], numbers.shape[1]
-    q, room = np.empty(ndim), room_of(d)
-    lower, upper = d.prior.lower, d.prior.upper
+    prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
+    q, room = np.empty(ndim), room_of(knee)
+    shaped = is_shaped(prior)
     gamma_0 = 2.38 / math.sqrt(2.0 * ndim)
     for turn in range(numbers.shape[0]):
         moving = order[:half] if turn % 2 == 0 else order[half:]
@@ -179,12 +180,12 @@ def _climb(
                     kept = i < 52 and (bits >> i) & 1
                     q[i] = x[me, i] if kept else x[me, i] + gamma * (x[a, i] - x[b, i])
             for i in range(ndim):
-                inside = inside and lower[i] <= q[i] <= upper[i]
-            if inside and d.prior.shaped.size:
-                gain = shape_of_prior(q, d.prior) - shape_of_prior(x[me], d.prior)
+                inside = inside and prior[i, LOWER] <= q[i] <= prior[i, UPPER]
+            if inside and shaped:
+                gain = shape_of_prior(q, prior) - shape_of_prior(x[me], prior)
                 inside = math.log(u[5]) < gain
             if inside:
-                there = likelihood_one(q, room, d)
+                there = likelihood_one(q, p, columns, knee, room)
                 if there > floor:
                     value[me] = there
                     for i in range(ndim):
