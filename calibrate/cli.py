@@ -249,6 +249,24 @@ def profile(
 
 
 @app.command()
+def priors(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    structure: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only of this ligament and its parts, like mcl; all by default.")
+    ] = None,
+) -> None:
+    """List published values of ligament properties with their sources, for use as priors."""
+    from calibrate.literature_view import as_json as as_object
+    from calibrate.literature_view import chosen, tables
+
+    values = chosen(structure)
+    if as_json:
+        print(json.dumps(as_object(values), indent=2, allow_nan=False))
+    else:
+        tables(values)
+
+
+@app.command()
 def export(
     path: RunArgument,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.osim", help="File to write.")],
