@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import DATA, LENHART
-from knees import REGIONS, loads, many_strands, mirrored, parameters_in, virtual_work
+from knees import REGIONS, knee, loads, many_strands, mirrored, parameters_in, virtual_work
 
 from calibrate import CachedKneeModel, GeometryError, KneeModel, ParameterError, PrecomputedKneeModel
+from calibrate.config import Attachments
 from calibrate.knee.cached import CachedKnee
-from calibrate.knee.geometry import Geometry, Strand, kinematics
+from calibrate.knee.geometry import Geometry, Strand, geometry_of, kinematics
 from calibrate.knee.ligament import stiffness, tension
 from calibrate.knee.slopes import slopes
 from calibrate.losses import parallel_total_loss
@@ -59,11 +60,11 @@ def test_readings_match_those_of_an_independent_code(case: dict) -> None:
     np.testing.assert_allclose(at_rest / (1.0 + np.array([s["e_ref"] for s in case["strands"]])), slack, rtol=1e-9)
     angles = np.array(test["angle"]) - measured["offset"]
     assert test["unit"] == "deg"
-    knee = CachedKnee.build(geometry, np.deg2rad(angles), test["kind"], test["positive"])
+    cached = CachedKnee.build(geometry, np.deg2rad(angles), test["kind"], test["positive"])
     parameters = np.array([[[s[key] for key in ("k", "alpha", "l_0", "f_ref")] for s in case["strands"]]])
-    reading = knee.loads(parameters)[0] + measured["bias"] + measured["hyst"] * np.array(test["direction"])
+    reading = cached.loads(parameters)[0] + measured["bias"] + measured["hyst"] * np.array(test["direction"])
     np.testing.assert_allclose(reading, case["reading"], rtol=1e-9)
-    np.testing.assert_array_equal(knee.loads(parameters.reshape(1, -1)), knee.loads(parameters))
+    np.testing.assert_array_equal(cached.loads(parameters.reshape(1, -1)), cached.loads(parameters))
 
 
 def test_the_reference_has_depth_flexion_further_strands_and_both_kinds_of_axis() -> None:
@@ -99,13 +100,13 @@ def test_the_mirror_image_of_many_strands_has_the_mirror_image_of_the_load(kind:
 @pytest.mark.parametrize("seed", KNEES)
 def test_the_push_balances_the_strands_along_the_plateaus_normal(seed: int) -> None:
     geometry, parameters, angles = random_knee(seed, rolling=(0.0, 0.5, 1.0)[seed % 3])
-    knee = CachedKnee.build(geometry, angles, "force", "valgus")
+    cached = CachedKnee.build(geometry, angles, "force", "valgus")
     model = KneeModel(geometry)
     model.build_geometry()
     model.build_strand_forces(parameters)
     reaction = model.calculate_thetas(angles[2:4])["constraint_forces"]
     normal = np.stack([np.sin(angles), -np.cos(angles)], axis=1)[2:4]
-    np.testing.assert_allclose(knee.push(parameters[np.newaxis])[0, 2:4], (reaction * normal).sum(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(cached.push(parameters[np.newaxis])[0, 2:4], (reaction * normal).sum(axis=1), rtol=1e-9)
 
 
 # --- Flexion ----------------------------------------------------------------------------------------------------------
@@ -135,6 +136,25 @@ def test_a_geometry_at_another_flexion_is_the_same_knee() -> None:
     )
     np.testing.assert_array_equal(geometry.reference_lengths(), there.reference_lengths())
     assert geometry.names == ("mcl", "lcl", "bundle_0", "bundle_1", "bundle_2")
+
+
+def test_a_configurations_knee_is_taken_at_the_tests_flexion_in_degrees() -> None:
+    config = knee().knee
+    attached = Attachments.model_construct(femur=(-40.0, 12.0, 3.0), tibia=(-16.0, -65.0, 1.0))
+    geometry = geometry_of(config.model_copy(update={"mcl": attached}), 90.0)
+    assert geometry.flexion == pytest.approx(math.pi / 2)
+    assert geometry.strands[0] == Strand("mcl", (-40.0, 12.0, 3.0), (-16.0, -65.0, 1.0))
+    assert geometry.strands[1] == Strand("lcl", (*config.lcl.femur, 0.0), (*config.lcl.tibia, 0.0))
+    assert geometry_of(config).flexion == 0.0
+
+
+def test_a_strand_that_has_no_length_at_the_tests_flexion_is_refused() -> None:
+    geometry = replace(LENHART, lateral_centre=(20.4, -6.0), lateral_radius=17.5, flexion_axis=(0.0, 0.0))
+    folded = Strand("folded", (3.0, 0.0, 40.0), (3.0, 40.0, 0.0))
+    upright = replace(geometry, strands=(*geometry.strands, folded))
+    assert kinematics(upright, [0.0]).lengths[2, 0] == pytest.approx(40.0 * math.sqrt(2.0))
+    with pytest.raises(GeometryError, match=r"folded: .* coincide"):
+        upright.at(math.pi / 2)
 
 
 def test_a_strand_with_depth_alone_has_a_length_and_no_pull_in_the_plane() -> None:
@@ -180,10 +200,10 @@ def test_the_loads_slope_is_that_of_a_difference_per_degree(seed: int, kind: str
         return CachedKnee.build(geometry, np.deg2rad(degrees), kind, positive).loads(rows)
 
     h = 1e-3
-    knee = CachedKnee.build(geometry, np.deg2rad(as_in_file), kind, positive, slopes=True)
+    cached = CachedKnee.build(geometry, np.deg2rad(as_in_file), kind, positive, slopes=True)
     expected = (load(as_in_file + h) - load(as_in_file - h)) / (2.0 * h)
-    np.testing.assert_allclose(knee.slope(rows), expected, rtol=1e-5, atol=1e-6)
-    assert (knee.slope(rows) > 0.0).any()
+    np.testing.assert_allclose(cached.slope(rows), expected, rtol=1e-5, atol=1e-6)
+    assert (cached.slope(rows) > 0.0).any()
 
 
 def test_at_theta_0_the_slope_is_the_medial_condyles() -> None:
@@ -214,13 +234,14 @@ def test_stiffness_is_the_slope_of_the_tension_and_continuous() -> None:
 
 def test_the_jacobian_of_many_strands_is_that_of_a_difference() -> None:
     geometry, parameters, angles = random_knee(4, rolling=0.5)
-    knee = CachedKnee.build(geometry, angles, "force", "varus")
+    cached = CachedKnee.build(geometry, angles, "force", "varus")
     h = 1e-6 * np.maximum(np.abs(parameters), 1.0)
     expected = [
-        (knee.loads((parameters + step)[np.newaxis])[0] - knee.loads((parameters - step)[np.newaxis])[0]) / (2.0 * size)
+        (cached.loads((parameters + step)[np.newaxis])[0] - cached.loads((parameters - step)[np.newaxis])[0])
+        / (2.0 * size)
         for step, size in zip(np.diag(h), h, strict=True)
     ]
-    jacobian = knee.jacobian(parameters[np.newaxis])[0]
+    jacobian = cached.jacobian(parameters[np.newaxis])[0]
     np.testing.assert_allclose(jacobian, np.transpose(expected), rtol=1e-6, atol=1e-5)
     assert jacobian.shape == (6, 20)
 
@@ -234,12 +255,12 @@ def test_the_symbolic_knee_solves_strands_depth_and_flexion(load: str, seed: int
     model.build_geometry()
     model.build_strand_forces(parameters)
     symbolic = model.calculate_thetas(angles)
-    knee = CachedKnee.build(geometry, angles, load, "valgus")
+    cached = CachedKnee.build(geometry, angles, load, "valgus")
     unit = 1.0 if load == "force" else 1000.0
-    np.testing.assert_allclose(unit * knee.loads(parameters[np.newaxis])[0], symbolic[f"applied_{load}s"], rtol=1e-10)
+    np.testing.assert_allclose(unit * cached.loads(parameters[np.newaxis])[0], symbolic[f"applied_{load}s"], rtol=1e-10)
     for i, name in enumerate(geometry.names):
-        np.testing.assert_allclose(knee.kinematics.lengths[i], symbolic[f"{name}_lengths"], rtol=1e-12)
-        tensions = knee.tensions(parameters[np.newaxis])[0, i]
+        np.testing.assert_allclose(cached.kinematics.lengths[i], symbolic[f"{name}_lengths"], rtol=1e-12)
+        tensions = cached.tensions(parameters[np.newaxis])[0, i]
         np.testing.assert_allclose(tensions, symbolic[f"{name}_forces"], rtol=1e-10, atol=1e-12)
 
 
