@@ -9,26 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.error_models import log_errors
-from calibrate.knee.kernel import compiled, merged
+from calibrate.knee.kernel import borrowing, compiled
 from calibrate.knee.pose import add_posed_strand, flexion_of, plateau, reference_lengths
 from calibrate.knee.slots import BIAS, HYSTERESIS, General, Scratch, new_scratch
 from calibrate.knee.sums import _index as index
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
-@merged
-def _law(p: FloatArray, g: General, t: int, s: int, reference: FloatArray) -> tuple[float, float, float, float]:
+@borrowing
+def _law(p: FloatArray, at: IntArray, s: int, strain: bool, reference: float) -> tuple[float, float, float, float]:
     """Return `k`, toe length, slack length and tare of a strand; NaN where they have no meaning."""
-    k, alpha, slack, tare = p[g.at[t, 4 * s]], p[g.at[t, 4 * s + 1]], p[g.at[t, 4 * s + 2]], p[g.at[t, 4 * s + 3]]
-    if g.strain[t, s]:
-        slack = reference[s] / (1.0 + slack) if -1.0 < slack < np.inf else np.nan
+    k, alpha, slack, tare = p[at[4 * s]], p[at[4 * s + 1]], p[at[4 * s + 2]], p[at[4 * s + 3]]
+    if strain:
+        slack = reference / (1.0 + slack) if -1.0 < slack < np.inf else np.nan
     if 0.0 < k < np.inf and 0.0 < alpha < np.inf and 0.0 < slack < np.inf:
         return k, alpha * slack, slack, tare
     return np.nan, np.nan, np.nan, np.nan
 
 
-@merged
+@borrowing
 def _add_cached_strand(
     g: General,
     t: int,
@@ -57,12 +58,13 @@ def _add_cached_strand(
             )
 
 
-@merged
+@borrowing
 def _read(p: FloatArray, g: General, t: int, slopes: bool, scratch: Scratch) -> bool:
     """Compute a test's readings without noise and, if asked, their slopes; False where law or pose has no meaning."""
     reading, slope = scratch.reading, scratch.slope
-    strands = g.strain.shape[1]
-    bias, hysteresis = p[g.at[t, 4 * strands + BIAS]], p[g.at[t, 4 * strands + HYSTERESIS]]
+    at, strands = g.at[t], g.strain.shape[1]
+    base = 4 * strands
+    bias, hysteresis = p[at[base + BIAS]], p[at[base + HYSTERESIS]]
     first, n = index(g.first[t]), index(g.first[t + 1] - g.first[t])
     for i in range(n):
         reading[i] = bias + hysteresis * g.direction[first + i]
@@ -71,11 +73,12 @@ def _read(p: FloatArray, g: General, t: int, slopes: bool, scratch: Scratch) -> 
             slope[i] = 0.0
     touch, flexion = (0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0)
     if g.posed[t]:
-        touch, flexion = plateau(p, g, t), flexion_of(p, g, t, g.flexion[t])
+        touch = plateau(p, at, base)
+        flexion = flexion_of(p, at, base, bool(g.axis_given[t]), g.flexion[t])
         if not abs(touch[0]) < np.inf:
             return False
     for s in range(strands):
-        law = _law(p, g, t, s, scratch.reference)
+        law = _law(p, at, s, g.strain[t, s], scratch.reference[s])
         if not law[0] > 0.0:
             return False
         if g.posed[t]:
@@ -85,7 +88,7 @@ def _read(p: FloatArray, g: General, t: int, slopes: bool, scratch: Scratch) -> 
     return True
 
 
-@merged
+@borrowing
 def general_log_likelihood(p: FloatArray, g: General, scratch: Scratch) -> float:
     """Log-likelihood of all tests for one full vector of parameters.
 

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.kernel import merged
+from calibrate.knee.kernel import borrowing
 from calibrate.knee.slots import (
     APPLICATION,
     AXIS,
@@ -29,6 +29,7 @@ from calibrate.knee.slots import (
 from calibrate.knee.sums import _index as index
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 # theta_0 [rad], its sine and cosine.
 Plateau = tuple[float, float, float]
 # y and z of the flexion axis, sine and cosine of the flexion.
@@ -38,14 +39,13 @@ Flexion = tuple[float, float, float, float]
 _COINCIDENT = 1e-6
 
 
-@merged
-def plateau(p: FloatArray, g: General, t: int) -> Plateau:
+@borrowing
+def plateau(p: FloatArray, at: IntArray, base: int) -> Plateau:
     """Return where the plateau touches both condyles: `theta_0`, its sine and cosine; NaN if no knee has that."""
-    at = 4 * g.strain.shape[1]
-    lateral, medial = at + LATERAL, at + MEDIAL
-    dx = p[g.at[t, lateral]] - p[g.at[t, medial]]
-    dy = p[g.at[t, lateral + 1]] - p[g.at[t, medial + 1]]
-    r_lat, r_med = p[g.at[t, lateral + 2]], p[g.at[t, medial + 2]]
+    lateral, medial = base + LATERAL, base + MEDIAL
+    dx = p[at[lateral]] - p[at[medial]]
+    dy = p[at[lateral + 1]] - p[at[medial + 1]]
+    r_lat, r_med = p[at[lateral + 2]], p[at[medial + 2]]
     spacing = math.sqrt(dx * dx + dy * dy)
     if not (dx > 0.0 and r_lat > 0.0 and r_med > 0.0 and spacing < np.inf and abs(r_med - r_lat) <= spacing):
         return np.nan, np.nan, np.nan
@@ -57,30 +57,29 @@ def plateau(p: FloatArray, g: General, t: int) -> Plateau:
     return theta_0, (dy * b + dx * a) / spacing, (dx * b - dy * a) / spacing
 
 
-@merged
-def flexion_of(p: FloatArray, g: General, t: int, phi: float) -> Flexion:
+@borrowing
+def flexion_of(p: FloatArray, at: IntArray, base: int, axis_given: bool, phi: float) -> Flexion:
     """Return the flexion axis, and sine and cosine of the flexion [rad]."""
-    at = 4 * g.strain.shape[1]
-    if g.axis_given[t]:
-        y, z = p[g.at[t, at + AXIS]], p[g.at[t, at + AXIS + 1]]
+    if axis_given:
+        y, z = p[at[base + AXIS]], p[at[base + AXIS + 1]]
     else:
-        first, second = at + STRANDS, at + STRANDS + 6
-        y = 0.5 * (p[g.at[t, first + 1]] + p[g.at[t, second + 1]])
-        z = 0.5 * (p[g.at[t, first + 2]] + p[g.at[t, second + 2]])
+        first, second = base + STRANDS, base + STRANDS + 6
+        y = 0.5 * (p[at[first + 1]] + p[at[second + 1]])
+        z = 0.5 * (p[at[first + 2]] + p[at[second + 2]])
     if phi == 0.0:
         return y, z, 0.0, 1.0
     return y, z, math.sin(phi), math.cos(phi)
 
 
-@merged
-def femur_of(p: FloatArray, g: General, t: int, s: int, flexion: Flexion) -> tuple[float, float, float]:
+@borrowing
+def femur_of(p: FloatArray, at: IntArray, base: int, s: int, flexion: Flexion) -> tuple[float, float, float]:
     """Return a strand's femoral attachment at a flexion."""
-    at = 4 * g.strain.shape[1] + STRANDS + 6 * s
-    x, y, z = p[g.at[t, at]], p[g.at[t, at + 1]] - flexion[0], p[g.at[t, at + 2]] - flexion[1]
+    first = base + STRANDS + 6 * s
+    x, y, z = p[at[first]], p[at[first + 1]] - flexion[0], p[at[first + 2]] - flexion[1]
     return x, flexion[0] + y * flexion[3] + z * flexion[2], flexion[1] - y * flexion[2] + z * flexion[3]
 
 
-@merged
+@borrowing
 def reference_lengths(p: FloatArray, g: General, out: FloatArray) -> None:
     """Compute each strand's length [mm] at `theta_0` and the reference flexion of the shared knee; NaN if it has none.
 
@@ -90,52 +89,47 @@ def reference_lengths(p: FloatArray, g: General, out: FloatArray) -> None:
         for s in range(out.size):
             out[s] = g.reference_length[s]
         return
-    row = g.strain.shape[0]
-    at = 4 * g.strain.shape[1]
-    _, sine, cosine = plateau(p, g, row)
-    flexion = flexion_of(p, g, row, math.radians(p[g.at[row, at + REFERENCE_FLEXION]]))
+    row, base = g.strain.shape[0], 4 * g.strain.shape[1]
+    at = g.at[row]
+    _, sine, cosine = plateau(p, at, base)
+    flexion = flexion_of(p, at, base, bool(g.axis_given[row]), math.radians(p[at[base + REFERENCE_FLEXION]]))
     for s in range(out.size):
-        fx, fy, fz = femur_of(p, g, row, s, flexion)
-        tibia = at + STRANDS + 6 * s + 3
-        tx, ty, tz = p[g.at[row, tibia]], p[g.at[row, tibia + 1]], p[g.at[row, tibia + 2]]
+        fx, fy, fz = femur_of(p, at, base, s, flexion)
+        tibia = base + STRANDS + 6 * s + 3
+        tx, ty, tz = p[at[tibia]], p[at[tibia + 1]], p[at[tibia + 2]]
         x, y, z = fx - (cosine * tx - sine * ty), fy - (sine * tx + cosine * ty), fz - tz
         out[s] = math.sqrt(x * x + y * y + z * z)
 
 
-@merged
-def height(p: FloatArray, g: General, t: int, touch: Plateau) -> float:
+@borrowing
+def height(p: FloatArray, at: IntArray, base: int, touch: Plateau) -> float:
     """Return the plateau's y in the tibia frame [mm]."""
-    at = 4 * g.strain.shape[1] + MEDIAL
-    y: float = touch[2] * p[g.at[t, at + 1]] - touch[1] * p[g.at[t, at]] - p[g.at[t, at + 2]]
+    first = base + MEDIAL
+    y: float = touch[2] * p[at[first + 1]] - touch[1] * p[at[first]] - p[at[first + 2]]
     return y
 
 
-@merged
-def load_per_moment(p: FloatArray, g: General, t: int, touch: Plateau) -> float:
-    """Return what 1 N·mm adds to the load in the file's unit and sign; NaN for a force without a lever arm."""
-    unit: float = g.sign[t] * g.factor[t]
-    if not g.force[t]:
-        return unit
-    at = 4 * g.strain.shape[1] + APPLICATION
-    x, y = p[g.at[t, at]], p[g.at[t, at + 1]]
-    arm: float = height(p, g, t, touch) - y
-    return unit / arm if _COINCIDENT <= abs(arm) < np.inf and abs(x) < np.inf else np.nan
+@borrowing
+def load_per_moment(p: FloatArray, at: IntArray, base: int, touch: Plateau, force: bool) -> float:
+    """Return what 1 N·mm adds to the load, as force or moment; NaN for a force without a lever arm."""
+    if not force:
+        return 1.0
+    x, y = p[at[base + APPLICATION]], p[at[base + APPLICATION + 1]]
+    arm: float = height(p, at, base, touch) - y
+    return 1.0 / arm if _COINCIDENT <= abs(arm) < np.inf and abs(x) < np.inf else np.nan
 
 
-@merged
+@borrowing
 def _side(
-    p: FloatArray, g: General, t: int, condyle: int, touch: Plateau, fx: float, fy: float, tx: float
+    p: FloatArray, at: IntArray, condyle: int, touch: Plateau, offset: tuple[float, float], point: tuple[float, float]
 ) -> tuple[float, float, float, float]:
-    """Return, for one condyle: `f - C` turned by the offset (x, y), `a_x` at `theta_0`, and the radius."""
-    at = 4 * g.strain.shape[1]
-    x, y, r = p[g.at[t, at + condyle]], p[g.at[t, at + condyle + 1]], p[g.at[t, at + condyle + 2]]
-    offset = g.sign[t] * math.radians(p[g.at[t, at + OFFSET]])
-    sine, cosine = (0.0, 1.0) if offset == 0.0 else (math.sin(offset), math.cos(offset))
-    dx, dy = fx - x, fy - y
-    return cosine * dx - sine * dy, sine * dx + cosine * dy, tx - (touch[2] * x + touch[1] * y), r
+    """Return, for one condyle: `f - C` turned by the offset (x, y), the contact's x at `theta_0`, and the radius."""
+    x, y, r = p[at[condyle]], p[at[condyle + 1]], p[at[condyle + 2]]
+    dx, dy = point[0] - x, point[1] - y
+    return offset[1] * dx - offset[0] * dy, offset[0] * dx + offset[1] * dy, touch[2] * x + touch[1] * y, r
 
 
-@merged
+@borrowing
 def add_posed_strand(
     p: FloatArray,
     g: General,
@@ -163,16 +157,19 @@ def add_posed_strand(
     slopes : bool
         Whether slopes are wanted.
     """
-    at = 4 * g.strain.shape[1]
-    fx, fy, fz = femur_of(p, g, t, s, flexion)
-    tibia = at + STRANDS + 6 * s + 3
-    tx, ty, tz = p[g.at[t, tibia]], p[g.at[t, tibia + 1]], p[g.at[t, tibia + 2]]
-    rolling, unit = p[g.at[t, at + ROLLING]], load_per_moment(p, g, t, touch)
-    lat_x, lat_y, lat_a, lat_r = _side(p, g, t, LATERAL, touch, fx, fy, tx)
-    med_x, med_y, med_a, med_r = _side(p, g, t, MEDIAL, touch, fx, fy, tx)
-    a_y = ty - height(p, g, t, touch)
+    at, base = g.at[t], 4 * g.strain.shape[1]
+    fx, fy, fz = femur_of(p, at, base, s, flexion)
+    tibia = base + STRANDS + 6 * s + 3
+    tx, ty, tz = p[at[tibia]], p[at[tibia + 1]], p[at[tibia + 2]]
+    rolling = p[at[base + ROLLING]]
+    unit = g.sign[t] * g.factor[t] * load_per_moment(p, at, base, touch, g.force[t])
+    offset = g.sign[t] * math.radians(p[at[base + OFFSET]])
+    turn = (0.0, 1.0) if offset == 0.0 else (math.sin(offset), math.cos(offset))
+    lat_x, lat_y, lat_c, lat_r = _side(p, at, base + LATERAL, touch, turn, (fx, fy))
+    med_x, med_y, med_c, med_r = _side(p, at, base + MEDIAL, touch, turn, (fx, fy))
+    a_y = ty - height(p, at, base, touch)
     depth = (fz - tz) * (fz - tz)
-    border = touch[0] + g.sign[t] * math.radians(p[g.at[t, at + OFFSET]])
+    border = touch[0] + offset
     k, toe, l_0, tare = law
     factor = k / (2.0 * toe)
     per_degree = g.sign[t] * math.pi / 180.0
@@ -184,7 +181,7 @@ def add_posed_strand(
         x = lat_x if lateral else med_x
         y = lat_y if lateral else med_y
         r = lat_r if lateral else med_r
-        a_x = (lat_a if lateral else med_a) - rolling * r * beyond
+        a_x = tx - (lat_c if lateral else med_c) - rolling * r * beyond
         w_x = cosine * x + sine * y - a_x
         w_y = cosine * y - sine * x + (r - a_y)
         square = w_x * w_x + w_y * w_y + depth
