@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibrate.knee.error_models import log_errors
 from calibrate.knee.kernel import borrowing, compiled
-from calibrate.knee.pose import add_posed_strand, flexion_of, plateau, reference_lengths
+from calibrate.knee.pose import Pose, add_posed_strand, pose_of, reference_lengths, within_toe
 from calibrate.knee.slots import BIAS, HYSTERESIS, General, Scratch, new_scratch
 from calibrate.knee.sums import _index as index
 
@@ -45,14 +45,12 @@ def _add_cached_strand(
     first, n = index(g.first[t]), index(g.first[t + 1] - g.first[t])
     for i in range(n):
         e = g.lengths[s, first + i] - l_0
-        m = e if e > 0.0 else 0.0
-        m = m if m < toe else toe
+        m = within_toe(e, toe)
         reading[i] += g.arms[s, first + i] * (factor * m * (2.0 * e - m) - tare)
     if slopes:
         for i in range(n):
             e = g.lengths[s, first + i] - l_0
-            m = e if e > 0.0 else 0.0
-            m = m if m < toe else toe
+            m = within_toe(e, toe)
             slope[i] += g.arm_slopes[s, first + i] * (factor * m * (2.0 * e - m) - tare) + (
                 g.arms[s, first + i] * 2.0 * factor * m * g.length_slopes[s, first + i]
             )
@@ -71,18 +69,15 @@ def _read(p: FloatArray, g: General, t: int, slopes: bool, scratch: Scratch) -> 
     if slopes:
         for i in range(n):
             slope[i] = 0.0
-    touch, flexion = (0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0)
-    if g.posed[t]:
-        touch = plateau(p, at, base)
-        flexion = flexion_of(p, at, base, bool(g.axis_given[t]), g.flexion[t])
-        if not abs(touch[0]) < np.inf:
-            return False
+    pose = pose_of(p, g, t) if g.posed[t] else Pose((0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0), 0.0, 0.0)
+    if not abs(pose.unit) < np.inf or not abs(pose.touch[0]) < np.inf:
+        return False
     for s in range(strands):
         law = _law(p, at, s, g.strain[t, s], scratch.reference[s])
         if not law[0] > 0.0:
             return False
         if g.posed[t]:
-            add_posed_strand(p, g, t, s, touch, flexion, law, reading, slope, slopes)
+            add_posed_strand(p, g, t, s, pose, law, reading, slope, slopes)
         else:
             _add_cached_strand(g, t, s, law, reading, slope, slopes)
     return True

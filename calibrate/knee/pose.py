@@ -10,11 +10,12 @@ beforehand. The force's lever arm `h - y` does not depend on the angle at all.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.kernel import borrowing
+from calibrate.knee.kernel import borrowing, inlined
 from calibrate.knee.slots import (
     APPLICATION,
     AXIS,
@@ -35,8 +36,38 @@ Plateau = tuple[float, float, float]
 # y and z of the flexion axis, sine and cosine of the flexion.
 Flexion = tuple[float, float, float, float]
 
+
+class Pose(NamedTuple):
+    """What the strands of a test have in common.
+
+    Attributes
+    ----------
+    touch, flexion : tuple
+        See `plateau` and `flexion_of`.
+    offset : tuple
+        The angle's offset [rad], valgus positive, its sine and cosine.
+    height : float
+        The plateau's y in the tibia frame [mm].
+    unit : float
+        What 1 N·mm adds to the load in the file's unit and sign.
+    """
+
+    touch: Plateau
+    flexion: Flexion
+    offset: tuple[float, float, float]
+    height: float
+    unit: float
+
+
 # As in `calibrate.knee.geometry`: a lever arm below this [mm] is none.
 _COINCIDENT = 1e-6
+
+
+@inlined
+def within_toe(e: float, toe: float) -> float:
+    """Clip an elongation to the toe: to `m`, with tension `k m (2 e - m) / (2 toe)`, of which the slope is `k m / toe`."""
+    m = e if e > 0.0 else 0.0
+    return m if m < toe else toe
 
 
 @borrowing
@@ -51,24 +82,29 @@ def plateau(p: FloatArray, at: IntArray, base: int) -> Plateau:
         return np.nan, np.nan, np.nan
     a = (r_med - r_lat) / spacing
     b = math.sqrt((1.0 - a) * (1.0 + a))
-    theta_0 = math.atan2(dy, dx) + math.asin(a)
-    if not abs(theta_0) < 0.25 * math.pi:
+    # Of atan2(dy, dx) + asin(a), which lies between -pi and pi.
+    sine, cosine = (dy * b + dx * a) / spacing, (dx * b - dy * a) / spacing
+    if not abs(sine) < cosine:
         return np.nan, np.nan, np.nan
-    return theta_0, (dy * b + dx * a) / spacing, (dx * b - dy * a) / spacing
+    return math.atan(sine / cosine), sine, cosine
 
 
 @borrowing
-def flexion_of(p: FloatArray, at: IntArray, base: int, axis_given: bool, phi: float) -> Flexion:
-    """Return the flexion axis, and sine and cosine of the flexion [rad]."""
+def sine_and_cosine(angle: float) -> tuple[float, float]:
+    """Return both; at once for the angle that is most usual."""
+    return (0.0, 1.0) if angle == 0.0 else (math.sin(angle), math.cos(angle))
+
+
+@borrowing
+def flexion_of(p: FloatArray, at: IntArray, base: int, axis_given: bool, sine: float, cosine: float) -> Flexion:
+    """Return the flexion axis, and sine and cosine of the flexion as they are."""
     if axis_given:
         y, z = p[at[base + AXIS]], p[at[base + AXIS + 1]]
     else:
         first, second = base + STRANDS, base + STRANDS + 6
         y = 0.5 * (p[at[first + 1]] + p[at[second + 1]])
         z = 0.5 * (p[at[first + 2]] + p[at[second + 2]])
-    if phi == 0.0:
-        return y, z, 0.0, 1.0
-    return y, z, math.sin(phi), math.cos(phi)
+    return y, z, sine, cosine
 
 
 @borrowing
@@ -92,7 +128,8 @@ def reference_lengths(p: FloatArray, g: General, out: FloatArray) -> None:
     row, base = g.strain.shape[0], 4 * g.strain.shape[1]
     at = g.at[row]
     _, sine, cosine = plateau(p, at, base)
-    flexion = flexion_of(p, at, base, bool(g.axis_given[row]), math.radians(p[at[base + REFERENCE_FLEXION]]))
+    turn = sine_and_cosine(math.radians(p[at[base + REFERENCE_FLEXION]]))
+    flexion = flexion_of(p, at, base, bool(g.axis_given[row]), turn[0], turn[1])
     for s in range(out.size):
         fx, fy, fz = femur_of(p, at, base, s, flexion)
         tibia = base + STRANDS + 6 * s + 3
@@ -102,31 +139,32 @@ def reference_lengths(p: FloatArray, g: General, out: FloatArray) -> None:
 
 
 @borrowing
-def height(p: FloatArray, at: IntArray, base: int, touch: Plateau) -> float:
-    """Return the plateau's y in the tibia frame [mm]."""
-    first = base + MEDIAL
-    y: float = touch[2] * p[at[first + 1]] - touch[1] * p[at[first]] - p[at[first + 2]]
-    return y
-
-
-@borrowing
-def load_per_moment(p: FloatArray, at: IntArray, base: int, touch: Plateau, force: bool) -> float:
-    """Return what 1 N·mm adds to the load, as force or moment; NaN for a force without a lever arm."""
-    if not force:
-        return 1.0
-    x, y = p[at[base + APPLICATION]], p[at[base + APPLICATION + 1]]
-    arm: float = height(p, at, base, touch) - y
-    return 1.0 / arm if _COINCIDENT <= abs(arm) < np.inf and abs(x) < np.inf else np.nan
+def pose_of(p: FloatArray, g: General, t: int) -> Pose:
+    """Pose a test's knee; NaN where that is impossible, or where a force has no lever arm."""
+    at, base = g.at[t], 4 * g.strain.shape[1]
+    touch = plateau(p, at, base)
+    flexion = flexion_of(p, at, base, bool(g.axis_given[t]), g.flexion_sine[t], g.flexion_cosine[t])
+    offset = g.sign[t] * math.radians(p[at[base + OFFSET]])
+    turn = sine_and_cosine(offset)
+    medial = base + MEDIAL
+    height = touch[2] * p[at[medial + 1]] - touch[1] * p[at[medial]] - p[at[medial + 2]]
+    unit = g.sign[t] * g.factor[t]
+    if g.force[t]:
+        x, y = p[at[base + APPLICATION]], p[at[base + APPLICATION + 1]]
+        arm = height - y
+        unit = unit / arm if _COINCIDENT <= abs(arm) < np.inf and abs(x) < np.inf else np.nan
+    return Pose(touch, flexion, (offset, turn[0], turn[1]), height, unit)
 
 
 @borrowing
 def _side(
-    p: FloatArray, at: IntArray, condyle: int, touch: Plateau, offset: tuple[float, float], point: tuple[float, float]
+    p: FloatArray, at: IntArray, condyle: int, pose: Pose, fx: float, fy: float
 ) -> tuple[float, float, float, float]:
     """Return, for one condyle: `f - C` turned by the offset (x, y), the contact's x at `theta_0`, and the radius."""
     x, y, r = p[at[condyle]], p[at[condyle + 1]], p[at[condyle + 2]]
-    dx, dy = point[0] - x, point[1] - y
-    return offset[1] * dx - offset[0] * dy, offset[0] * dx + offset[1] * dy, touch[2] * x + touch[1] * y, r
+    dx, dy = fx - x, fy - y
+    _, sine, cosine = pose.offset
+    return cosine * dx - sine * dy, sine * dx + cosine * dy, pose.touch[2] * x + pose.touch[1] * y, r
 
 
 @borrowing
@@ -135,8 +173,7 @@ def add_posed_strand(
     g: General,
     t: int,
     s: int,
-    touch: Plateau,
-    flexion: Flexion,
+    pose: Pose,
     law: tuple[float, float, float, float],
     reading: FloatArray,
     slope: FloatArray,
@@ -148,8 +185,8 @@ def add_posed_strand(
     ----------
     p, g, t, s
         Parameters, model, number of the test and of the strand.
-    touch, flexion : tuple
-        See `plateau` and `flexion_of`.
+    pose : Pose
+        Of the test's knee, by `pose_of`.
     law : tuple
         `k`, toe length, slack length and tare of the strand.
     reading, slope : ndarray
@@ -158,18 +195,15 @@ def add_posed_strand(
         Whether slopes are wanted.
     """
     at, base = g.at[t], 4 * g.strain.shape[1]
-    fx, fy, fz = femur_of(p, at, base, s, flexion)
+    fx, fy, fz = femur_of(p, at, base, s, pose.flexion)
     tibia = base + STRANDS + 6 * s + 3
     tx, ty, tz = p[at[tibia]], p[at[tibia + 1]], p[at[tibia + 2]]
-    rolling = p[at[base + ROLLING]]
-    unit = g.sign[t] * g.factor[t] * load_per_moment(p, at, base, touch, g.force[t])
-    offset = g.sign[t] * math.radians(p[at[base + OFFSET]])
-    turn = (0.0, 1.0) if offset == 0.0 else (math.sin(offset), math.cos(offset))
-    lat_x, lat_y, lat_c, lat_r = _side(p, at, base + LATERAL, touch, turn, (fx, fy))
-    med_x, med_y, med_c, med_r = _side(p, at, base + MEDIAL, touch, turn, (fx, fy))
-    a_y = ty - height(p, at, base, touch)
+    lat_x, lat_y, lat_c, lat_r = _side(p, at, base + LATERAL, pose, fx, fy)
+    med_x, med_y, med_c, med_r = _side(p, at, base + MEDIAL, pose, fx, fy)
+    rolling, unit = p[at[base + ROLLING]], pose.unit
+    a_y = ty - pose.height
     depth = (fz - tz) * (fz - tz)
-    border = touch[0] + offset
+    border = pose.touch[0] + pose.offset[0]
     k, toe, l_0, tare = law
     factor = k / (2.0 * toe)
     per_degree = g.sign[t] * math.pi / 180.0
@@ -189,8 +223,7 @@ def add_posed_strand(
         length = square * inverse
         arm = (a_y * w_x - a_x * w_y) * inverse
         e = length - l_0
-        m = e if e > 0.0 else 0.0
-        m = m if m < toe else toe
+        m = within_toe(e, toe)
         tension = factor * m * (2.0 * e - m) - tare
         reading[i] += unit * arm * tension
         if slopes:
