@@ -65,7 +65,7 @@ _COINCIDENT = 1e-6
 
 @inlined
 def within_toe(e: float, toe: float) -> float:
-    """Clip an elongation to the toe: to `m`, with tension `k m (2 e - m) / (2 toe)`, of which the slope is `k m / toe`."""
+    """Clip an elongation to the toe: tension is then `k m (2 e - m) / (2 toe)`, and its slope `k m / toe`."""
     m = e if e > 0.0 else 0.0
     return m if m < toe else toe
 

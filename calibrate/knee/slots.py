@@ -164,8 +164,8 @@ def general(
 ) -> General:
     """Put the arrays of `General` together, and what follows from them.
 
-    Parameters are as there, except for `sigma`, shape (n,), which counts where it is known, `flexion`, shape (T,) [rad],
-    and `reference_length`, None where lengths follow the geometry in `p`.
+    Parameters are as there, except for `sigma`, shape (n,), which counts where it is known, `flexion`, shape (T,)
+    [rad], and `reference_length`, None where lengths follow the geometry in `p`.
     """
     starts, signs, are_known = _ints(first), _floats(sign), _flags(known)
     kinds, strains, angles = _ints(errors), _flags(strain), _floats(angle)
