@@ -88,17 +88,18 @@ def _turn(angle: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 def build(
     *cases: Case,
-    posed: bool = True,
+    posed: bool | list[bool] = True,
     strain: bool = False,
-    errors: int = GAUSSIAN,
-    angle_error: bool = False,
-    known: bool = False,
+    errors: int | list[int] = GAUSSIAN,
+    angle_error: bool | list[bool] = False,
+    known: bool | list[bool] = False,
     rows: list[np.ndarray] | None = None,
+    sigma: np.ndarray | None = None,
 ) -> tuple[np.ndarray, General]:
     """Return the full vector and the model of some tests with equally many strands.
 
     Each has numbers of its own, one row after the other; the shared knee is the first test's. Slopes of cached arrays
-    are by complex steps. `rows` are other numbers than the cases' own.
+    are by complex steps. `rows` are other numbers than the cases' own, `sigma` one for each point.
     """
     rows = [parameters(case, strain) for case in cases] if rows is None else rows
     full, count = np.concatenate(rows), rows[0].size
@@ -108,7 +109,7 @@ def build(
         lengths, arms = kinematics(case, row, np.array(case["test"]["angle"]) + 1e-30j)
         arrays.append((lengths.real, arms.real, lengths.imag / 1e-30, arms.imag / 1e-30))
     nothing = np.zeros((strands, 0))
-    tables = [nothing] * 4 if posed else [np.concatenate(parts, axis=1) for parts in zip(*arrays, strict=True)]
+    tables = [nothing] * 4 if np.all(posed) else [np.concatenate(parts, axis=1) for parts in zip(*arrays, strict=True)]
     at = np.arange(full.size).reshape(len(cases), count)
 
     def each(name: str) -> np.ndarray:
@@ -120,18 +121,18 @@ def build(
         reference_length=None,
         axis_given=[case["geometry"]["axis_given"] for case in (*cases, cases[0])],
         first=first,
-        posed=np.full(len(cases), posed),
+        posed=np.broadcast_to(posed, len(cases)),
         sign=[1.0 if case["test"]["positive"] == "valgus" else -1.0 for case in cases],
         force=[case["test"]["kind"] == "force" for case in cases],
         factor=[1.0 if case["test"]["kind"] == "force" else 1e-3 for case in cases],
         flexion=[math.radians(case["test"]["flexion"]) for case in cases],
-        errors=np.full(len(cases), errors),
-        angle_error=np.full(len(cases), angle_error),
-        known=np.full(len(cases), known),
+        errors=np.broadcast_to(errors, len(cases)),
+        angle_error=np.broadcast_to(angle_error, len(cases)),
+        known=np.broadcast_to(known, len(cases)),
         angle=each("angle"),
         load=each("load"),
         direction=each("direction"),
-        sigma=np.repeat([case["sigma"] for case in cases], np.diff(first)),
+        sigma=np.repeat([case["sigma"] for case in cases], np.diff(first)) if sigma is None else sigma,
         lengths=tables[0],
         arms=tables[1],
         length_slopes=tables[2],

@@ -64,7 +64,7 @@ def test_compiled_code_kept_on_disk_is_that_of_all_its_sources() -> None:
     using = {
         str(p.relative_to(package))
         for p in package.rglob("*.py")
-        if re.search(r"^@(compiled|merged|inlined)$", p.read_text(), re.M)
+        if re.search(r"^@(compiled|merged|borrowing|inlined)$", p.read_text(), re.M)
     }
     # All of them depend on how things are compiled and on what compiled code takes.
     assert using | {"knee/jit.py", "knee/pair.py"} == set(jit._SOURCES)
@@ -83,7 +83,7 @@ def test_no_compiled_function_calls_another_by_name() -> None:
     kept = {f.name for f in functions if "compiled" in {getattr(d, "id", "") for d in f.decorator_list}}
     assert {"evaluate", "_block", "log_likelihood"} <= kept
     for f in functions:
-        if any(getattr(d, "id", "") in {"compiled", "merged", "inlined"} for d in f.decorator_list):
+        if any(getattr(d, "id", "") in {"compiled", "merged", "borrowing", "inlined"} for d in f.decorator_list):
             assert not kept & {getattr(c.func, "id", "") for c in ast.walk(f) if isinstance(c, ast.Call)}, f.name
 
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.jit import merged
+from calibrate.knee.kernel import borrowing
 from calibrate.knee.slots import AMPLITUDE, ANGLE_SIGMA, CORRELATED, GAUSSIAN, LENGTH, NU, SIGMA, General, Scratch
 from calibrate.knee.sums import _index as index
 
@@ -22,7 +22,7 @@ _FOLDS = 4
 _FOLDABLE = 1e18
 
 
-@merged
+@borrowing
 def sum_of_logs(q: FloatArray, n: int) -> float:
     """Sum of `log(1 + q)` over the first n of `q >= 0`, which is used up: one logarithm for sixteen of them."""
     total = 0.0
@@ -41,7 +41,7 @@ def sum_of_logs(q: FloatArray, n: int) -> float:
     return total
 
 
-@merged
+@borrowing
 def log_student_constant(nu: float) -> float:
     """Logarithm of `Gamma((nu + 1) / 2) / Gamma(nu / 2) / sqrt(nu pi)`."""
     x = 0.5 * nu
@@ -52,7 +52,7 @@ def log_student_constant(nu: float) -> float:
     return ratio - 0.5 * math.log(nu * math.pi)
 
 
-@merged
+@borrowing
 def _log_correlated(p: FloatArray, g: General, t: int, scale: float, matrix: FloatArray, s: Scratch) -> float:
     """Log-likelihood of residuals with a smooth discrepancy; `s.slope` holds `q`.
 
@@ -94,7 +94,7 @@ def _log_correlated(p: FloatArray, g: General, t: int, scale: float, matrix: Flo
     return value
 
 
-@merged
+@borrowing
 def log_errors(p: FloatArray, g: General, t: int, s: Scratch) -> float:
     """Log-likelihood of one test's residuals, less its part of `g.constant`.
 
@@ -137,7 +137,7 @@ def log_errors(p: FloatArray, g: General, t: int, s: Scratch) -> float:
     return -float(n) * math.log(scale) + _log_independent(p, g, t, inverse, s)
 
 
-@merged
+@borrowing
 def _log_independent(p: FloatArray, g: General, t: int, inverse: float, s: Scratch) -> float:
     """Log-likelihood of independent residuals in units of sigma, with `q` in `s.slope`."""
     first, n = index(g.first[t]), index(g.first[t + 1] - g.first[t])
@@ -155,4 +155,5 @@ def _log_independent(p: FloatArray, g: General, t: int, inverse: float, s: Scrat
     for i in range(n):
         s.reading[i] /= nu
     logs = sum_of_logs(s.reading, g.first[t + 1] - g.first[t])
-    return value + float(n) * log_student_constant(nu) - 0.5 * (nu + 1.0) * logs
+    value += float(n) * log_student_constant(nu) - 0.5 * (nu + 1.0) * logs
+    return value

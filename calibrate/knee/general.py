@@ -9,83 +9,90 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.error_models import log_errors
-from calibrate.knee.jit import compiled, merged
-from calibrate.knee.pose import add_posed_strand, flexion_of, plateau, reference_lengths
+from calibrate.knee.kernel import borrowing, compiled
+from calibrate.knee.pose import add_posed_strand, pose_of, reference_lengths, within_toe
 from calibrate.knee.slots import BIAS, HYSTERESIS, General, Scratch, new_scratch
 from calibrate.knee.sums import _index as index
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
-@merged
-def _law(p: FloatArray, g: General, t: int, s: int, reference: FloatArray) -> tuple[float, float, float, float]:
+@borrowing
+def _law(p: FloatArray, at: IntArray, s: int, strain: bool, reference: float) -> tuple[float, float, float, float]:
     """Return `k`, toe length, slack length and tare of a strand; NaN where they have no meaning."""
-    k, alpha, slack, tare = p[g.at[t, 4 * s]], p[g.at[t, 4 * s + 1]], p[g.at[t, 4 * s + 2]], p[g.at[t, 4 * s + 3]]
-    if g.strain[t, s]:
-        slack = reference[s] / (1.0 + slack) if -1.0 < slack < np.inf else np.nan
+    k, alpha, slack, tare = p[at[4 * s]], p[at[4 * s + 1]], p[at[4 * s + 2]], p[at[4 * s + 3]]
+    if strain:
+        slack = reference / (1.0 + slack) if -1.0 < slack < np.inf else np.nan
     if 0.0 < k < np.inf and 0.0 < alpha < np.inf and 0.0 < slack < np.inf:
         return k, alpha * slack, slack, tare
     return np.nan, np.nan, np.nan, np.nan
 
 
-@merged
-def _add_cached_strand(
-    g: General,
-    t: int,
-    s: int,
-    law: tuple[float, float, float, float],
-    reading: FloatArray,
-    slope: FloatArray,
-    slopes: bool,
-) -> None:
-    """Do what `calibrate.knee.pose.add_posed_strand` does, with lengths and arms that are there already."""
-    k, toe, l_0, tare = law
-    factor = k / (2.0 * toe)
+@borrowing
+def _read_cached(p: FloatArray, g: General, t: int, slopes: bool, s: Scratch) -> bool:
+    """Do what `_read` does, with lengths and arms that are there already."""
+    at, strands = g.at[t], g.strain.shape[1]
+    bias, hysteresis = p[at[4 * strands + BIAS]], p[at[4 * strands + HYSTERESIS]]
     first, n = index(g.first[t]), index(g.first[t + 1] - g.first[t])
-    for i in range(n):
-        e = g.lengths[s, first + i] - l_0
-        m = e if e > 0.0 else 0.0
-        m = m if m < toe else toe
-        reading[i] += g.arms[s, first + i] * (factor * m * (2.0 * e - m) - tare)
+    # Two strands at a time, of which there are always two: each further loop costs as much as the points in it.
+    for a in range(0, strands, 2):
+        b = min(a + 1, strands - 1)
+        k, toe, l_0, tare = _law(p, at, a, g.strain[t, a], s.reference[a])
+        other_k, other_toe, other_l_0, other_tare = _law(p, at, b, g.strain[t, b], s.reference[b])
+        if not (k > 0.0 and other_k > 0.0):
+            return False
+        if a == b:  # the last of an odd number
+            other_k, other_tare = 0.0, 0.0
+        factor, other_factor = k / (2.0 * toe), other_k / (2.0 * other_toe)
+        for i in range(n):
+            value = s.reading[i] if a > 0 else bias + hysteresis * g.direction[first + i]
+            e = g.lengths[a, first + i] - l_0
+            m = within_toe(e, toe)
+            value += g.arms[a, first + i] * (factor * m * (2.0 * e - m) - tare)
+            e = g.lengths[b, first + i] - other_l_0
+            m = within_toe(e, other_toe)
+            s.reading[i] = value + g.arms[b, first + i] * (other_factor * m * (2.0 * e - m) - other_tare)
     if slopes:
         for i in range(n):
-            e = g.lengths[s, first + i] - l_0
-            m = e if e > 0.0 else 0.0
-            m = m if m < toe else toe
-            slope[i] += g.arm_slopes[s, first + i] * (factor * m * (2.0 * e - m) - tare) + (
-                g.arms[s, first + i] * 2.0 * factor * m * g.length_slopes[s, first + i]
-            )
-
-
-@merged
-def _read(p: FloatArray, g: General, t: int, slopes: bool, scratch: Scratch) -> bool:
-    """Compute a test's readings without noise and, if asked, their slopes; False where law or pose has no meaning."""
-    reading, slope = scratch.reading, scratch.slope
-    strands = g.strain.shape[1]
-    bias, hysteresis = p[g.at[t, 4 * strands + BIAS]], p[g.at[t, 4 * strands + HYSTERESIS]]
-    first, n = index(g.first[t]), index(g.first[t + 1] - g.first[t])
-    for i in range(n):
-        reading[i] = bias + hysteresis * g.direction[first + i]
-    if slopes:
-        for i in range(n):
-            slope[i] = 0.0
-    touch, flexion = (0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0)
-    if g.posed[t]:
-        touch, flexion = plateau(p, g, t), flexion_of(p, g, t, g.flexion[t])
-        if not abs(touch[0]) < np.inf:
-            return False
-    for s in range(strands):
-        law = _law(p, g, t, s, scratch.reference)
-        if not law[0] > 0.0:
-            return False
-        if g.posed[t]:
-            add_posed_strand(p, g, t, s, touch, flexion, law, reading, slope, slopes)
-        else:
-            _add_cached_strand(g, t, s, law, reading, slope, slopes)
+            s.slope[i] = 0.0
+        for a in range(strands):
+            k, toe, l_0, tare = _law(p, at, a, g.strain[t, a], s.reference[a])
+            factor = k / (2.0 * toe)
+            for i in range(n):
+                e = g.lengths[a, first + i] - l_0
+                m = within_toe(e, toe)
+                s.slope[i] += g.arm_slopes[a, first + i] * (factor * m * (2.0 * e - m) - tare) + (
+                    g.arms[a, first + i] * 2.0 * factor * m * g.length_slopes[a, first + i]
+                )
     return True
 
 
-@merged
+@borrowing
+def _read(p: FloatArray, g: General, t: int, slopes: bool, s: Scratch) -> bool:
+    """Compute a test's readings without noise and, if asked, their slopes; False where law or pose has no meaning."""
+    if not g.posed[t]:
+        return _read_cached(p, g, t, slopes, s)
+    at, strands = g.at[t], g.strain.shape[1]
+    bias, hysteresis = p[at[4 * strands + BIAS]], p[at[4 * strands + HYSTERESIS]]
+    pose = pose_of(p, g, t)
+    if not (abs(pose.unit) < np.inf and abs(pose.touch[0]) < np.inf):
+        return False
+    first, n = index(g.first[t]), index(g.first[t + 1] - g.first[t])
+    for i in range(n):
+        s.reading[i] = bias + hysteresis * g.direction[first + i]
+    if slopes:
+        for i in range(n):
+            s.slope[i] = 0.0
+    for a in range(strands):
+        law = _law(p, at, a, g.strain[t, a], s.reference[a])
+        if not law[0] > 0.0:
+            return False
+        add_posed_strand(p, g, t, a, pose, law, s.reading, s.slope, slopes)
+    return True
+
+
+@borrowing
 def general_log_likelihood(p: FloatArray, g: General, scratch: Scratch) -> float:
     """Log-likelihood of all tests for one full vector of parameters.
 

@@ -61,8 +61,8 @@ class General(NamedTuple):
         Whether the load is a force at the application point; else a pure moment.
     factor : ndarray, shape (T,)
         The file's unit: 1 for N, 0.001 for N·m.
-    flexion : ndarray, shape (T,)
-        Flexion [rad].
+    flexion_sine, flexion_cosine : ndarray, shape (T,)
+        Of the flexion.
     errors : ndarray of int, shape (T,)
         `GAUSSIAN`, `STUDENT` or `CORRELATED`.
     angle_error : ndarray of bool, shape (T,)
@@ -96,7 +96,8 @@ class General(NamedTuple):
     sign: FloatArray
     force: BoolArray
     factor: FloatArray
-    flexion: FloatArray
+    flexion_sine: FloatArray
+    flexion_cosine: FloatArray
     errors: IntArray
     angle_error: BoolArray
     known: BoolArray
@@ -163,8 +164,8 @@ def general(
 ) -> General:
     """Put the arrays of `General` together, and what follows from them.
 
-    Parameters are as there, except for `sigma`, shape (n,), which counts where it is known, and `reference_length`,
-    None where lengths follow the geometry in `p`.
+    Parameters are as there, except for `sigma`, shape (n,), which counts where it is known, `flexion`, shape (T,)
+    [rad], and `reference_length`, None where lengths follow the geometry in `p`.
     """
     starts, signs, are_known = _ints(first), _floats(sign), _flags(known)
     kinds, strains, angles = _ints(errors), _flags(strain), _floats(angle)
@@ -186,7 +187,8 @@ def general(
         sign=signs,
         force=_flags(force),
         factor=_floats(factor),
-        flexion=_floats(flexion),
+        flexion_sine=np.sin(_floats(flexion)),
+        flexion_cosine=np.cos(_floats(flexion)),
         errors=kinds,
         angle_error=_flags(angle_error),
         known=are_known,
