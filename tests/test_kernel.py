@@ -7,15 +7,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
-from conftest import LENHART, SYMMETRIC
+from conftest import LENHART, SYMMETRIC, bench_config
+from numba.core.errors import TypingError
 
+from calibrate.density import evaluate
 from calibrate.knee import jit
 from calibrate.knee.cached import CachedKnee
+from calibrate.knee.factors import build
 from calibrate.knee.kernel import log_likelihood
 from calibrate.knee.pair import Pair
+from calibrate.posterior import Posterior
 
 
 def problem(points: int, seed: int = 3) -> tuple[Pair, CachedKnee, np.ndarray]:
@@ -85,6 +90,32 @@ def test_no_compiled_function_calls_another_by_name() -> None:
     for f in functions:
         if any(getattr(d, "id", "") in {"compiled", "merged", "borrowing", "inlined"} for d in f.decorator_list):
             assert not kept & {getattr(c.func, "id", "") for c in ast.walk(f) if isinstance(c, ast.Call)}, f.name
+
+
+def test_compiled_code_names_no_ligament() -> None:
+    package = Path(jit.__file__).parent.parent
+    named = [name for name in jit._SOURCES if re.search("mcl|lcl", (package / name).read_text(), re.I)]
+    assert named == []
+
+
+def test_the_type_of_the_knee_says_which_likelihood_it_is_that_of() -> None:
+    posterior = Posterior.from_config(bench_config())
+    q = np.random.default_rng(1).uniform(posterior.lower, posterior.upper, (20, posterior.ndim))
+    pair = posterior.density.knee
+    sums = build(pair)
+    assert sums is not None
+    spoilt = sums._replace(nodes=2.0 * sums.nodes, keys=np.full_like(sums.keys, np.inf))
+    by_points, by_sums, by_spoilt = (
+        evaluate(q, posterior.density._replace(knee=pair._replace(sums=kind)))[1] for kind in ((), sums, spoilt)
+    )
+    np.testing.assert_allclose(by_sums, by_points, rtol=1e-11)
+    assert (by_spoilt != by_points).all()
+
+    class Stranger(NamedTuple):
+        load: np.ndarray
+
+    with pytest.raises(TypingError):
+        evaluate(q, posterior.density._replace(knee=Stranger(pair.load)))
 
 
 STEP = """
