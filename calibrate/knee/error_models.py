@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.kernel import borrowing
+from calibrate.knee.jit import borrowing
 from calibrate.knee.slots import AMPLITUDE, ANGLE_SIGMA, CORRELATED, GAUSSIAN, LENGTH, NU, SIGMA, General, Scratch
 from calibrate.knee.sums import _index as index
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.error_models import log_errors
-from calibrate.knee.kernel import borrowing, compiled
+from calibrate.knee.jit import borrowing, compiled
 from calibrate.knee.pose import add_posed_strand, pose_of, reference_lengths, within_toe
 from calibrate.knee.slots import BIAS, HYSTERESIS, General, Scratch, new_scratch
 from calibrate.knee.sums import _index as index

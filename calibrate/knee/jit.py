@@ -16,6 +16,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 # Sums over angles may be reordered and products contracted, so that they use the processor's vector units; NaN and
 # infinity keep their meaning. Division by zero gives an infinity as in NumPy, instead of a branch that raises.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+_NO_COUNTING: dict[str, Any] = {"_nrt": False}
 
 # Every file with compiled code, and what all of it depends on. numba looks at the file of the cached function alone and
 # would go on using it after a change to what is inlined from elsewhere, so the folder that the cache lies in is named
@@ -101,6 +102,15 @@ def merged(function: _Function) -> _Function:
     own machine code, later ones find the copy in the caller's file, and optimised apart they differ in last bits.
     """
     return cast(_Function, numba.njit(forceinline=True, **_OPTIONS)(function))
+
+
+def borrowing(function: _Function) -> _Function:
+    """Compile like `merged` a function that neither makes nor returns arrays, so that none has to be counted.
+
+    numba counts references to each array that is taken out of a tuple, by an atomic operation; twenty of them cost more
+    than a knee.
+    """
+    return cast(_Function, numba.njit(forceinline=True, **_OPTIONS, **_NO_COUNTING)(function))
 
 
 def inlined(function: _Function) -> _Function:

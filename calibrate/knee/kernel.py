@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.jit import compiled, inlined
+from calibrate.knee.jit import borrowing, compiled, inlined
 from calibrate.knee.pair import Pair
 
 FloatArray = NDArray[np.float64]
@@ -53,7 +53,7 @@ def has_meaning(p: FloatArray) -> bool:
     return meaning
 
 
-@inlined
+@borrowing
 def log_likelihood_one(p: FloatArray, scale: float, pair: Pair) -> float:
     """Log-likelihood of one parameter row (8,); see `log_likelihood`."""
     if not has_meaning(p) or scale <= 0.0 or not abs(scale) < np.inf:

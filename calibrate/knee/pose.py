@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.kernel import borrowing, inlined
+from calibrate.knee.jit import borrowing, inlined
 from calibrate.knee.slots import (
     APPLICATION,
     AXIS,

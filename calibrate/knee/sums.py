@@ -99,8 +99,9 @@ def _of_node(
     r_3 = n[i, 18] * w_0 + n[i, 19] * w_1 + n[i, 20] * b_2 - n[i, 21]
     r_4 = n[i, 22] * w_1 + n[i, 23] * b_2 - n[i, 24]
     r_5 = n[i, 25] * b_2 - n[i, 26]
-    rest: float = n[i, 27]
-    return r_0 * r_0 + r_1 * r_1 + r_2 * r_2 + r_3 * r_3 + r_4 * r_4 + r_5 * r_5 + rest * rest
+    r_6 = n[i, 27]
+    total: float = r_0 * r_0 + r_1 * r_1 + r_2 * r_2 + r_3 * r_3 + r_4 * r_4 + r_5 * r_5 + r_6 * r_6
+    return total
 
 
 @inlined

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.density import Density, likelihood_one, log_prior_one, room_of, shape_of_prior, walls_of
+from calibrate.density import Density, likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import compiled, merged
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
@@ -171,7 +171,6 @@ def _block(
     ndim, half = coords.shape[1], walkers // 2
     accepted = np.empty(walkers, dtype=np.bool_)
     prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
-    lower, upper, positive, weight, constant, shaped = walls_of(prior)
     q, room = np.empty(ndim), room_of(knee)
     gamma_0 = 2.38 / math.sqrt(2.0 * ndim)
     fitted = np.empty(sizes.size, dtype=np.bool_)
@@ -230,9 +229,7 @@ def _block(
                         gamma = 1.0 if w < _JUMP_SHARE else gamma_0 * (0.5 + (w - _JUMP_SHARE) / (1.0 - _JUMP_SHARE))
                         for i in range(ndim):
                             q[i] = coords[me, i] + gamma * (coords[a, i] - coords[b, i])
-                value = log_prior_one(q, lower, upper, positive, weight, constant)
-                if shaped:
-                    value += shape_of_prior(q, prior)
+                value = log_prior_one(q, prior)
                 if value > -np.inf:
                     if g >= 0:
                         if density[g, j] < 0.0:
