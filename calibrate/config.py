@@ -246,6 +246,11 @@ class Config(_Model):
         folder = Path() if self._source is None else self._source.parent
         return folder / self.data.file
 
+    @property
+    def data_paths(self) -> dict[str, Path]:
+        """The measurement file of each test by the test's name, which is empty where `[data]` gives the only one."""
+        return {"": self.data_path}
+
     def parameter_items(self) -> Iterator[tuple[str, float | Bounds]]:
         """Yield all eight ligament parameters as (name, number or bounds), MCL first."""
         for ligament in LIGAMENTS:
