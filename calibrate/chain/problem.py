@@ -83,7 +83,8 @@ def _posterior(file: RunFile) -> Posterior:
 
 
 def _tests(names: Iterable[str]) -> str:
-    return ", ".join(f"tests.{name}" if name else "data" for name in names)
+    shown = [f"tests.{name}" if name else "data" for name in names]
+    return ", ".join([*shown[:5], "..."] if len(shown) > 5 else shown)
 
 
 def _check_step(path: Path, file: RunFile, chains: Chains, posterior: Posterior, step: int) -> None:
