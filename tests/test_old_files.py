@@ -8,6 +8,7 @@ last of them, and the SHA-256 of all), all by that same calibrate. They cannot b
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -22,6 +23,7 @@ import pytest
 from conftest import DATA, Result
 
 from calibrate import chain
+from calibrate.chain.problem import posterior_in
 from calibrate.chain.repair import repair
 from calibrate.density import MODEL_VERSION
 from calibrate.errors import ChainError
@@ -92,6 +94,18 @@ def test_an_old_run_goes_on_to_the_last_bit_as_its_own_calibrate_would_have(old:
     np.testing.assert_allclose(after[:, -1], wanted["last"], rtol=1e-6)
     if llvmlite.binding.get_host_cpu_name() == KNOWN["processor"]:
         assert hashlib.sha256(after.astype("<f8").tobytes()).hexdigest() == wanted["sha256"]
+
+
+@pytest.mark.parametrize("old", BOTH, indirect=True)
+def test_an_old_run_has_the_log_probability_of_its_own_model(old: Path) -> None:
+    run = open_run(old)
+    draws, before = run.samples(), run.log_prob()
+    np.testing.assert_allclose(run.posterior.log_prob(draws), before, rtol=1e-9)
+    # The second model has the prior's normalising constant in it, and nothing else of it has changed.
+    constant = -np.log(run.posterior.upper - run.posterior.lower).sum() if MODEL_VERSION > 1 else 0.0
+    mark = {**run.file.fingerprint, "model_version": MODEL_VERSION}
+    now = posterior_in(old, dataclasses.replace(run.file, fingerprint=mark)).log_prob(draws)
+    np.testing.assert_allclose(now - before, constant, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("old", ["rest"], indirect=True)
