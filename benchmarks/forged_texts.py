@@ -1,15 +1,19 @@
-"""Texts in a run file, spoilt: configuration, fingerprint, data, names."""
+"""Texts in a run file, spoilt: configuration, fingerprint, data, the list of tests, names."""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import random
+import zlib
 from typing import Any
 
 import h5py
 import numpy as np
 
 Random = random.Random
+_ZEROS = zlib.compress(bytes(2**20), 9)
 
 
 def read_small(item: h5py.Dataset) -> Any:
@@ -94,7 +98,8 @@ def _leaf(content: Any, rng: Random) -> None:
 
 def change_data(f: h5py.File, rng: Random) -> None:
     """Change the data, whose checksum is mended afterwards as like as not."""
-    text = bytearray(read_small(f["calibrate/data"]).tobytes())
+    name = rng.choice(data_names(f["calibrate"]))
+    text = bytearray(read_small(f["calibrate"][name]).tobytes())
     match rng.randrange(6):
         case 0:
             text = bytearray(rng.choice((b"", b"\x00", b"\xff" * 9, b"angle_deg\n1\n", b'"', b"a,b\n", b"#\n" * 999)))
@@ -112,5 +117,54 @@ def change_data(f: h5py.File, rng: Random) -> None:
             text = bytearray(b"# truth: mcl.k = 1e400\n# truth: mcl.k = 4\n") + text
         case _:
             text[rng.randrange(len(text))] = rng.randrange(256)
-    del f["calibrate/data"]
-    f["calibrate/data"] = np.frombuffer(bytes(text), dtype=np.uint8)
+    del f["calibrate"][name]
+    f["calibrate"][name] = np.frombuffer(bytes(text), dtype=np.uint8)
+
+
+def data_names(group: h5py.Group) -> list[str]:
+    """Return the names of the datasets with the data, in their order."""
+    return ["data", *itertools.takewhile(group.__contains__, (f"data_{i}" for i in itertools.count(1)))]
+
+
+def seal_data(group: h5py.Group) -> None:
+    """Make the SHA-256 of the data right again."""
+    found = [hashlib.sha256(read_small(group[name]).tobytes()).hexdigest() for name in data_names(group)]
+    if "tests" not in group:  # schema 2
+        group.attrs["data_sha256"] = np.bytes_(found[0])
+        return
+    tests = json.loads(read_small(group["tests"]))
+    for test, sha in zip(tests, found, strict=True):
+        test["sha256"] = sha
+    put_text(group, "tests", json.dumps(tests))
+
+
+def change_tests(f: h5py.File, rng: Random) -> None:
+    """Spoil the list of tests, or the datasets that it tells of."""
+    group = f["calibrate"]
+    tests, last = json.loads(read_small(group["tests"])), data_names(group)[-1]
+    one = rng.choice(tests)
+    match rng.randrange(8):
+        case 0:
+            key = rng.choice(sorted(one))
+            one[key] = rng.choice(("", "x" * 300, "\x1b[2J", "\ud800", "\0", "../" * 9, "a.b", None, 1, [], {"a": 1}))
+        case 1:
+            del one[rng.choice(sorted(one))]
+        case 2:
+            tests = rng.choice(([], {}, 3, None, tests[:-1], tests * 2, tests * 2000, [tests], [[]] * 9, tests[::-1]))
+        case 3:
+            tests.append({"name": "another", "file": "x.csv", "sha256": one["sha256"]})
+        case 4:
+            for i, test in enumerate(tests):
+                test["name"] = rng.choice(("", "same", f"t{i}", "mcl", "noise"))
+        case 5:
+            group[f"data_{rng.choice((1, 2, 3))}"] = np.frombuffer(b"angle_deg,moment_Nm\n-1,2\n", dtype=np.uint8)
+        case 6:
+            group.move(last, rng.choice(("data_7", "data_01", "data_-1", "other")))
+        case _:
+            # Much more text than the file has bytes.
+            del group[last]
+            pieces = rng.choice((1, 17, 64))
+            item = group.create_dataset(last, (pieces * 2**20,), "u1", chunks=(2**20,), compression="gzip")
+            for i in range(pieces):
+                item.id.write_direct_chunk((i * 2**20,), _ZEROS)
+    put_text(group, "tests", json.dumps(tests))

@@ -61,7 +61,7 @@ def main() -> int:
     accepted = np.ones(walkers, dtype=bool)
     with tempfile.TemporaryDirectory() as folder:
         path, begin = Path(folder) / "large.h5", time.monotonic()
-        chain.create(path, chain.new_origin(config, posterior.measurement, posterior.names, starts), starts)
+        chain.create(path, chain.new_origin(config, {"": posterior.measurement}, posterior.names, starts), starts)
         with chain.ChainWriter(path) as writer:
             for order in rng.integers(len(states), size=(steps, ensembles)):
                 for backend, one in zip(writer.backends, order, strict=True):

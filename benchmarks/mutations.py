@@ -18,7 +18,17 @@ from typing import Any
 import h5py
 import numpy as np
 
-from benchmarks.forged_texts import change_data, change_json, put_names, put_text, read_small, rename
+from benchmarks.forged_texts import (
+    change_data,
+    change_json,
+    change_tests,
+    data_names,
+    put_names,
+    put_text,
+    read_small,
+    rename,
+    seal_data,
+)
 from benchmarks.small_runs import ENSEMBLES
 from calibrate import chain
 from calibrate.chain.layout import states_of
@@ -101,12 +111,13 @@ def _by_h5py(content: bytes, rng: Random) -> bytes:
 def _mend(f: h5py.File, *, like: bool) -> None:
     """Make checksums right again; `like`: the fingerprint and log-probabilities as well, as a forger would."""
     group = f["calibrate"]
-    group.attrs["data_sha256"] = np.bytes_(hashlib.sha256(read_small(group["data"]).tobytes()).hexdigest())
+    seal_data(group)
     if like:
         config = Config.model_validate_json(read_small(group["config"]))
-        measurement = parse_measurement(read_small(group["data"]).tobytes().decode())
-        put_text(group, "fingerprint", json.dumps(chain.fingerprint(config, measurement)))
-        posterior = Posterior.from_config(config, measurement)
+        texts = [read_small(group[name]).tobytes().decode() for name in data_names(group)]
+        measurements = dict(zip(config.data_paths, map(parse_measurement, texts), strict=True))
+        put_text(group, "fingerprint", json.dumps(chain.fingerprint(config, measurements)))
+        posterior = Posterior.from_config(config, measurements[""])
         put_names(group, list(posterior.names))
         for i in range(ENSEMBLES):
             one = f[f"ensemble_{i}"]
@@ -304,5 +315,6 @@ _WAYS: tuple[Callable[[h5py.File, Random], None], ...] = (
     rename,
     *(change_json,) * 4,
     *(change_data,) * 2,
+    *(change_tests,) * 2,
     _rest,
 )

@@ -28,10 +28,10 @@ from typing import Any
 import numpy as np
 
 from calibrate import chain, cli
+from calibrate.chain.problem import posterior_in
 from calibrate.config import load_config
 from calibrate.errors import ChainError
 from calibrate.examples import example
-from calibrate.posterior import Posterior
 from calibrate.runner import start_run
 
 PAUSE = 0.05
@@ -61,7 +61,7 @@ class Checker:
             If a row does not have its own log-probability, or rows read before have changed or are gone.
         """
         file, chains = chain.read_run(path)  # not `open_run`, which would refuse some of what is to be noticed here
-        posterior = Posterior.from_config(file.config, file.measurement)
+        posterior = posterior_in(path, file)
         ensembles, steps, walkers = chains.log_prob.shape
         assert steps >= self.steps, f"{self.steps} steps were there, now {steps}"
         for i in range(ensembles):

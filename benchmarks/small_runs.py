@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
+
+import h5py
+import numpy as np
 
 from calibrate import chain
 from calibrate.config import parse_config
+from calibrate.data import parse_measurement
 from calibrate.runner import start_run
 
 ENSEMBLES = 2
@@ -44,7 +50,10 @@ _LCL = "{ lower = 10.0, upper = 100.0 }"
 
 
 def bases(folder: Path) -> list[bytes]:
-    """Make the files that all others are made from: at rest, packed, live, nothing stored; of two sizes."""
+    """Make the files that all others are made from: at rest, packed, live, nothing stored; of two sizes, two schemas.
+
+    One holds two tests.
+    """
     (folder / "data.csv").write_text(_DATA)
     found = []
     for alpha, k, walkers, steps, packed in (
@@ -60,4 +69,24 @@ def bases(folder: Path) -> list[bytes]:
             pass
         found.append(path.read_bytes())
     start_run(config, path, overwrite=True, should_stop=lambda: True)
-    return [*found, path.read_bytes()]
+    return [*found, path.read_bytes(), _as_schema_2(found[2]), _with_two_tests(path)]
+
+
+def _as_schema_2(content: bytes) -> bytes:
+    """Return a run of one test as it was stored before there could be several."""
+    stream = io.BytesIO(content)
+    with h5py.File(stream, "r+") as f:
+        group = f["calibrate"]
+        (test,) = json.loads(group["tests"][()])
+        del group["tests"]
+        group.attrs["schema_version"] = 2
+        group.attrs["data_name"], group.attrs["data_sha256"] = np.bytes_(test["file"]), np.bytes_(test["sha256"])
+    return stream.getvalue()
+
+
+def _with_two_tests(path: Path) -> bytes:
+    """Return a run like that of a path, but that it holds two tests, of which its configuration does not know."""
+    file = chain.read(path)
+    tests = {"flex30": file.measurement, "flex60": parse_measurement(_DATA.replace("8.8", "8.1"), "60deg.csv")}
+    chain.create(path, chain.new_origin(file.config, tests, file.names, file.starts), file.starts, capacity=3)
+    return path.read_bytes()

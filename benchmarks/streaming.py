@@ -54,7 +54,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for walkers in (32, 64, 512):
             starts = np.zeros((1, walkers, NDIM))
-            origin = chain.new_origin(config, posterior.measurement, posterior.names, starts)
+            origin = chain.new_origin(config, {"": posterior.measurement}, posterior.names, starts)
             times = []
             for turn in range(turns + 1):
                 path = Path(folder) / "stream.h5"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from calibrate import chain
 from calibrate.config import load_config, parse_config
+from calibrate.data import Measurement
 from calibrate.errors import CalibrateError
 from calibrate.texts import printable
 
@@ -35,9 +36,12 @@ def changes(path: Path, stored: chain.RunFile) -> Iterator[str]:
     if config is not None and (differs := _differs(config, stored)):
         yield f"{config}: {differs}; {_GOES_ON}"
     near = [config.parent] if config is not None else folders
-    data = _first(folder / stored.config.data.file for folder in near)
-    if data is not None and not _same_bytes(data, stored):
-        yield f"{data}: has changed since the run was started; {_GOES_ON}"
+    files = stored.config.data_paths  # relative ones: of the configuration's own place only its name is stored
+    for test, measurement in stored.measurements.items():
+        data = _first(folder / files[test] for folder in near)
+        if data is not None and not _same_bytes(data, measurement):
+            whose = f" (tests.{test})" if test else ""
+            yield f"{data}: has changed since the run was started{whose}; {_GOES_ON}"
 
 
 def _first(candidates: Iterator[Path]) -> Path | None:
@@ -60,10 +64,10 @@ def _differs(path: Path, stored: chain.RunFile) -> str:
     return printable(f"{', '.join(found[:3])}{', ...' if len(found) > 3 else ''}") if found else ""
 
 
-def _same_bytes(path: Path, stored: chain.RunFile) -> bool:
+def _same_bytes(path: Path, stored: Measurement) -> bool:
     try:
-        if path.stat().st_size != len(stored.measurement.text.encode()):
+        if path.stat().st_size != len(stored.text.encode()):
             return False  # and a huge file need not be read
-        return hashlib.sha256(path.read_bytes()).hexdigest() == stored.measurement.sha256
+        return hashlib.sha256(path.read_bytes()).hexdigest() == stored.sha256
     except OSError:
         return True  # what cannot be read says nothing

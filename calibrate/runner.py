@@ -86,7 +86,7 @@ def start_run(
     _make_folder(path.parent, settings.durability == "fsync")
     with chain.writing(path):
         _check_output(path, overwrite, config)
-        origin = chain.new_origin(config, posterior.measurement, posterior.names, starts)
+        origin = chain.new_origin(config, {"": posterior.measurement}, posterior.names, starts)
         chain.create(path, origin, starts, durability=settings.durability, capacity=_CAPACITY)
         budget = Budget(settings.max_steps, settings.max_time)
         with _streaming(path, settings) as backends:
@@ -173,7 +173,7 @@ def _check_output(path: Path, overwrite: bool, config: Config) -> None:
         ChainError,
         kind=CHAIN,
         overwrite=overwrite,
-        spare=(config.source, config.data_path),
+        spare=(config.source, *config.data_paths.values()),
         besides=chain.companions(path),
         hint="go on with it by 'calibrate resume', replace it with --overwrite, or choose another with -o",
     )

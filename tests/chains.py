@@ -18,7 +18,7 @@ ENSEMBLES, WALKERS, NDIM = 2, 12, 6
 CONFIG = bench_config(extra=f"[sampling]\nensembles = {ENSEMBLES}\nwalkers = {WALKERS}\n")
 POSTERIOR = Posterior.from_config(CONFIG)
 STARTS = np.random.default_rng(1).normal(size=(ENSEMBLES, WALKERS, NDIM))
-ORIGIN = chain.new_origin(CONFIG, POSTERIOR.measurement, POSTERIOR.names, STARTS)
+ORIGIN = chain.new_origin(CONFIG, {"": POSTERIOR.measurement}, POSTERIOR.names, STARTS)
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def plant(
     if log_prob is None:
         log_prob = posterior.log_prob(draws.reshape(-1, ndim)).reshape(draws.shape[:-1])
     path = folder / name
-    origin = chain.new_origin(config, measurement, posterior.names, starts)
+    origin = chain.new_origin(config, {"": measurement}, posterior.names, starts)
     chain.create(path, origin, starts, capacity=max(steps, 1))
     moved = np.arange(walkers) < accepted
     with chain.ChainWriter(path) as writer:

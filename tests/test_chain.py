@@ -126,7 +126,7 @@ def spoil(kind: str, path: Path, good: Path) -> None:
             file["calibrate"].attrs["schema_version"] = chain.SCHEMA + 1
     elif kind == "older":
         with h5py.File(path, "r+") as file:
-            file["calibrate"].attrs["schema_version"] = chain.SCHEMA - 1
+            file["calibrate"].attrs["schema_version"] = 1
     elif kind == "altered data":
         with h5py.File(path, "r+") as file:
             file["calibrate/data"][-2] = ord("7")

@@ -80,7 +80,7 @@ def test_all_that_lies_in_chunks_has_checksums_and_emcee_reads_it(compression: s
             assert all(f[group][name].fletcher32 for name in ("chain", "log_prob", "accepted"))
             assert f[group]["chain"].chunks == (ROWS, WALKERS, 1)
         assert all(f["calibrate"][name].fletcher32 for name in ("data", "names", "starts"))
-        assert all("sha256" in f["calibrate"][name].attrs for name in ("config", "config_text", "fingerprint"))
+        assert all("sha256" in f["calibrate"][name].attrs for name in ("config", "config_text", "fingerprint", "tests"))
     stored = chain.read_chains(path)
     for i in range(2):
         backend = emcee.backends.HDFBackend(str(path), name=f"ensemble_{i}", read_only=True)
@@ -130,6 +130,7 @@ def test_steps_that_are_not_looked_at_when_a_run_is_opened_are_noticed_when_they
         ("calibrate/config", "config does not match its SHA-256"),
         ("calibrate/config_text", "config_text does not match its SHA-256"),
         ("calibrate/fingerprint", "fingerprint does not match its SHA-256"),
+        ("calibrate/tests", "tests does not match its SHA-256"),
     ],
 )
 def test_every_other_part_is_checked_too(name: str, words: str, good: Path, command: Command) -> None:

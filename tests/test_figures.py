@@ -280,7 +280,7 @@ def test_a_file_in_radians_is_drawn_in_degrees(simulated: Run) -> None:
     config = parse_config(config_text(noise=""))
     run = dataclasses.replace(
         simulated,
-        file=dataclasses.replace(simulated.file, measurement=turned, config=config),
+        file=dataclasses.replace(simulated.file, measurements={"": turned}, config=config),
         posterior=Posterior.from_config(config, turned),
     )
     run = with_draws(run, simulated.chains.coords[..., :6])

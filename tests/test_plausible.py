@@ -288,7 +288,7 @@ def test_runs_that_were_made_before_still_open(tmp_path: Path) -> None:
     measurement = stored_measurement("angle_deg,moment_Nm\n-4,-4000\n#N/A,5\n5,-6000\n6,-7000\n7,-9000\n", "x.csv")
     posterior = Posterior.from_config(config, measurement)
     starts = np.tile(0.5 * (posterior.lower + posterior.upper), (2, 12, 1))
-    origin = chain.new_origin(config, measurement, posterior.names, starts)
+    origin = chain.new_origin(config, {"": measurement}, posterior.names, starts)
     chain.create(tmp_path / "old.h5", origin, starts)
     run = open_run(tmp_path / "old.h5")
     assert run.measurement.loads.size == 4

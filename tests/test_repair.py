@@ -16,6 +16,7 @@ import pytest
 from conftest import Result, bench_config
 
 from calibrate import chain
+from calibrate.density import MODEL_VERSION
 from calibrate.errors import ChainError
 from calibrate.results import open_run
 from calibrate.runner import resume_run, start_run
@@ -88,11 +89,11 @@ def test_a_changed_problem_is_not_resumed_and_the_difference_is_shown(good: Path
         resume_run(path, steps=3)
 
 
-def test_a_changed_model_is_not_resumed(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_a_newer_model_is_not_resumed(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.h5"
     shutil.copy(good, path)
-    monkeypatch.setattr("calibrate.chain.origin.MODEL_VERSION", 2)
-    with pytest.raises(ChainError, match="model_version was 1 and is 2"):
+    monkeypatch.setattr("calibrate.chain.origin.MODEL_VERSION", MODEL_VERSION - 1)
+    with pytest.raises(ChainError, match=rf"the model of a newer calibrate \(version {MODEL_VERSION} of it; .*upgrade"):
         resume_run(path, steps=3)
     monkeypatch.undo()
     resume_run(path, steps=3)  # the negative control: unchanged, it goes on

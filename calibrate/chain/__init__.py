@@ -2,7 +2,8 @@
 
 One file per run. Groups `ensemble_0`, `ensemble_1`, ... have emcee's own layout, so that
 `emcee.backends.HDFBackend(file, name="ensemble_0", read_only=True)` reads them. The group `calibrate` holds all that
-is needed to go on: configuration, data, first walkers, and where it all came from.
+is needed to go on: configuration, data of every test, first walkers, and where it all came from. Files of schema 2,
+which have one test without a name, are read, gone on with and repaired, and stay of that schema.
 
 What holds, and why
 -------------------

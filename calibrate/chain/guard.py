@@ -22,6 +22,8 @@ _CHECKSUM = 4  # bytes at the end of a stored chunk
 # Bytes; calibrate's own chunks are a 32nd of that at the most, its attributes shorter than file names may be.
 _LARGEST_CHUNK = 2**24
 _LARGEST_ATTRIBUTE = 2**14
+# Bytes of a row of names: tens of thousands of parameters.
+_LONGEST_ROW = 2**21
 # Chunks of a run hold some 2**18 bytes; this many tiny ones are read before anybody gets impatient.
 _MANY_CHUNKS = 2**17
 # Real chains shrink to a half or a tenth; where nearly all walkers stand still, to a hundredth.
@@ -85,11 +87,13 @@ def numbers(
     return item
 
 
-def text(parent: h5py.Group, name: str, limit: int | None = None) -> bytes:
-    """Return a text kept in place, as the bytes that it consists of."""
+def text(parent: h5py.Group, name: str, limit: int | None = None, most: int | None = None) -> bytes:
+    """Return a text kept in place, as the bytes that it consists of; `most` is how many there may be."""
     item = dataset(parent, name, limit)
     if item.shape != () or not _is_text(item.id.get_type()):
         raise ValueError(f"{name} is no text kept in place")
+    if most is not None and item.nbytes > most:
+        raise ValueError(f"{name} has {item.nbytes:.4g} bytes, more than the {most:.4g} that it may have")
     found = bytes(item[()])
     if h5py.h5a.exists(item.id, _SHA.encode()) and word(item, _SHA) != hashlib.sha256(found).hexdigest():
         raise ValueError(f"{name} does not match its SHA-256")
@@ -99,7 +103,7 @@ def text(parent: h5py.Group, name: str, limit: int | None = None) -> bytes:
 def words(parent: h5py.Group, name: str, limit: int | None = None) -> tuple[str, ...]:
     """Return a row of short texts."""
     item = dataset(parent, name, limit)
-    if len(item.shape) != 1 or not _is_text(item.id.get_type()) or item.nbytes > _LARGEST_ATTRIBUTE:
+    if len(item.shape) != 1 or not _is_text(item.id.get_type()) or item.nbytes > _LONGEST_ROW:
         raise ValueError(f"{name} is no short list of texts")
     return tuple(bytes(one).decode() for one in content(item))
 

@@ -6,6 +6,7 @@ walkers. A file that was edited, or made with another model, is so refused befor
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -42,19 +43,48 @@ def posterior_of(path: Path, file: RunFile, chains: Chains) -> Posterior:
         If there is no such posterior, or it is another.
     """
     with translated(path), np.errstate(all="ignore"):
-        posterior = Posterior.from_config(file.config, file.measurement)
-        if posterior.names != file.names:
-            raise ChainError(
-                f"{path}: holds {', '.join(file.names)}, but its configuration frees "
-                f"{', '.join(posterior.names)}; the file was altered"
-            )
-        found = differences(file.fingerprint, fingerprint(file.config, file.measurement))
+        posterior = posterior_in(path, file)
+        found = differences(file.fingerprint, fingerprint(file.config, file.measurements, file.model_version))
         if found:
             raise ChainError(f"{path}: this is not the problem that the run was started with: {'; '.join(found[:3])}")
         steps = chains.log_prob.shape[1]
         for step in sorted({0, steps // 2, steps - 1}) if steps else ():
             _check_step(path, file, chains, posterior, step)
     return posterior
+
+
+def posterior_in(path: Path, file: RunFile) -> Posterior:
+    """Return the posterior that a run's file describes, whatever its chains say.
+
+    Raises
+    ------
+    ChainError
+        If its configuration has other tests or frees other parameters than the file holds.
+    CalibrateError
+        If there is no such posterior.
+    """
+    if [*file.config.data_paths] != [*file.measurements]:
+        raise ChainError(
+            f"{path}: holds {_tests(file.measurements)}, but its configuration has {_tests(file.config.data_paths)}; "
+            "the file was altered"
+        )
+    posterior = _posterior(file)
+    if posterior.names != file.names:
+        raise ChainError(
+            f"{path}: holds {', '.join(file.names)}, but its configuration frees "
+            f"{', '.join(posterior.names)}; the file was altered"
+        )
+    return posterior
+
+
+def _posterior(file: RunFile) -> Posterior:
+    """Build the posterior of the model version that a run was started with."""
+    return Posterior.from_config(file.config, file.measurements, normalised=file.model_version > 1)
+
+
+def _tests(names: Iterable[str]) -> str:
+    shown = [f"tests.{name}" if name else "data" for name in names]
+    return ", ".join([*shown[:5], "..."] if len(shown) > 5 else shown)
 
 
 def _check_step(path: Path, file: RunFile, chains: Chains, posterior: Posterior, step: int) -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from calibrate.chain import layout, whole
 from calibrate.chain.disk import Disk, HDF5Stream
 from calibrate.chain.origin import RunFile, check_ensemble, copied_origin, read_origin, reason
+from calibrate.chain.problem import posterior_in
 from calibrate.chain.reader import check_file, translated
 from calibrate.chain.slots import EnsembleState
 from calibrate.errors import ChainError
@@ -91,11 +92,7 @@ def repair(path: Path, output: Path) -> Repair:
         there = path.stat().st_size
         with translated(path), np.errstate(all="ignore"):
             file = read_origin(f, path, there)
-            posterior = Posterior.from_config(file.config, file.measurement)
-            if posterior.names != file.names:
-                raise ChainError(
-                    f"{path}: nothing can be saved, its configuration frees other parameters than it holds"
-                )
+            posterior = posterior_in(path, file)
         ensembles, walkers, ndim = file.starts.shape
         states = _states(f, ensembles, walkers, found, there)
         counts = [_whole_rows(f, i, posterior, walkers, found) for i in range(ensembles)]
