@@ -94,7 +94,8 @@ class Density(NamedTuple):
 @inlined
 def is_shaped(prior: FloatArray) -> bool:
     """Tell whether any prior is not uniform."""
-    return prior[prior.shape[0] - 1, _SHAPED] != 0.0
+    shaped: bool = prior[prior.shape[0] - 1, _SHAPED] != 0.0
+    return shaped
 
 
 @borrowing
@@ -123,7 +124,7 @@ def log_prior_one(q: FloatArray, prior: FloatArray) -> float:
             return -np.inf
         outside = max(0.0, prior[i, LOWER] - q[i], q[i] - prior[i, UPPER])
         violation += outside * outside
-    value = prior[q.size, _CONSTANT]
+    value: float = prior[q.size, _CONSTANT]
     if violation > 0.0:
         value -= prior[q.size, _WEIGHT] * violation
     if prior[q.size, _SHAPED] != 0.0:

@@ -281,7 +281,9 @@ def _work(p: FloatArray, knee: Pair, bounds: FloatArray | None) -> FloatArray:
         raise RunError(f"parameters {shown}: {type(error).__name__}: {error}") from None
 
 
-def _pair(lengths: Sequence[FloatArray], arms: Sequence[FloatArray], measured: FloatArray) -> Pair:
+def _pair(
+    lengths: FloatArray | Sequence[FloatArray], arms: FloatArray | Sequence[FloatArray], measured: FloatArray
+) -> Pair:
     return Pair(np.stack(lengths), np.stack(arms), np.ascontiguousarray(measured), 0.0)
 
 

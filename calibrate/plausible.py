@@ -199,8 +199,8 @@ def _doubts_of_knee(knee: KneeConfig) -> Iterator[Doubt]:
         yield from _doubts_of_number("knee.application_point: its distance", QUANTITIES["lever"], lever)
     for strand in knee.strands:
         ends = point(f"{strand}.femur", "xyz"), point(f"{strand}.tibia", "xyz")
-        side = {"mcl": (-1.0, medial[0]), "lcl": (1.0, lateral[0])}.get(strand)
-        yield from _doubts_of_strand(strand, *ends, joint_line, side)
+        condyle = {"mcl": (-1.0, medial[0]), "lcl": (1.0, lateral[0])}.get(strand)
+        yield from _doubts_of_strand(strand, *ends, joint_line, condyle)
 
 
 def _doubts_of_strand(

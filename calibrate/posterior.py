@@ -22,6 +22,7 @@ from calibrate.knee.cached import CachedKnee
 from calibrate.knee.general import general_readings
 from calibrate.knee.geometry import Geometry
 from calibrate.knee.pair import Pair
+from calibrate.knee.slots import General
 from calibrate.plausible import doubts_of, doubts_of_sigma, refuse
 from calibrate.priors import LogNormal, Prior
 from calibrate.problem.build import general_of, is_pair, pair_of
@@ -110,6 +111,8 @@ class Posterior:
             for test in tests:
                 test.knee(full)
             inferred = int(tests[0].slots.errors[0]) in table.columns
+            knee: Pair | General
+            order: NDArray[np.intp] | None
             if is_pair(tests, table):
                 knee, order = pair_of(tests[0], full, inferred=inferred)
                 columns, template = _pair_columns(tests[0], table, full, inferred)
@@ -218,7 +221,9 @@ class Posterior:
         free = set(self.table.columns.tolist())
         for test in self.tests:
             if free.isdisjoint(test.slots.rows.tolist()):
-                found.append(f"test {test.name} ({test.measurement.source}) depends on no free parameter: it adds nothing")
+                found.append(
+                    f"test {test.name} ({test.measurement.source}) depends on no free parameter: it adds nothing"
+                )
         return found
 
     @property
@@ -409,7 +414,9 @@ class Posterior:
         noise = [noise_of(one, full, self.law(q, one.name), rng) for one in chosen]
         return np.concatenate([a + b for a, b in zip(exact, noise, strict=True)], axis=1)
 
-    def knee_at(self, angles: ArrayLike | None = None, q: ArrayLike | None = None, test: str | None = None) -> CachedKnee:
+    def knee_at(
+        self, angles: ArrayLike | None = None, q: ArrayLike | None = None, test: str | None = None
+    ) -> CachedKnee:
         """Return the knee posed at angles in the file's unit and sign, for one vector of free parameters.
 
         The data's own angles, and the priors' middles, by default.

@@ -21,6 +21,9 @@ from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress, sample
 from calibrate.sampling.start import first_walkers
 
+# Walkers for each free parameter, at the least.
+_PER_DIMENSION = 2
+
 # Steps that a new file has room for; the writer's own choice unless a test sets it.
 _CAPACITY: int | None = None
 
@@ -75,10 +78,10 @@ def start_run(
     for warning in posterior.warnings:
         on_warning(warning)
     settings = config.sampling
-    if settings.walkers < 2 * posterior.ndim:
+    if settings.walkers < _PER_DIMENSION * posterior.ndim:
         raise ConfigError(
-            f"sampling.walkers = {settings.walkers}: {posterior.ndim} free parameters need twice as many walkers, "
-            f"at least {2 * posterior.ndim}"
+            f"sampling.walkers = {settings.walkers}: {posterior.ndim} free parameters need at least "
+            f"{_PER_DIMENSION * posterior.ndim} walkers"
         )
     check_needs(settings, posterior.ndim, path.parent)
     starts = first_walkers(posterior, settings, on_warning=on_warning)
@@ -86,7 +89,7 @@ def start_run(
     _make_folder(path.parent, settings.durability == "fsync")
     with chain.writing(path):
         _check_output(path, overwrite, config)
-        origin = chain.new_origin(config, {"": posterior.measurement}, posterior.names, starts)
+        origin = chain.new_origin(config, posterior.measurements, posterior.names, starts)
         chain.create(path, origin, starts, durability=settings.durability, capacity=_CAPACITY)
         budget = Budget(settings.max_steps, settings.max_time)
         with _streaming(path, settings) as backends:

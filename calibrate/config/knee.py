@@ -15,7 +15,19 @@ Attachment = tuple[Value, Value] | tuple[Value, Value, Value]
 CONDYLES = ("lateral_condyle", "medial_condyle")
 MAIN_STRANDS = ("mcl", "lcl")
 AXES = ("x", "y", "z")
-_TAKEN = ("knee", "measurement", "noise", "parameters", "tests", "data", "prior", "sampling", "file", "positive", "flexion")
+_TAKEN = (
+    "knee",
+    "measurement",
+    "noise",
+    "parameters",
+    "tests",
+    "data",
+    "prior",
+    "sampling",
+    "file",
+    "positive",
+    "flexion",
+)
 
 
 class Condyle(Model):

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from calibrate.config import Config
 from calibrate.knee.geometry import Geometry, kinematics
 from calibrate.knee.law import LAW_SYMBOLS, BlankevoortFunction, law, numpy_code
-from calibrate.knee.parameters import PARAMETERS, LoadKind, check_measured, eight, load_kind, planar_pair
+from calibrate.knee.parameters import LIGAMENTS, PARAMETERS, LoadKind, check_measured, eight, load_kind, planar_pair
 from calibrate.knee.statics import SymbolicPose, equilibrium, pose, reference_angle
 
 FloatArray = NDArray[np.float64]

@@ -53,9 +53,7 @@ def is_pair(tests: Sequence[LaxityTest], table: ParameterTable) -> bool:
     )
 
 
-def pair_of(
-    test: LaxityTest, full: FloatArray, *, inferred: bool
-) -> tuple[Pair, NDArray[np.intp] | None]:
+def pair_of(test: LaxityTest, full: FloatArray, *, inferred: bool) -> tuple[Pair, NDArray[np.intp] | None]:
     """Make the short form of a test.
 
     Parameters
@@ -91,14 +89,17 @@ def pair_of(
         lengths, arms, load = lengths[:, order], arms[:, order], load[order]
     arrays = [np.ascontiguousarray(a) for a in (lengths, arms, load)]
     pair = Pair(arrays[0], arrays[1], arrays[2], constant)
-    return (pair if count < MANY else pair._replace(sums=build_sums(pair))), order
+    sums = build_sums(pair) if count >= MANY else None
+    return (pair if sums is None else pair._replace(sums=sums)), order
 
 
 def fixed_reading(test: LaxityTest, full: FloatArray) -> FloatArray:
     """Return load bias and hysteresis at the data's points, shape (n,), for one full vector."""
     _, bias, hysteresis = full[test.slots.reading]
     direction = test.measurement.direction
-    return np.asarray(bias + (0.0 if direction is None else hysteresis * direction) + np.zeros(test.measurement.angles.size))
+    return np.asarray(
+        bias + (0.0 if direction is None else hysteresis * direction) + np.zeros(test.measurement.angles.size)
+    )
 
 
 def general_of(
@@ -156,8 +157,12 @@ def general_of(
         load=joined([of_points(test, n, test.measurement.loads, 0.0) for test, n in pairs]),
         direction=joined([of_points(test, n, test.measurement.direction, 0.0) for test, n in pairs]),
         sigma=joined([of_points(test, n, test.measurement.sigma, 1.0) for test, n in pairs]),
-        lengths=joined([knee.kinematics.lengths if knee else np.zeros((strands, n)) for knee, n in zip(knees, sizes, strict=True)]),
-        arms=joined([knee.coefficients if knee else np.zeros((strands, n)) for knee, n in zip(knees, sizes, strict=True)]),
+        lengths=joined(
+            [knee.kinematics.lengths if knee else np.zeros((strands, n)) for knee, n in zip(knees, sizes, strict=True)]
+        ),
+        arms=joined(
+            [knee.coefficients if knee else np.zeros((strands, n)) for knee, n in zip(knees, sizes, strict=True)]
+        ),
         length_slopes=joined(_slopes(knees, sizes, strands, 0)),
         arm_slopes=joined(_slopes(knees, sizes, strands, 1)),
     )

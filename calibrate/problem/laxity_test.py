@@ -202,7 +202,9 @@ class LaxityTest:
         measurement = self.measurement
         at = measurement.to_radians(measurement.angles if angles is None else angles)
         offset = float(full[self.slots.reading[0]])
-        return CachedKnee.build(self.geometry(full), at - np.deg2rad(offset), measurement.kind, self.positive, slopes=slopes)
+        return CachedKnee.build(
+            self.geometry(full), at - np.deg2rad(offset), measurement.kind, self.positive, slopes=slopes
+        )
 
 
 def laxity_tests(

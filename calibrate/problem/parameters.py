@@ -260,9 +260,7 @@ def _parameter(
     return Parameter(name, quantity, unit, None, float(value))
 
 
-def _check_sharing(
-    config: Config, table: ParameterTable, measurements: Mapping[str, Measurement], where: str
-) -> None:
+def _check_sharing(config: Config, table: ParameterTable, measurements: Mapping[str, Measurement], where: str) -> None:
     """Refuse readings' parameters that tests share though they count differently or measure in other units."""
     tests = config.all_tests
     for quantity in (*READING, *ERROR):

@@ -33,9 +33,13 @@ def root_of(name: str, declared: Mapping[str, AnyValue], tests: Mapping[str, obj
     while isinstance(value := declared[seen[-1]], str):
         what = f"{where}: {place(seen[-1], tests)} = '{value[:60]}'"
         if value not in declared:
-            raise ConfigError(f"{what}: there is no such parameter to be tied to; {did_you_mean(value, list(declared))}")
+            raise ConfigError(
+                f"{what}: there is no such parameter to be tied to; {did_you_mean(value, list(declared))}"
+            )
         if value in seen:
-            raise ConfigError(f"{what}: the ties go in a circle ({' -> '.join([*seen, value])}); give one of them a value")
+            raise ConfigError(
+                f"{what}: the ties go in a circle ({' -> '.join([*seen, value])}); give one of them a value"
+            )
         here, there = (quantity_of(key_of(one, tests)) for one in (seen[-1], value))
         if here.unit != there.unit:
             raise ConfigError(
