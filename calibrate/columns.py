@@ -43,7 +43,7 @@ _NAMES["angle"] = _ANGLE
 
 
 class Columns(NamedTuple):
-    """What the header says: the kind of load, the angle's unit, the sigma column's name, if there is one, and directions.
+    """What the header says: the kind of load, the angle's unit, the sigma column's name if there is one.
 
     `direction` tells whether there is a column of that name.
     """

@@ -152,8 +152,8 @@ def _parse(text: str, source: str) -> tuple[Measurement, Table]:
     if direction is not None and not (np.abs(direction) == 1.0).all():
         bad = int(np.argmin(np.abs(direction) == 1.0))
         raise DataError(
-            f"{source}, line {line_of(text, bad)}: direction = {direction[bad]:g}, but it has to be 1 (the load goes up) "
-            "or -1 (it goes down)"
+            f"{source}, line {line_of(text, bad)}: direction = {direction[bad]:g}, but it has to be "
+            "1 (the load goes up) or -1 (it goes down)"
         )
     return Measurement(angles, loads, sigma, columns.kind, columns.angle_unit, truth, text, source, direction), table
 

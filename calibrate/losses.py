@@ -284,7 +284,7 @@ def _work(p: FloatArray, knee: Pair, bounds: FloatArray | None) -> FloatArray:
 def _pair(
     lengths: FloatArray | Sequence[FloatArray], arms: FloatArray | Sequence[FloatArray], measured: FloatArray
 ) -> Pair:
-    return Pair(np.stack(lengths), np.stack(arms), np.ascontiguousarray(measured), 0.0)
+    return Pair(np.asarray(lengths), np.asarray(arms), np.ascontiguousarray(measured), 0.0)
 
 
 def _sums_of_squares(p: FloatArray, knee: Pair) -> FloatArray:

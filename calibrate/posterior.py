@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate.config import Config
+from calibrate.config.doubts import doubts_of, doubts_of_sigma
 from calibrate.data import Measurement, read_measurement
 from calibrate.density import LOWER, UPPER, Density, evaluate, prior_rows
 from calibrate.errors import ConfigError, GeometryError
@@ -23,12 +24,12 @@ from calibrate.knee.general import general_readings
 from calibrate.knee.geometry import Geometry
 from calibrate.knee.pair import Pair
 from calibrate.knee.slots import General
-from calibrate.plausible import doubts_of, doubts_of_sigma, refuse
+from calibrate.plausible import refuse
 from calibrate.priors import LogNormal, Prior
 from calibrate.problem.build import general_of, is_pair, pair_of
 from calibrate.problem.laxity_test import LaxityTest, laxity_tests, refused, slots_of
-from calibrate.problem.parameters import ParameterTable, table_of
 from calibrate.problem.noise import noise_of
+from calibrate.problem.parameters import ParameterTable, table_of
 from calibrate.problem.residuals import Residuals
 
 FloatArray = NDArray[np.float64]
@@ -217,14 +218,12 @@ class Posterior:
 
     def _uninformed(self) -> list[str]:
         """Name tests that say nothing about any free parameter."""
-        found = []
         free = set(self.table.columns.tolist())
-        for test in self.tests:
-            if free.isdisjoint(test.slots.rows.tolist()):
-                found.append(
-                    f"test {test.name} ({test.measurement.source}) depends on no free parameter: it adds nothing"
-                )
-        return found
+        return [
+            f"test {test.name} ({test.measurement.source}) depends on no free parameter: it adds nothing"
+            for test in self.tests
+            if free.isdisjoint(test.slots.rows.tolist())
+        ]
 
     @property
     def measurements(self) -> dict[str, Measurement]:
@@ -298,7 +297,7 @@ class Posterior:
         return np.asarray(law)
 
     def reference_lengths(self, full: FloatArray) -> FloatArray:
-        """Return the strands' lengths at the reference pose of the shared knee [mm], (n, strands), NaN without a pose."""
+        """Return the strands' lengths at the shared knee's reference pose [mm], (n, strands), NaN without a pose."""
         if not self.reference.posed:
             return np.tile(self.reference.geometry(full[0]).reference_lengths(), (len(full), 1))
         out = np.full((len(full), len(self.strands)), np.nan)
@@ -340,7 +339,7 @@ class Posterior:
         return _like(q, prior + likelihood)
 
     def log_prior(self, q: ArrayLike) -> FloatArray | float:
-        """Evaluate the log-prior: normalised inside the bounds, with the penalty or a wall outside. Shapes as `log_prob`."""
+        """Evaluate the log-prior: normalised inside the bounds, a penalty or a wall outside. Shapes as `log_prob`."""
         return _like(q, self._evaluate(q)[0])
 
     def log_likelihood(self, q: ArrayLike) -> FloatArray | float:

@@ -10,9 +10,10 @@ import pytest
 
 from calibrate import plausible
 from calibrate.config import Config
+from calibrate.config.doubts import doubts_of, doubts_of_config, doubts_of_sigma
 from calibrate.data import Measurement
 from calibrate.errors import ConfigError, DataError
-from calibrate.plausible import QUANTITIES, Doubt, doubts_of, doubts_of_config, doubts_of_data, doubts_of_sigma, refuse
+from calibrate.plausible import QUANTITIES, Doubt, doubts_of_data, refuse
 
 LENGTHS = {"metres": 1e3, "centimetres": 10.0, "inches": 25.4, "micrometres": 1e-3}
 # Of each quantity: unit, what has a meaning, what was measured, units mistaken and their size.

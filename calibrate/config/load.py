@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from calibrate.complaints import explain
-from calibrate.config.knee import MAIN_STRANDS, KneeConfig
+from calibrate.config.doubts import doubts_of_config, doubts_of_sigma
+from calibrate.config.knee import KneeConfig
 from calibrate.config.parameters import (
     DataConfig,
     MeasurementConfig,
@@ -27,7 +28,7 @@ from calibrate.config.sampling import PriorConfig, SamplingConfig
 from calibrate.config.values import AnyValue, Model
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
-from calibrate.plausible import doubts_of_config, doubts_of_sigma, refuse
+from calibrate.plausible import refuse
 
 # What a shared parameter is where nobody says anything.
 _DEFAULTS = {f"measurement.{key}": 0.0 for key in ("angle_offset", "load_bias", "hysteresis")}
@@ -41,7 +42,7 @@ class Config(Model):
     measurement: MeasurementConfig = MeasurementConfig()
     noise: NoiseConfig = NoiseConfig()
     data: DataConfig | None = None
-    tests: dict[str, TestConfig] = {}
+    tests: dict[str, TestConfig] = Field(default_factory=dict)
     prior: PriorConfig = PriorConfig()
     sampling: SamplingConfig = SamplingConfig()
 

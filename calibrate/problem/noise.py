@@ -37,10 +37,8 @@ def noise_of(test: LaxityTest, full: FloatArray, law: FloatArray, rng: np.random
         variance = np.tile(full[:, [sigma]] ** 2, (1, measurement.angles.size))
     if angle_sigma < nothing:
         variance = variance + (full[:, [angle_sigma]] * slopes_of(test, full, law)) ** 2
-    if nu < nothing:
-        normal = rng.standard_t(full[:, [nu]], size=variance.shape)
-    else:
-        normal = rng.standard_normal(variance.shape)
+    shape = variance.shape
+    normal = rng.standard_t(full[:, [nu]], size=shape) if nu < nothing else rng.standard_normal(shape)
     noise = np.sqrt(variance) * normal
     if amplitude < nothing:
         degrees = measurement.in_degrees(measurement.angles)

@@ -86,7 +86,7 @@ class Residuals:
         return self._full(q)[:, :8]
 
     def _pair(self, knee: Pair) -> CachedKnee:
-        """The knee as the density has it: loads in units of a known sigma, sorted where the density is."""
+        """Return the knee as the density has it: loads in units of a known sigma, sorted where the density is."""
         poses = self.tests[0].knee(self.middle).kinematics
         return CachedKnee(replace(poses, lengths=knee.lengths), knee.arms)
 

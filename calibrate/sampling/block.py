@@ -43,8 +43,9 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
     - a difference of two walkers (ter Braak 2006) times `2.38 / sqrt(2 ndim)`, jittered, or times 1 in a tenth of
       them, which jumps between modes;
     - new values of one group of parameters (`ParameterTable.groups`), such as a strand's law and the errors, from a
-      kernel density estimate of the other half (as Farr & Farr 2015 do with all parameters). Kernels are products of `(1 + |e|)^-3` in coordinates that make the half's
-      covariance the identity: quickly drawn and added up, and with tails that no walker is lost beyond.
+      kernel density estimate of the other half (as Farr & Farr 2015 do with all parameters). Kernels are products of
+      `(1 + |e|)^-3` in coordinates that make the half's covariance the identity: quickly drawn and added up, and with
+      tails that no walker is lost beyond.
 
     All random numbers are drawn beforehand, from a generator that emcee's own seeds in each step.
 

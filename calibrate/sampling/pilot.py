@@ -147,7 +147,7 @@ def _climb(
     numbers: FloatArray,
     d: Density,
 ) -> None:
-    """Move `x` (points, ndim) and `value`, their log-likelihood, in place: by the prior inside the bounds, above the floor.
+    """Move `x` (points, ndim) and `value`, their log-likelihood, in place: as the prior is, above the floor.
 
     Halves are the first and second half of `order` and move by each other's positions in turn. `numbers` are uniform
     on [0, 1), shape (turns, points / 2, 5), or 6 where the prior is not uniform.

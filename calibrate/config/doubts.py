@@ -1,0 +1,145 @@
+"""Which numbers of a configuration can be meant: what `calibrate.plausible` knows of ranges, asked of each of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from calibrate.config.knee import KneeConfig
+from calibrate.config.values import AnyValue, Bounds, Distribution, middle, reach
+from calibrate.plausible import (
+    QUANTITIES,
+    Doubt,
+    Quantity,
+    doubts_of_data,
+    doubts_of_number,
+    meant,
+    outside,
+    range_of,
+)
+from calibrate.problem.quantities import place
+
+if TYPE_CHECKING:
+    from calibrate.columns import LoadKind
+    from calibrate.config.load import Config
+    from calibrate.data import Measurement
+
+# Quantities of parameters that are checked by name; sigma's range depends on the data's unit.
+_CHECKED = ("k", "alpha", "l_0", "reference_strain", "f_ref", "angle_offset", "angle_sigma")
+
+
+def doubts_of_config(config: Config) -> Iterator[Doubt]:
+    """Yield what is odd about a configuration's numbers, sigma apart, whose unit only the data know."""
+    yield from _doubts_of_knee(config.knee)
+    declared = config.declared()
+    for name, value in declared.items():
+        end = name.rsplit(".", 1)[-1]
+        if end in _CHECKED and not isinstance(value, str):
+            yield from _doubts_of_parameter(place(name, config.tests), QUANTITIES[end], value)
+    for strand in config.knee.strands:
+        for name, value in declared.items():
+            if name.endswith(f"{strand}.l_0") and not isinstance(value, str):
+                yield from _doubts_of_slack(place(name, config.tests), config.knee, strand, value)
+
+
+def doubts_of_sigma(config: Config, kind: LoadKind | None = None, test: str = "") -> Iterator[Doubt]:
+    """Yield what is odd about the configuration's sigma, for data of a kind, or for any as long as it is not known."""
+    declared = config.declared()
+    name = f"{test}.noise.sigma" if f"{test}.noise.sigma" in declared else "noise.sigma"
+    value = declared.get(name)
+    if value is not None and not isinstance(value, str):
+        quantity = QUANTITIES["sigma" if kind is None else f"sigma_{kind}"]
+        yield from _doubts_of_parameter(place(name, config.tests), quantity, value)
+
+
+def doubts_of(config: Config, measurements: Mapping[str, Measurement]) -> Iterator[Doubt]:
+    """Yield all that is odd about a calibration's numbers; of several tests, each doubt names its own."""
+    yield from doubts_of_config(config)
+    for name, measurement in measurements.items():
+        label = f"tests.{name}: " if name else ""
+        for doubt in (*doubts_of_data(measurement), *doubts_of_sigma(config, measurement.kind, name)):
+            yield doubt._replace(text=label + doubt.text)
+
+
+def _doubts_of_knee(knee: KneeConfig) -> Iterator[Doubt]:
+    """Doubt the geometry: sizes, and where things lie to each other, which a unit mixed up puts elsewhere."""
+    numbers = {key: middle(value) for key, value in knee.items() if not isinstance(value, str)}
+
+    def point(name: str, axes: str = "xy") -> tuple[float, ...]:
+        return tuple(numbers.get(f"{name}.{axis}", 0.0) for axis in axes)
+
+    for side in ("lateral_condyle", "medial_condyle"):
+        yield from doubts_of_number(f"knee.{side}.radius", QUANTITIES["radius"], numbers[f"{side}.radius"])
+    lateral, medial = point("lateral_condyle.centre"), point("medial_condyle.centre")
+    radii = numbers["lateral_condyle.radius"], numbers["medial_condyle.radius"]
+    spacing = math.dist(lateral, medial)
+    if lateral[0] <= medial[0] or spacing <= abs(radii[0] - radii[1]):
+        return  # the sides are exchanged, or no plateau touches both: the geometry says so
+    yield from doubts_of_number("knee: the distance of the condyles' centres", QUANTITIES["spacing"], spacing)
+    joint_line = min(lateral[1] - radii[0], medial[1] - radii[1])
+    if knee.application_point is not None:
+        lever = math.dist(point("application_point"), (0.5 * (lateral[0] + medial[0]), joint_line))
+        yield from doubts_of_number("knee.application_point: its distance", QUANTITIES["lever"], lever)
+    for strand in knee.strands:
+        ends = point(f"{strand}.femur", "xyz"), point(f"{strand}.tibia", "xyz")
+        condyle = {"mcl": (-1.0, medial[0]), "lcl": (1.0, lateral[0])}.get(strand)
+        yield from _doubts_of_strand(strand, *ends, joint_line, condyle)
+
+
+def _doubts_of_strand(
+    name: str, femur: Sequence[float], tibia: Sequence[float], joint_line: float, side: tuple[float, float] | None
+) -> Iterator[Doubt]:
+    """Doubt a strand's attachments; `side` is -1 for the medial one, and its condyle's centre, where that is known."""
+    length = math.dist(femur, tibia)
+    if length == 0.0:
+        yield Doubt(f"knee: {name}: femur and tibia are one point, the attachments coincide; check both", refused=True)
+        return
+    yield from doubts_of_number(f"knee.{name}: the distance of its attachments", QUANTITIES["strand"], length)
+    if side is None:
+        return
+    remedy = "check its unit, all lengths are in mm, and its sign: x points laterally, y proximally"
+    for end, (x, y, *_), wrong, where in (
+        ("femur", femur, femur[1] < joint_line, "below the joint line"),
+        ("tibia", tibia, tibia[1] > joint_line, "above the joint line"),
+        ("femur", femur, side[0] * (femur[0] - side[1]) < 0.0, "on the wrong side of its condyle's centre"),
+    ):
+        if wrong:
+            yield Doubt(f"knee.{name}.{end} = [{x:g}, {y:g}] lies {where}; {remedy}", refused=True)
+
+
+def _doubts_of_slack(key: str, knee: KneeConfig, strand: str, l_0: AnyValue) -> Iterator[Doubt]:
+    """Doubt a slack length that is another ligament's, or in another unit, by the attachments' distance."""
+    ends = knee.attachments(strand)
+    distance = math.dist([middle(value) for value in ends.femur], [middle(value) for value in ends.tibia])
+    low, high = reach(l_0)
+    if distance > 0.0 and (high < 0.5 * distance or low > 2.0 * distance):
+        found = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        yield Doubt(
+            f"{key} = {found} mm, but its attachments are {distance:.3g} mm apart: no ligament is "
+            "stretched or slack by half of its length; check both",
+            refused=True,
+        )
+
+
+def _doubts_of_parameter(key: str, quantity: Quantity, value: AnyValue) -> Iterator[Doubt]:
+    """Doubt a fixed parameter's number, or a range: all of it, or an end that is far from all that was measured."""
+    if not isinstance(value, Distribution):
+        yield from doubts_of_number(key, quantity, middle(value))
+        return
+    lower, upper = reach(value)
+    low, high = quantity.meaning
+    ends = f"{lower:g} to {upper:g}"
+    # A range that holds nothing measured but would in another unit is in that one.
+    mistaken = upper < quantity.measured[0] and meant(quantity, lower, upper)
+    if lower > high or upper < low or mistaken:
+        nearer = lower if lower > high else upper
+        yield Doubt(f"{key} = {ends}{outside(quantity, nearer)}", refused=True)
+    elif upper > high or (lower < low and lower != 0.0):
+        end = "upper" if upper > high else "lower"
+        what = "bounds" if isinstance(value, Bounds) else "its prior's 95 %,"
+        yield Doubt(
+            f"{key}: {what} {ends} reach far beyond what was ever measured in a knee, {range_of(quantity)}: check the "
+            f"unit of the {end} one",
+            refused=False,
+        )
