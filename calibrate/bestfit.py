@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.config import SIGMA
 from calibrate.posterior import Posterior
+from calibrate.problem.quantities import SIGMA
 from calibrate.residuals import explained, outlying, serial
 
 FloatArray = NDArray[np.float64]
@@ -102,8 +102,7 @@ def _sigma(posterior: Posterior) -> FloatArray:
 def _slopes(posterior: Posterior, best: FloatArray, residuals: FloatArray) -> FloatArray:
     """Return derivatives of the residuals, in units of their own noise, by the parameters in units of their priors."""
     noise = math.sqrt(float(np.mean(residuals**2))) or 1.0
-    width = (posterior.upper - posterior.lower) / math.sqrt(12.0)
-    slopes = posterior.jacobian(best[np.newaxis])[0] * width / noise
+    slopes = posterior.jacobian(best[np.newaxis])[0] * posterior.scale / noise
     return np.where(np.isfinite(slopes), slopes, 0.0)
 
 
@@ -116,9 +115,9 @@ def _robust(posterior: Posterior, best: FloatArray, law: NDArray[np.bool_]) -> F
     from scipy.optimize import least_squares  # late: only summaries need it
 
     rng = np.random.default_rng(0)
-    width = posterior.upper - posterior.lower
+    width = posterior.scale
     count = min(_PRIOR_DRAWS, _PRIOR_READINGS // posterior.measurement.angles.size)
-    draws = posterior.lower + width * rng.random((count, posterior.ndim))
+    draws = posterior.prior_sample(rng, count)
     spread = np.quantile(np.abs(posterior.residuals(draws)), _WITHIN_SIGMA, axis=1)
     fits = []
     for start in (best, *draws[np.argsort(spread, kind="stable")[:_STARTS]]):

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate import __version__
-from calibrate.config import LIGAMENTS, QUANTITIES
 from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
 from calibrate.kinds import MODEL
@@ -50,9 +49,9 @@ def ligaments(run: Run, draw: int | None = None) -> dict[str, FloatArray]:
     samples = run.some_samples()
     if draw is not None and not 0 <= draw < run.draws:
         raise ExportError(f"--draw {draw}: {run.path} has the draws 0 to {run.draws - 1}")
-    full = run.posterior.full(np.median(samples, axis=0) if draw is None else run.draw(draw))[0]
-    size = len(QUANTITIES)
-    return {name: full[size * i : size * (i + 1)] for i, name in enumerate(LIGAMENTS)}
+    test = run.posterior.tests[0].name
+    law = run.posterior.law(np.median(samples, axis=0) if draw is None else run.draw(draw), test)[0]
+    return dict(zip(run.posterior.strands, law, strict=True))
 
 
 def export_osim(
@@ -108,7 +107,7 @@ def export_osim(
             raise ExportError("--mcl and --lcl name ligaments of a model; give it with --model")
         of = "medians" if draw is None else f"posterior draw {draw}"
         credits = f"calibrate {__version__}: {of} of {run.path.name}, data {run.file.measurement.source}"
-        content = planar_model(run.posterior.geometry, values, credits)
+        content = planar_model(run.posterior.geometry(test=run.posterior.tests[0].name), values, credits)
         written, remarks = list(values), []
     else:
         written = [ligament for ligament, name in names.items() if name is not None]

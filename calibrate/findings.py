@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.bestfit import BestFit, best_fit
-from calibrate.config import LAW, SIGMA
+from calibrate.problem.quantities import SIGMA
 from calibrate.sampling.convergence import MIN_TIMES, largest_sd_error
 from calibrate.texts import known
 
@@ -89,12 +89,13 @@ def walkers_straggle(run: Run) -> Iterator[str]:
 
 def explains_little(run: Run, fit: BestFit) -> Iterator[str]:
     """Find that the model does not follow the loads, though something smooth would."""
+    side = run.posterior.tests[0].positive
     if fit.possible > _TELLS and fit.explained < _EXPLAINS * fit.possible:
         yield (
             f"the model explains {max(0.0, 100 * fit.explained):.0f} % of the load's variation, and a curve through "
             f"the readings would explain {100 * fit.possible:.0f} % ({100 * _EXPLAINS:g} % of that is the least to be "
             "wanted): first check the sign of the loads against that of the angles, the units of both columns and of "
-            f'the geometry, and the side, positive = "{run.config.data.positive}"; the estimates mean nothing yet'
+            f'the geometry, and the side, positive = "{side}"; the estimates mean nothing yet'
         )
 
 
@@ -146,8 +147,8 @@ def bounds_reached(run: Run) -> Iterator[str]:
 
 def condyle_pulls(run: Run, few: FloatArray) -> Iterator[str]:
     """Find that the contact would have to pull, which it cannot, in more than one in a hundred of the draws."""
-    knee = run.posterior.knee_at(_some_angles(run))
-    pulls = (knee.push(run.posterior.full(few)[:, : len(LAW)]) < 0.0).any(axis=1).mean()
+    knee = run.posterior.knee_at(_some_angles(run), test=run.posterior.tests[0].name)
+    pulls = (knee.push(run.posterior.law(few, run.posterior.tests[0].name)) < 0.0).any(axis=1).mean()
     if pulls > _PULLS:
         yield (
             f"in {100 * pulls:.0f} % of the draws a condyle would have to pull on the tibia at some angle of "

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate import chain
 from calibrate.chain.problem import posterior_of
-from calibrate.config import LAW, LIGAMENTS, Config
+from calibrate.config import Config
 from calibrate.data import Measurement
 from calibrate.errors import ChainError
 from calibrate.findings import warnings_of
@@ -197,13 +197,13 @@ class Run:
         dict of str to ndarray, shape (n,)
             By names like `mcl.stiffness_per_strain`.
         """
-        full = self.posterior.full(self.thinned(draws))
-        sign = 1.0 if self.config.data.positive == "valgus" else -1.0
-        lengths = self.posterior.geometry.reference_lengths()
+        test = self.posterior.tests[0]
+        law = self.posterior.law(self.thinned(draws), test.name)
+        sign = test.sign
+        lengths = self.posterior.geometry(test=test.name).reference_lengths()
         out = {}
-        for i, (ligament, stretch) in enumerate(zip(LIGAMENTS, (1.0, -1.0), strict=True)):
-            first = LAW.index(f"{ligament}.k")
-            k, alpha, l_0 = full[:, first], full[:, first + 1], full[:, first + 2]
+        for i, (ligament, stretch) in enumerate(zip(self.posterior.strands[:2], (1.0, -1.0), strict=True)):
+            k, alpha, l_0 = law[:, i, 0], law[:, i, 1], law[:, i, 2]
             out[f"{ligament}.stiffness_per_strain"] = k * l_0
             out[f"{ligament}.reference_strain"] = (lengths[i] - l_0) / l_0
             out[f"{ligament}.reference_tension"] = tension(lengths[i], k, alpha, l_0)
@@ -265,7 +265,9 @@ class Run:
     def _taut_angle(self, strand: int, stretch: float, l_0: FloatArray) -> FloatArray:
         """Angle [degrees] along the stretching direction at which the ligament first becomes taut for good reason."""
         along = np.linspace(-_TAUT_RANGE, _TAUT_RANGE, 4001)
-        length = kinematics(self.posterior.geometry, np.deg2rad(stretch * along)).lengths[strand]
+        length = kinematics(
+            self.posterior.geometry(test=self.posterior.tests[0].name), np.deg2rad(stretch * along)
+        ).lengths[strand]
         reached = np.maximum.accumulate(length)
         angle = np.interp(l_0, reached, along)
         return np.where((l_0 > reached[0]) & (l_0 < reached[-1]), angle, np.nan)

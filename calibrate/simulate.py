@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibrate.columns import AngleUnit, LoadKind
 from calibrate.complaints import did_you_mean
-from calibrate.config import LAW, PARAMETER_NAMES, SIGMA, Bounds, Config
+from calibrate.config import Config, Distribution, middle
 from calibrate.data import (
     MAX_ANGLE,
     Measurement,
@@ -25,9 +25,13 @@ from calibrate.files import check_target, replacing
 from calibrate.kinds import MEASUREMENT
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of
+from calibrate.knee.parameters import LIGAMENTS, QUANTITIES
+from calibrate.problem.quantities import SIGMA
 
 FloatArray = NDArray[np.float64]
 
+LAW = tuple(f"{ligament}.{quantity}" for ligament in LIGAMENTS for quantity in QUANTITIES)
+PARAMETER_NAMES = (*LAW, SIGMA)
 _MOST_ANGLES = 10_000_000
 
 
@@ -58,7 +62,7 @@ def simulate(
     Returns
     -------
     Measurement
-        Counted as `config.data.positive` says, with its `truth`.
+        Counted as `positive` says, with its `truth`.
 
     Raises
     ------
@@ -94,13 +98,13 @@ def simulate(
     assert sigma is not None
     radians = np.deg2rad(at) if unit == "deg" else at
     try:
-        knee = CachedKnee.build(geometry_of(config.knee), radians, kind, config.data.positive)
+        knee = CachedKnee.build(geometry_of(config.knee), radians, kind, next(iter(config.all_tests.values())).positive)
     except GeometryError as error:
         raise ConfigError(f"{config.source or 'configuration'}: knee: {error}") from None
     exact = knee.loads(np.array([[truth[name] for name in LAW]]))[0]
     noise = np.random.default_rng(seed).standard_normal(exact.size)
     comments = (
-        f"Simulated laxity test, seed {seed}; {config.data.positive} is positive in both columns.",
+        f"Simulated laxity test, seed {seed}; {next(iter(config.all_tests.values())).positive} is positive in both columns.",
         "Gaussian noise on the load; the parameters it was made with:",
     )
     noisy = exact + sigma * noise
@@ -174,11 +178,12 @@ def _truth(config: Config, settings: Sequence[str], *, sigma_needed: bool) -> di
         if given[name] <= 0.0 and not name.endswith("f_ref"):
             raise ConfigError(f"--set {setting}: {name} has to be positive")
     truth = {}
-    for name, known in (*config.parameter_items(), (SIGMA, config.noise.sigma)):
+    declared = config.declared()
+    for name, known in ((name, declared.get(name)) for name in PARAMETER_NAMES):
         if name in given:
             truth[name] = given[name]
-        elif isinstance(known, Bounds):
-            truth[name] = 0.5 * (known.lower + known.upper)
+        elif isinstance(known, Distribution):
+            truth[name] = middle(known)
         elif known is not None:
             truth[name] = float(known)
         elif sigma_needed:

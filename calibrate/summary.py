@@ -79,7 +79,7 @@ def summarise(run: Run) -> Summary:
             "points": int(run.measurement.angles.size),
             "load": run.measurement.kind,
             "unit": run.measurement.unit,
-            "positive": run.config.data.positive,
+            "positive": run.posterior.tests[0].positive,
             "sha256": run.measurement.sha256,
         },
         "converged": run.converged,

@@ -11,7 +11,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from calibrate.canvas import plainly
-from calibrate.config import LAW, LIGAMENTS, PARAMETER_NAMES, SIGMA
 from calibrate.figures.style import (
     BAND_50,
     FAINT,
@@ -29,6 +28,7 @@ from calibrate.figures.style import (
     open_frame,
 )
 from calibrate.knee.ligament import tension
+from calibrate.problem.quantities import SIGMA
 from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
@@ -68,7 +68,7 @@ def load_angle_plot(run: Run) -> Figure:
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     shown = _shown(run)
     angles, loads = measurement.angles[shown], measurement.loads[shown]
-    sigma = _sigma(run, run.posterior.full(q))[shown]
+    sigma = _sigma(run, q)[shown]
     residuals = loads - np.median(run.posterior.predict(q, angles), axis=0)
     _draw_model(top, bottom, run, q)
     crowded = measurement.angles.size > _MARKS
@@ -94,7 +94,7 @@ def load_angle_plot(run: Run) -> Figure:
     reach = 1.25 * float(np.max(np.abs(residuals) + sigma))
     bottom.set_ylim(-reach, reach)
     bottom.yaxis.set_major_locator(MaxNLocator(4, symmetric=True))
-    sense = f"{run.config.data.positive} positive"
+    sense = f"{run.posterior.tests[0].positive} positive"
     top.set_ylabel(f"{measurement.kind.capitalize()} [{measurement.unit}], {sense}")
     bottom.set_ylabel(f"Data − median\n[{measurement.unit}]")
     bottom.set_xlabel(f"Angle [°], {sense}")
@@ -106,19 +106,19 @@ def load_angle_plot(run: Run) -> Figure:
 
 def _draw_model(top: Axes, bottom: Axes, run: Run, q: FloatArray) -> None:
     """Draw what `q` predict, and the truth if it is known: loads on top, differences from the median below."""
-    measurement, full = run.file.measurement, run.posterior.full(q)
-    true = _true_parameters(run)[: len(LAW)]
+    measurement = run.file.measurement
+    true = _true_law(run)
     for i, angles in enumerate(_arms(run)):
         knee = run.posterior.knee_at(angles)
-        curves = knee.loads(full[:, : len(LAW)])
+        curves = knee.loads(run.posterior.law(q))
         degrees = measurement.in_degrees(angles)
         quantiles = np.quantile(curves, _QUANTILES, axis=0)
         bands(top, degrees, quantiles, named=i == 0)
         bands(bottom, degrees, quantiles - quantiles[2], named=False)
         if measurement.sigma is None:
             # One error per draw, the same at all angles: each angle's distribution is right, and the outline is smooth.
-            sigma = full[:, -1] if SIGMA in run.names else np.resize(_sigma(run, full), len(full))
-            errors = sigma * np.random.default_rng(0).standard_normal(len(full))
+            sigma = run.posterior.values(q, SIGMA) if SIGMA in run.names else np.resize(_sigma(run, q), len(q))
+            errors = sigma * np.random.default_rng(0).standard_normal(len(q))
             for j, edge in enumerate(np.quantile(curves + errors[:, np.newaxis], (0.05, 0.95), axis=0)):
                 name = "90 % with measurement error" if i == j == 0 else None
                 for ax, values in ((top, edge), (bottom, edge - quantiles[2])):
@@ -182,17 +182,16 @@ def ligament_plot(run: Run) -> Figure:
     ChainError
         If nothing is stored yet.
     """
-    full = run.posterior.full(run.thinned(_DRAWS))
-    true = _true_parameters(run)
-    reference = run.posterior.geometry.reference_lengths()
+    law = run.posterior.law(run.thinned(_DRAWS))
+    true = _true_law(run)
+    reference = run.posterior.geometry().reference_lengths()
     figure = new_figure(PAGE_WIDTH, 88.0)
     axes = figure.subplots(1, 2, sharey=True)
-    untared = not full[:, [LAW.index(f"{ligament}.f_ref") for ligament in LIGAMENTS]].any()
+    untared = not law[:, :, 3].any()
     ceiling = 0.0
-    for i, (ax, ligament) in enumerate(zip(axes, LIGAMENTS, strict=True)):
-        first = LAW.index(f"{ligament}.k")
-        k, alpha, l_0 = full[:, first : first + 3].T
-        visited = run.posterior.knee.kinematics.lengths[i]
+    for i, (ax, ligament) in enumerate(zip(axes, run.posterior.strands, strict=True)):
+        k, alpha, l_0 = law[:, i, :3].T
+        visited = run.posterior.knee_at().kinematics.lengths[i]
         of_slack = f"{ligament}.l_0"
         every = run.some_samples()[:, run.names.index(of_slack)] if of_slack in run.names else l_0
         slack = np.quantile(every, _QUANTILES)
@@ -202,8 +201,8 @@ def ligament_plot(run: Run) -> Figure:
         quantiles = np.quantile(curves, _QUANTILES, axis=0)
         bands(ax, length, quantiles)
         ceiling = max(ceiling, float(quantiles[4].max()))
-        if np.isfinite(true[first : first + 3]).all():
-            curve = tension(length, *true[first : first + 3])
+        if np.isfinite(true[i, :3]).all():
+            curve = tension(length, *true[i, :3])
             ceiling = max(ceiling, float(curve.max()))
             ax.plot(
                 length, curve, color=TRUTH, linewidth=1.1, linestyle=TRUTH_DASHES, zorder=4, gid="truth", label="truth"
@@ -269,8 +268,8 @@ def _share(run: Run) -> str:
 
 def _touching_angle(run: Run) -> float:
     """Angle [degrees, the file's sign] at which both condyles touch."""
-    sign = 1.0 if run.config.data.positive == "valgus" else -1.0
-    return sign * math.degrees(run.posterior.geometry.theta_0)
+    sign = 1.0 if run.posterior.tests[0].positive == "valgus" else -1.0
+    return sign * math.degrees(run.posterior.geometry().theta_0)
 
 
 def _arms(run: Run) -> list[FloatArray]:
@@ -287,25 +286,24 @@ def _arms(run: Run) -> list[FloatArray]:
     return [np.linspace(low, touch - hair, _POINTS), np.linspace(touch + hair, high, _POINTS)]
 
 
-def _sigma(run: Run, full: FloatArray) -> FloatArray:
+def _sigma(run: Run, q: FloatArray) -> FloatArray:
     """Return each data point's standard deviation [the load's unit]; where it is inferred, the posterior median."""
     measurement = run.file.measurement
     if measurement.sigma is not None:
         return measurement.sigma
-    given = run.config.noise.sigma
-    one = float(given) if isinstance(given, (int, float)) else float(np.median(full[:, -1]))
-    return np.full(measurement.angles.shape, one)
+    return np.full(measurement.angles.shape, float(np.median(run.posterior.values(q, SIGMA))))
 
 
-def _true_parameters(run: Run) -> FloatArray:
-    """Return the nine true parameters of simulated data, NaN where unknown; fixed ones count as true unless stated."""
-    true = np.full(len(PARAMETER_NAMES), np.nan)
-    if run.file.measurement.truth:
-        true = run.posterior.density.template.copy()
-        for name, value in run.file.measurement.truth.items():
-            if name in PARAMETER_NAMES:
-                true[PARAMETER_NAMES.index(name)] = value
-    return true
+def _true_law(run: Run) -> FloatArray:
+    """Return the true laws (strands, 4) of simulated data, NaN where unknown; fixed ones are true unless stated."""
+    stated = run.file.measurement.truth
+    if not stated:
+        return np.full((len(run.posterior.strands), 4), np.nan)
+    full = run.posterior.full(np.full(run.posterior.ndim, np.nan))[0]
+    for name, value in stated.items():
+        if name in run.posterior.table.roots:
+            full[run.posterior.table.index(name)] = value
+    return np.asarray(full[run.posterior.tests[0].slots.law])
 
 
 def _length_range(slack: FloatArray, visited: FloatArray) -> tuple[float, float]:

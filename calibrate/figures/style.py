@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from calibrate.canvas import PlainFigure
-from calibrate.config import SIGMA
+from calibrate.problem.quantities import SIGMA, quantity_of
 from calibrate.results import Run
 from calibrate.texts import printable
 
@@ -36,15 +36,13 @@ WARNING = "#C1272D"
 FAINT = "#767676"
 TRUTH_DASHES = (0, (5, 1, 1, 1))  # the truth is told from a median in grey as well
 
-_SYMBOLS = {"k": "$k$", "alpha": r"$\alpha$", "l_0": "$l_0$", "f_ref": r"$f_\mathrm{ref}$"}
-
 
 def symbol(name: str) -> str:
     """Return a parameter's symbol, like "MCL $k$" for `mcl.k`."""
     if name == SIGMA:
         return r"$\sigma$"
-    ligament, quantity = name.split(".")
-    return f"{ligament.upper()} {_SYMBOLS[quantity]}"
+    ligament, _, key = name.rpartition(".")
+    return f"{ligament.upper()} ${quantity_of(key if '.' not in ligament else name).symbol}$"
 
 
 def label(name: str, unit: str) -> str:

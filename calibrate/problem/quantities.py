@@ -12,6 +12,7 @@ from typing import Literal
 
 Role = Literal["law", "geometry", "reading", "error"]
 
+SIGMA = "noise.sigma"
 # Stands for the unit of a test's load, N or N·m, which only its data file knows.
 LOAD = "load"
 
