@@ -103,8 +103,9 @@ def simulate(
         raise ConfigError(f"{config.source or 'configuration'}: knee: {error}") from None
     exact = knee.loads(np.array([[truth[name] for name in LAW]]))[0]
     noise = np.random.default_rng(seed).standard_normal(exact.size)
+    positive = next(iter(config.all_tests.values())).positive
     comments = (
-        f"Simulated laxity test, seed {seed}; {next(iter(config.all_tests.values())).positive} is positive in both columns.",
+        f"Simulated laxity test, seed {seed}; {positive} is positive in both columns.",
         "Gaussian noise on the load; the parameters it was made with:",
     )
     noisy = exact + sigma * noise
