@@ -25,6 +25,8 @@ from calibrate.knee.jit import merged
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+# Without a sign: an index that might count from the end costs a test.
+Indices = NDArray[np.uintp]
 
 # Slots after the law's, counted from 4 S.
 OFFSET, BIAS, HYSTERESIS, SIGMA, NU, ANGLE_SIGMA, AMPLITUDE, LENGTH = range(8)
@@ -85,7 +87,7 @@ class General(NamedTuple):
         What of the log-likelihood does not depend on the parameters.
     """
 
-    at: IntArray
+    at: Indices
     strain: BoolArray
     any_strain: bool
     reference_length: FloatArray
@@ -176,7 +178,7 @@ def general(
     strands = strains.shape[1]
     normal = np.count_nonzero(kinds[test] != STUDENT)
     return General(
-        at=_ints(at),
+        at=np.ascontiguousarray(at, dtype=np.uintp),
         strain=strains,
         any_strain=bool(strains.any()),
         reference_length=np.full(strands, np.nan) if reference_length is None else _floats(reference_length),
