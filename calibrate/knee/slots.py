@@ -118,7 +118,7 @@ class General(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room to compute in: for readings, their slopes, reference lengths, and a covariance with residuals below it."""
+    """Room to compute in: for readings, their slopes, reference lengths, and a covariance with residuals beside it."""
 
     reading: FloatArray
     slope: FloatArray
@@ -136,7 +136,7 @@ def new_scratch(g: General) -> Scratch:
         if g.errors[t] == CORRELATED:
             correlated = max(correlated, n)
     return Scratch(
-        np.empty(most), np.empty(most), np.empty(g.reference_length.size), np.empty((correlated + 1, correlated))
+        np.empty(most), np.empty(most), np.empty(g.reference_length.size), np.empty((correlated, correlated + 1))
     )
 
 
