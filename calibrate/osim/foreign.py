@@ -6,15 +6,16 @@ OpenSim would find no value (none, several texts, elements among them), there is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from numpy.typing import ArrayLike
 
 from calibrate.errors import ExportError
 from calibrate.osim.ligament import LIGAMENT, properties
-from calibrate.osim.names import find, listed, remedy
+from calibrate.osim.names import find, listed, printable, remedy
 from calibrate.osim.places import Ligament, read
-from calibrate.osim.strands import strands
+from calibrate.osim.sharing import account, number, shared
+from calibrate.osim.strands import crossed, strands
 
 _LONGEST_INDENT = 1000
 
@@ -39,6 +40,7 @@ class ForeignModel:
         self._content = content
         self._source = source
         self._ligaments = read(content, source)
+        self._at = {ligament.opening: ligament for ligament in self._ligaments}
 
     def updated(self, ligaments: Mapping[str, ArrayLike]) -> bytes:
         """Return the file with new values for named ligaments; every other byte stays as it is.
@@ -58,54 +60,97 @@ class ForeignModel:
         ExportError
             If there is no such ligament, several of them, or one of another kind.
         """
-        edits: dict[int, tuple[int, bytes]] = {}
-        chosen: dict[int, str] = {}
-        for name, parameters in ligaments.items():
-            ligament = self._find(name)
-            if ligament.opening in chosen:
-                raise ExportError(f"{self._source}: '{chosen[ligament.opening]}' and '{name}' are one ligament")
-            chosen[ligament.opening] = name
-            edits |= self._edits(ligament, properties(parameters))
-        pieces, at = [], 0
-        for start, (end, text) in sorted(edits.items()):
-            pieces += [self._content[at:start], text]
-            at = end
-        return b"".join([*pieces, self._content[at:]])
+        chosen = self._chosen({name: [name] for name in ligaments})
+        return self._rewritten({chosen[name][0]: properties(values) for name, values in ligaments.items()})
 
-    def remarks(self, chosen: Mapping[str, str]) -> list[str]:
+    def shared_out(
+        self, mapping: Mapping[str, Sequence[str]], parameters: Mapping[str, ArrayLike]
+    ) -> tuple[bytes, list[str]]:
+        """Return the file with each strand of ours shared out over some of its ligaments; see `osim.sharing`.
+
+        Parameters
+        ----------
+        mapping : mapping of str to sequence of str
+            Names in the model by our strand's name.
+        parameters : mapping of str to array_like, shape (4,)
+            `[k, alpha, l_0, f_ref]` by our strand's name.
+
+        Returns
+        -------
+        bytes
+            The model with new values; every other byte stays as it is.
+        list of str
+            A sentence for each strand of ours on what it has become.
+
+        Raises
+        ------
+        ExportError
+            If there is no such ligament, several of them, one of another kind, one named twice, or one without a
+            positive stiffness or slack length to share by.
+        """
+        rewritten: dict[int, dict[str, float]] = {}
+        sentences = []
+        for ours, openings in self._chosen(mapping).items():
+            theirs = [self._at[opening] for opening in openings]
+            old = [0.0]
+            new = [properties(parameters[ours])]
+            if len(theirs) > 1:
+                old = [self._positive(ligament, b"slack_length") for ligament in theirs]
+                new = shared(
+                    parameters[ours], [self._positive(ligament, b"linear_stiffness") for ligament in theirs], old
+                )
+            rewritten |= zip(openings, new, strict=True)
+            sentences.append(account(ours, [ligament.name.shown for ligament in theirs], new, old))
+        return self._rewritten(rewritten), sentences
+
+    def remarks(self, mapping: Mapping[str, Sequence[str]]) -> list[str]:
         """Return what a user should know about the ligaments chosen.
 
         Parameters
         ----------
-        chosen : mapping of str to str
-            Names in the model by "mcl" and "lcl".
+        mapping : mapping of str to sequence of str
+            Names in the model by our strand's name.
 
         Returns
         -------
         list of str
-            A sentence for a ligament that is one strand of several, is switched off, or that OpenSim may not look at.
+            A sentence for strands that were left out, for a ligament that is called like one of the knee's other side,
+            is switched off, or that OpenSim may not look at.
         """
         sentences = []
-        names = [ligament.name.shown for ligament in self._ligaments if ligament.kind == LIGAMENT and ligament.in_list]
-        for kind, name in chosen.items():
-            ligament = self._find(name)
-            alike = strands(ligament.name.shown, names, kind)
-            if len(alike) > 1:
-                sentences.append(
-                    f"{kind}: the whole stiffness goes into '{ligament.name.shown}', one of {len(alike)} strands that "
-                    f"look like one ligament: {listed(alike)}"
-                )
-            if not ligament.in_list:
-                sentences.append(
-                    f"{kind}: '{ligament.name.shown}' stands outside of <objects> and <components>, where OpenSim "
-                    "looks for forces; check that it reads it"
-                )
-            if ligament.switch:
-                sentences.append(f"{kind}: '{ligament.name.shown}' has {ligament.switch}: OpenSim does not let it pull")
+        chosen = {ours: [self._at[at] for at in openings] for ours, openings in self._chosen(mapping).items()}
+        taken = {ligament.name.shown for theirs in chosen.values() for ligament in theirs}
+        for ours, theirs in chosen.items():
+            sentences += self._left_out(ours, [ligament.name.shown for ligament in theirs], taken)
+            for ligament in theirs:
+                name = f"{ours}: '{ligament.name.shown}'"
+                if crossed(ours, ligament.name.shown):
+                    sentences.append(f"{name} is called like a ligament of the knee's other side; check the map")
+                if not ligament.in_list:
+                    sentences.append(
+                        f"{name} stands outside of <objects> and <components>, where OpenSim looks for forces; check "
+                        "that it reads it"
+                    )
+                if ligament.switch:
+                    sentences.append(f"{name} has {ligament.switch}: OpenSim does not let it pull")
         return sentences
 
-    def _find(self, name: str) -> Ligament:
-        ours = [ligament for ligament in self._ligaments if ligament.kind == LIGAMENT]
+    def find(self, name: str, *, any_kind: bool = False) -> Ligament:
+        """Return the ligament of a name, as OpenSim reads it.
+
+        Parameters
+        ----------
+        name : str
+            As a user may write it.
+        any_kind : bool
+            Take ligaments of all laws; by default only those of the law that values can be written to.
+
+        Raises
+        ------
+        ExportError
+            If there is none, or several.
+        """
+        ours = [ligament for ligament in self._ligaments if any_kind or ligament.kind == LIGAMENT]
         seen = [ligament for ligament in ours if not ligament.unread]
         found = find(name, seen, lambda ligament: ligament.name)
         found = [ligament for ligament in found if ligament.in_list] or found
@@ -118,6 +163,56 @@ class ForeignModel:
         if found[0].empty:
             raise ExportError(f"{self._source}: '{name}' is empty, without a path; give one that the model uses")
         return found[0]
+
+    def _left_out(self, ours: str, chosen: Sequence[str], taken: set[str]) -> list[str]:
+        """Say which strands look like parts of the same ligament and get nothing of it, if there are any."""
+        names = [ligament.name.shown for ligament in self._ligaments if ligament.kind == LIGAMENT and ligament.in_list]
+        alike = {name for one in chosen for name in strands(one, names, ours)}
+        if not alike - taken:
+            return []
+        into = ", ".join(f"'{name}'" for name in chosen)
+        return [
+            f"{ours}: the whole stiffness goes into {into}, {len(chosen) if len(chosen) > 1 else 'one'} of "
+            f"{len(alike | set(chosen))} strands that look like one ligament: "
+            f"{listed([name for name in names if name in alike])}"
+        ]
+
+    def _chosen(self, mapping: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+        """Return where the ligaments that a map names stand, each named once."""
+        chosen: dict[str, list[int]] = {}
+        named: dict[int, str] = {}
+        for ours, names in mapping.items():
+            chosen[ours] = [self.find(name).opening for name in names]
+            for name, opening in zip(names, chosen[ours], strict=True):
+                if opening in named:
+                    twice = f"'{name}' is named twice"
+                    both = f"'{named[opening]}' and '{name}' are one ligament"
+                    raise ExportError(f"{self._source}: {twice if named[opening] == name else both}; name each once")
+                named[opening] = name
+        return chosen
+
+    def _positive(self, ligament: Ligament, tag: bytes) -> float:
+        """Return a property that several strands are shared out by."""
+        text = ligament.spots[tag].text if tag in ligament.spots else b""
+        value = number(text)
+        if value is None or value <= 0:
+            found = f"{tag.decode()} = {printable(text.decode('utf-8', 'replace'))}" if text else f"no {tag.decode()}"
+            raise ExportError(
+                f"{self._source}: '{ligament.name.shown}' has {found}; one strand is shared out over several in "
+                "proportion to their stiffness, and their slack lengths are scaled, so both have to be positive"
+            )
+        return value
+
+    def _rewritten(self, new: Mapping[int, Mapping[str, float]]) -> bytes:
+        """Return the file with new properties of the ligaments that stand at these places."""
+        edits: dict[int, tuple[int, bytes]] = {}
+        for opening, values in new.items():
+            edits |= self._edits(self._at[opening], values)
+        pieces, at = [], 0
+        for start, (end, text) in sorted(edits.items()):
+            pieces += [self._content[at:start], text]
+            at = end
+        return b"".join([*pieces, self._content[at:]])
 
     def _missing(self, name: str, ours: list[Ligament], seen: list[Ligament]) -> str:
         unread = find(name, ours, lambda ligament: ligament.name)
