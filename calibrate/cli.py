@@ -26,6 +26,7 @@ from calibrate.ends import (
     say,
 )
 from calibrate.errors import CalibrateError, ConfigError, RunError
+from calibrate.knee_command import knee
 from calibrate.options import OnceCommand, parsed_map
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 200}
+_NEEDS |= {"simulate": 200, "knee": 200}
 
 app = typer.Typer(
     name="calibrate",
@@ -282,6 +283,9 @@ def export(
     for note in export_osim(_open(path), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
         say(note)
     print(printable(output))
+
+
+app.command()(knee)
 
 
 def _open(path: Path) -> Run:

@@ -40,7 +40,6 @@ class ForeignModel:
         self._content = content
         self._source = source
         self._ligaments = read(content, source)
-        self._at = {ligament.opening: ligament for ligament in self._ligaments}
 
     def updated(self, ligaments: Mapping[str, ArrayLike]) -> bytes:
         """Return the file with new values for named ligaments; every other byte stays as it is.
@@ -60,8 +59,8 @@ class ForeignModel:
         ExportError
             If there is no such ligament, several of them, or one of another kind.
         """
-        chosen = self._chosen({name: [name] for name in ligaments})
-        return self._rewritten({chosen[name][0]: properties(values) for name, values in ligaments.items()})
+        chosen = self.chosen({name: [name] for name in ligaments})
+        return self._rewritten([(chosen[name][0], properties(values)) for name, values in ligaments.items()])
 
     def shared_out(
         self, mapping: Mapping[str, Sequence[str]], parameters: Mapping[str, ArrayLike]
@@ -88,10 +87,9 @@ class ForeignModel:
             If there is no such ligament, several of them, one of another kind, one named twice, or one without a
             positive stiffness or slack length to share by.
         """
-        rewritten: dict[int, dict[str, float]] = {}
+        rewritten: list[tuple[Ligament, dict[str, float]]] = []
         sentences = []
-        for ours, openings in self._chosen(mapping).items():
-            theirs = [self._at[opening] for opening in openings]
+        for ours, theirs in self.chosen(mapping).items():
             old = [0.0]
             new = [properties(parameters[ours])]
             if len(theirs) > 1:
@@ -99,7 +97,7 @@ class ForeignModel:
                 new = shared(
                     parameters[ours], [self._positive(ligament, b"linear_stiffness") for ligament in theirs], old
                 )
-            rewritten |= zip(openings, new, strict=True)
+            rewritten += zip(theirs, new, strict=True)
             sentences.append(account(ours, [ligament.name.shown for ligament in theirs], new, old))
         return self._rewritten(rewritten), sentences
 
@@ -118,7 +116,7 @@ class ForeignModel:
             is switched off, or that OpenSim may not look at.
         """
         sentences = []
-        chosen = {ours: [self._at[at] for at in openings] for ours, openings in self._chosen(mapping).items()}
+        chosen = self.chosen(mapping)
         taken = {ligament.name.shown for theirs in chosen.values() for ligament in theirs}
         for ours, theirs in chosen.items():
             sentences += self._left_out(ours, [ligament.name.shown for ligament in theirs], taken)
@@ -135,34 +133,34 @@ class ForeignModel:
                     sentences.append(f"{name} has {ligament.switch}: OpenSim does not let it pull")
         return sentences
 
-    def find(self, name: str, *, any_kind: bool = False) -> Ligament:
-        """Return the ligament of a name, as OpenSim reads it.
+    def chosen(self, mapping: Mapping[str, Sequence[str]], *, any_kind: bool = False) -> dict[str, list[Ligament]]:
+        """Return the ligaments that a map names, as OpenSim reads them.
 
         Parameters
         ----------
-        name : str
-            As a user may write it.
+        mapping : mapping of str to sequence of str
+            Names in the model, as a user may write them, by our strand's name.
         any_kind : bool
             Take ligaments of all laws; by default only those of the law that values can be written to.
 
         Raises
         ------
         ExportError
-            If there is none, or several.
+            If there is no such ligament, or several, or one is named twice.
         """
-        ours = [ligament for ligament in self._ligaments if any_kind or ligament.kind == LIGAMENT]
-        seen = [ligament for ligament in ours if not ligament.unread]
-        found = find(name, seen, lambda ligament: ligament.name)
-        found = [ligament for ligament in found if ligament.in_list] or found
-        if len(found) > 1:
-            raise ExportError(
-                f"{self._source}: {len(found)} ligaments are called '{name}'; give them names of their own"
-            )
-        if not found:
-            raise ExportError(f"{self._source}: {self._missing(name, ours, seen)}")
-        if found[0].empty:
-            raise ExportError(f"{self._source}: '{name}' is empty, without a path; give one that the model uses")
-        return found[0]
+        found: dict[str, list[Ligament]] = {}
+        named: dict[int, str] = {}
+        for ours, names in mapping.items():
+            found[ours] = []
+            for name in names:
+                ligament = self._find(name, any_kind)
+                if ligament.opening in named:
+                    before = named[ligament.opening]
+                    what = f"'{name}' is named twice" if before == name else f"'{before}' and '{name}' are one ligament"
+                    raise ExportError(f"{self._source}: {what}; name each once")
+                named[ligament.opening] = name
+                found[ours].append(ligament)
+        return found
 
     def _left_out(self, ours: str, chosen: Sequence[str], taken: set[str]) -> list[str]:
         """Say which strands look like parts of the same ligament and get nothing of it, if there are any."""
@@ -177,20 +175,6 @@ class ForeignModel:
             f"{listed([name for name in names if name in alike])}"
         ]
 
-    def _chosen(self, mapping: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
-        """Return where the ligaments that a map names stand, each named once."""
-        chosen: dict[str, list[int]] = {}
-        named: dict[int, str] = {}
-        for ours, names in mapping.items():
-            chosen[ours] = [self.find(name).opening for name in names]
-            for name, opening in zip(names, chosen[ours], strict=True):
-                if opening in named:
-                    twice = f"'{name}' is named twice"
-                    both = f"'{named[opening]}' and '{name}' are one ligament"
-                    raise ExportError(f"{self._source}: {twice if named[opening] == name else both}; name each once")
-                named[opening] = name
-        return chosen
-
     def _positive(self, ligament: Ligament, tag: bytes) -> float:
         """Return a property that several strands are shared out by."""
         text = ligament.spots[tag].text if tag in ligament.spots else b""
@@ -203,16 +187,32 @@ class ForeignModel:
             )
         return value
 
-    def _rewritten(self, new: Mapping[int, Mapping[str, float]]) -> bytes:
-        """Return the file with new properties of the ligaments that stand at these places."""
+    def _rewritten(self, new: Sequence[tuple[Ligament, Mapping[str, float]]]) -> bytes:
+        """Return the file with new properties of some ligaments."""
         edits: dict[int, tuple[int, bytes]] = {}
-        for opening, values in new.items():
-            edits |= self._edits(self._at[opening], values)
+        for ligament, values in new:
+            edits |= self._edits(ligament, values)
         pieces, at = [], 0
         for start, (end, text) in sorted(edits.items()):
             pieces += [self._content[at:start], text]
             at = end
         return b"".join([*pieces, self._content[at:]])
+
+    def _find(self, name: str, any_kind: bool) -> Ligament:
+        """Return the ligament of a name."""
+        ours = [ligament for ligament in self._ligaments if any_kind or ligament.kind == LIGAMENT]
+        seen = [ligament for ligament in ours if not ligament.unread]
+        found = find(name, seen, lambda ligament: ligament.name)
+        found = [ligament for ligament in found if ligament.in_list] or found
+        if len(found) > 1:
+            raise ExportError(
+                f"{self._source}: {len(found)} ligaments are called '{name}'; give them names of their own"
+            )
+        if not found:
+            raise ExportError(f"{self._source}: {self._missing(name, ours, seen)}")
+        if found[0].empty:
+            raise ExportError(f"{self._source}: '{name}' is empty, without a path; give one that the model uses")
+        return found[0]
 
     def _missing(self, name: str, ours: list[Ligament], seen: list[Ligament]) -> str:
         unread = find(name, ours, lambda ligament: ligament.name)
