@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 200, "knee": 200}
+_NEEDS |= {"simulate": 200, "knee": 480}
 
 app = typer.Typer(
     name="calibrate",
