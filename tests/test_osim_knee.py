@@ -112,6 +112,36 @@ IN_A_BODY = changed(
     b"</inertia><components>%b</components></Body><Body name='tibia_r'>"
     % knees.OFFSET.format("epicondyle", "..", "0.01 0.02 0.03", "0.1 0.2 0.3").encode(),
 ).replace(b"<socket_parent_frame>/bodyset/femur_r<", b"<socket_parent_frame>/bodyset/femur_r/epicondyle<", 1)
+# A frame on a frame: the joint's parent is one step further away.
+ON_A_FRAME = changed(
+    b"<PhysicalOffsetFrame name='femur_r_offset'>",
+    knees.OFFSET.format("further", "../femur_r_offset", "0.01 0.02 0.03", "0.1 0.2 0.3").encode()
+    + b"<PhysicalOffsetFrame name='femur_r_offset'>",
+).replace(b"<socket_parent_frame>femur_r_offset<", b"<socket_parent_frame>further<")
+# The tibia hangs on the ground, and the femur on the tibia.
+UPSIDE_DOWN = (
+    changed(b"<socket_child_frame>/bodyset/femur_r<", b"<socket_child_frame>/bodyset/tibia_r<")
+    .replace(b"<socket_parent_frame>femur_r_offset<", b"<socket_parent_frame>tibia_r_offset<")
+    .replace(b"<socket_child_frame>tibia_r_offset<", b"<socket_child_frame>femur_r_offset<")
+)
+# As in models made from images, the LCL ends on a fibula that is welded to the tibia, askew.
+FIBULA = knees.JOINT.format(
+    kind="WeldJoint",
+    name="fibula",
+    parent="/bodyset/tibia_r",
+    child="fibula_offset",
+    coordinates="",
+    frames=knees.OFFSET.format("fibula_offset", "/bodyset/fibula_r", "0.01 0.02 -0.03", "0.1 0.2 0.3"),
+    more="",
+).encode()
+THREE_BODIES = (
+    knees.model(
+        ligaments=knees.STRANDS
+        + knees.ligament("LCL2", "0 -0.39 0.04", "0 -0.01 0", ends=("/bodyset/femur_r", "/bodyset/fibula_r"))
+    )
+    .replace(b"</objects></BodySet>", knees.BODY.format("fibula_r", "").encode() + b"</objects></BodySet>")
+    .replace(b"</objects></JointSet>", FIBULA + b"</objects></JointSet>")
+)
 # Which model, and in which body's frame.
 PLACED = {
     "as published knees are": (knees.model(), "femur_r"),
@@ -123,6 +153,9 @@ PLACED = {
         "femur_r",
     ),
     "a frame in a body": (IN_A_BODY, "femur_r"),
+    "a frame on a frame": (ON_A_FRAME, "femur_r"),
+    "the femur on the tibia": (UPSIDE_DOWN, "femur_r"),
+    "an end on the fibula": (THREE_BODIES, "femur_r"),
     "the femur is the ground": (BASE, "ground"),
     "OpenSim 3, with a pin": (OF_OPENSIM_3, "ground"),
     "OpenSim 3, a left knee": (OLD, "femur_l"),

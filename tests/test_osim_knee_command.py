@@ -68,6 +68,10 @@ REFUSED = {
     ),
     "a reversed joint": (changed(KNEE, KNEE + b"<reverse>true</reverse>"), "CustomJoint 'knee_r' is reversed"),
     "no place": (changed(b"<location>0.002 -0.39 -0.04</location>", b""), "<location> of PathPoint 'a' is ''"),
+    "a place in two texts": (
+        changed(b"<location>0.002 -0.39 -0.04<", b"<location>0.002 <![CDATA[0.002 -0.39 -0.04]]><"),
+        "<location> of PathPoint 'a' is ''",
+    ),
     "a place that is none": (changed(b"<location>0.002 ", b"<location>nan "), "it has to be 3 numbers"),
     "a point of no frame": (
         changed(b"<socket_parent_frame>/bodyset/tibia_r<", b"<socket_parent_frame>/bodyset/shin_r<"),

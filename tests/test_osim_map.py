@@ -173,6 +173,16 @@ def test_a_map_in_python_is_names_or_a_list_and_mcl_is_short_for_it(tmp_path: Pa
     export_osim(run, tmp_path / "a.osim", model=theirs, map={"lcl": ["LCL"]})
     export_osim(run, tmp_path / "b.osim", model=theirs, lcl="LCL")
     assert (tmp_path / "a.osim").read_bytes() == (tmp_path / "b.osim").read_bytes() != theirs.read_bytes()
+    for mapping, words in (
+        ({"mcl": "MCL1", "lcl": "LCL"}, "'lcl' is mapped twice"),
+        ({"mcl": []}, "'mcl' is mapped to no name"),
+        ({"mcl": ["MCL1", ""]}, "'mcl' is mapped to no name"),
+    ):
+        with pytest.raises(ExportError, match=words):
+            export_osim(run, tmp_path / "c.osim", model=theirs, map=mapping, lcl="LCL")
+    with pytest.raises(ExportError, match="give it with --model"):
+        export_osim(run, tmp_path / "c.osim", map={"mcl": "MCL1"})
+    assert not (tmp_path / "c.osim").exists()
 
 
 BAD = {
