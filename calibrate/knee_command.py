@@ -37,7 +37,14 @@ def knee(
     """Write the knee table of a configuration from a model's ligaments, as far as straight strands go."""
     from calibrate.importing import check_table, knee_from_osim, knee_table, write_table
 
-    names = parsed_map([*(strands or []), *(more or [])], "--strands")
+    given = [str(model), *(more or [])]
+    plain = [text for text in given if "=" not in text]
+    if len(plain) == 1:  # the model may stand after the strands as well
+        model = Path(plain[0])
+        given.remove(plain[0])
+    else:
+        given = given[1:]
+    names = parsed_map([*(strands or []), *given], "--strands")
     if output is not None:
         check_table(output, model)
     angle = math.radians(theta_0)

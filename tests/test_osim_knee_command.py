@@ -247,6 +247,11 @@ def test_the_command_writes_to_stdout_or_to_a_new_file(tmp_path: Path, command: 
     written = command(*line, "-o", new)
     assert (written.code, written.out) == (0, f"{new}\n")
     assert new.read_text() == shown.out
+    assert command("knee", "--strands", "mcl=MCL1,MCL2", "lcl=LCL", theirs).out == shown.out
+    assert command("knee", "--strands", "mcl=MCL1,MCL2", "--strands", "lcl=LCL", theirs).out == shown.out
+    named = tmp_path / "a=b.osim"
+    named.write_bytes(theirs.read_bytes())
+    assert command("knee", named, "--strands", "mcl=MCL1,MCL2", "lcl=LCL").code == 0
     again = command(*line, "-o", new)
     assert again.code == 2
     assert "exists already" in again.err
