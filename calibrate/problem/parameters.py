@@ -14,7 +14,6 @@ from calibrate.data import Measurement
 from calibrate.errors import ConfigError
 from calibrate.priors import Prior
 from calibrate.problem.quantities import ERROR, LAW, LOAD, READING, Quantity, key_of, quantity_of
-from calibrate.problem.ties import root_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -191,7 +190,7 @@ def table_of(config: Config, measurements: Mapping[str, Measurement]) -> Paramet
     where = str(config.source or "configuration")
     declared = config.declared()
     tests = config.all_tests
-    roots = {name: root_of(name, declared, tests, where) for name in declared}
+    roots = config.roots()
     used = _used(config, declared, roots, measurements)
     kept = [name for name, root in roots.items() if name == root and (name in used or not _is_free(declared[name]))]
     parameters = tuple(_parameter(name, declared, config, measurements, where) for name in kept)
