@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate import chain
+from calibrate.derived import unit_of
 from calibrate.findings import warnings_of
 from calibrate.texts import printable
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _QUANTILES = {"q2.5": 0.025, "q5": 0.05, "median": 0.5, "q95": 0.95, "q97.5": 0.975}
-_DERIVED_UNITS = {"stiffness_per_strain": "N", "reference_strain": "", "reference_tension": "N", "taut_angle": "deg"}
 
 
 class Summary(Mapping[str, Any]):
@@ -67,7 +67,7 @@ def summarise(run: Run) -> Summary:
     derived = {}
     for name, values in run.derived().items():
         finite = values[np.isfinite(values)]
-        entry = {"unit": _DERIVED_UNITS[name.split(".")[1]]}
+        entry = {"unit": unit_of(name)}
         entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
         derived[name] = entry | {"share": finite.size / values.size}
     content = {
