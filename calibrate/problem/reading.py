@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.errors import GeometryError
 from calibrate.knee.general import general_readings
 from calibrate.problem.build import general_of
 from calibrate.problem.laxity_test import LaxityTest
@@ -17,17 +16,9 @@ FloatArray = NDArray[np.float64]
 
 
 def reference_lengths(shared: LaxityTest, full: FloatArray) -> FloatArray:
-    """Return the strands' lengths at the shared knee's reference pose [mm], (n, strands), NaN without a pose."""
-    strands = shared.slots.strands
-    if not shared.posed:
-        return np.tile(shared.geometry(full[0]).reference_lengths(), (len(full), 1)) if len(full) else full[:, :strands]
-    out = np.full((len(full), strands), np.nan)
-    for row, values in zip(out, full, strict=True):
-        try:
-            row[:] = shared.geometry(values).reference_lengths()
-        except GeometryError:
-            continue
-    return out
+    """Return the strands' lengths [mm] at the shared knee's reference pose, (n, strands), NaN without a pose."""
+    lengths = shared.knees(full).reference_lengths()
+    return np.broadcast_to(lengths, (len(full), shared.slots.strands))
 
 
 def law_of(test: LaxityTest, shared: LaxityTest, full: FloatArray) -> FloatArray:
