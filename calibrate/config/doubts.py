@@ -18,7 +18,7 @@ from calibrate.plausible import (
     outside,
     range_of,
 )
-from calibrate.problem.quantities import place
+from calibrate.problem.quantities import key_of, place
 
 if TYPE_CHECKING:
     from calibrate.columns import LoadKind
@@ -39,7 +39,7 @@ def doubts_of_config(config: Config) -> Iterator[Doubt]:
             yield from _doubts_of_parameter(place(name, config.tests), QUANTITIES[end], value)
     for strand in config.knee.strands:
         for name, value in declared.items():
-            if name.endswith(f"{strand}.l_0") and not isinstance(value, str):
+            if key_of(name, config.tests) == f"{strand}.l_0" and not isinstance(value, str):
                 yield from _doubts_of_slack(place(name, config.tests), config.knee, strand, value)
 
 
