@@ -26,7 +26,8 @@ from calibrate.ends import (
     say,
 )
 from calibrate.errors import CalibrateError, ConfigError, RunError
-from calibrate.options import OnceCommand
+from calibrate.knee_command import knee
+from calibrate.options import OnceCommand, parsed_map
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 200}
+_NEEDS |= {"simulate": 200, "priors": 440, "knee": 480}
 
 app = typer.Typer(
     name="calibrate",
@@ -278,17 +279,31 @@ def export(
         Path | None,
         typer.Option(metavar="THEIR.osim", help="Update this model's ligaments; without it, write a planar knee."),
     ] = None,
-    mcl: Annotated[str | None, typer.Option(metavar="NAME", help="The MCL's name in the model.")] = None,
-    lcl: Annotated[str | None, typer.Option(metavar="NAME", help="The LCL's name in the model.")] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="OURS=A,B",
+            help="Share a strand of the run out over the model's ligaments A and B, in proportion to their stiffness; "
+            "repeat as needed.",
+        ),
+    ] = None,
+    mcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map mcl=NAME.")] = None,
+    lcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map lcl=NAME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write the calibrated ligaments for another program; OpenSim itself is not needed."""
     from calibrate.export import export_osim
 
     del to
-    for note in export_osim(_open(path), output, draw=draw, model=model, mcl=mcl, lcl=lcl, overwrite=overwrite):
+    short = [f"{ours}={name}" for ours, name in (("mcl", mcl), ("lcl", lcl)) if name is not None]
+    theirs = parsed_map([*(mapping or []), *short], "--map")
+    for note in export_osim(_open(path), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
         say(note)
     print(printable(output))
+
+
+app.command()(knee)
 
 
 def _open(path: Path) -> Run:
