@@ -184,16 +184,19 @@ class Posterior:
 
     @property
     def truth(self) -> Mapping[str, float]:
-        """The free parameters' true values, as far as the data files state them."""
-        found: dict[str, float] = {}
+        """The free parameters' true values, as far as the data files state them.
+
+        A file states those that its test has, its own and shared ones alike, by names without that of the test.
+        """
+        found: dict[int, float] = {}
         for test in self.tests:
-            for name in self.names:
-                key = name.removeprefix(test.label)
-                if key in test.measurement.truth and (test.label + key == name or not test.label):
-                    found[name] = test.measurement.truth[key]
-                elif name in test.measurement.truth:
-                    found[name] = test.measurement.truth[name]
-        return found
+            for name, value in test.measurement.truth.items():
+                row = self.table.find(test.name, name)
+                if row is not None:
+                    found[row] = value
+        return {
+            name: found[row] for name, row in zip(self.names, self.table.columns.tolist(), strict=True) if row in found
+        }
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -290,11 +293,7 @@ class Posterior:
         """
         of = self.test(test)
         full = self.full(q)
-        law = full[:, of.slots.law]
-        if of.slots.strain.any():
-            lengths = self.reference_lengths(full)[:, of.slots.strain]
-            law[:, of.slots.strain, 2] = lengths / (1.0 + law[:, of.slots.strain, 2])
-        return np.asarray(law)
+        return of.law(full, self.reference_lengths(full) if of.slots.strain.any() else None)
 
     def reference_lengths(self, full: FloatArray) -> FloatArray:
         """Return the strands' lengths at the shared knee's reference pose [mm], (n, strands), NaN without a pose."""
@@ -388,10 +387,7 @@ class Posterior:
         at = None if angles is None else np.atleast_1d(np.asarray(angles, dtype=float))
         full = self.full(q)
         if not of.posed:
-            bias = full[:, of.slots.reading[1], np.newaxis]
-            if at is None and of.measurement.direction is not None:
-                bias = bias + full[:, of.slots.reading[2], np.newaxis] * of.measurement.direction
-            return np.asarray(of.knee(full[0], at).loads(self.law(q, of.name)) + bias)
+            return of.readings(full, self.law(q, of.name), at)
         form = general_of([of], self.table, self.reference, full[0], None if at is None else [at])
         return np.asarray(general_readings(np.ascontiguousarray(full), form))
 

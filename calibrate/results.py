@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate import chain
+from calibrate import chain, whatif
 from calibrate.chain.problem import posterior_of
 from calibrate.config import Config
 from calibrate.data import Measurement
@@ -167,8 +167,13 @@ class Run:
         self._need_steps()
         return np.asarray(self.chains.log_prob[:, self.burn_in :]).reshape(-1)
 
-    def predict(self, angles: ArrayLike | None = None, draws: int = 1000) -> FloatArray:
-        """Predict the load-angle curve from posterior draws.
+    def predict(
+        self,
+        angles: ArrayLike | None = None,
+        draws: int = 1000,
+        change: Mapping[str, str | float] | None = None,
+    ) -> FloatArray:
+        """Predict the load-angle curve from posterior draws, of this knee or of a changed one.
 
         Parameters
         ----------
@@ -176,12 +181,22 @@ class Run:
             In the data file's unit and sign; the data's own by default.
         draws : int
             How many draws at the most, evenly spread over the chain.
+        change : mapping, optional
+            What if: `{"mcl.l_0": "+2.0", "lcl.k": "*0.5"}`, see `calibrate.whatif.changes_of`; all else is as in each
+            draw, slack lengths included.
 
         Returns
         -------
         ndarray, shape (n, m)
             Loads in the data file's unit and sign, without measurement error.
+
+        Raises
+        ------
+        ParameterError
+            If a change cannot be meant.
         """
+        if change is not None:
+            return whatif.predict(self.posterior, self.thinned(draws), angles, change)
         return self.posterior.predict(self.thinned(draws), angles)
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
