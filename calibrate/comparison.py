@@ -137,8 +137,8 @@ class Comparison:
         notes += [f"{name} is released: it bears nothing at any length" for name in self.after.released]
         if any("_condyle." in change.parameter.name for change in self.changes):
             notes.append(
-                "a condyle was changed: the plateau moves in the tibia, whose place where both touch stays as it is; for a "
-                "thicker insert move all tibial attachments away from the plateau, like knee.mcl.tibia.y=-2"
+                "a condyle was changed: the plateau moves in the tibia, whose place where both touch stays as it is; "
+                "for a thicker insert move all tibial attachments away from the plateau, like knee.mcl.tibia.y=-2"
             )
         return notes
 
