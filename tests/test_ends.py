@@ -29,6 +29,7 @@ PREPARED = {
     "plot": ("plot", "run.h5"),
     "export": ("export", "run.h5", "-o", "x.osim"),
     "simulate": ("simulate", "knee.toml", "-o", "x.csv"),
+    "priors": ("priors",),
     "help": ("--help",),
     "version": ("--version",),
     "run": ("run", "knee.toml", "-o", "x.h5", "--max-steps", "4"),
