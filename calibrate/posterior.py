@@ -297,15 +297,8 @@ class Posterior:
 
     def reference_lengths(self, full: FloatArray) -> FloatArray:
         """Return the strands' lengths at the shared knee's reference pose [mm], (n, strands), NaN without a pose."""
-        if not self.reference.posed:
-            return np.tile(self.reference.geometry(full[0]).reference_lengths(), (len(full), 1))
-        out = np.full((len(full), len(self.strands)), np.nan)
-        for row, values in zip(out, full, strict=True):
-            try:
-                row[:] = self.reference.geometry(values).reference_lengths()
-            except GeometryError:
-                continue
-        return out
+        lengths = self.reference.knees(full).reference_lengths()
+        return np.broadcast_to(lengths, (len(full), len(self.strands)))
 
     def geometry(self, q: ArrayLike | None = None, test: str | None = None) -> Geometry:
         """Return the knee of a test for one vector of free parameters (ndim,); for the priors' middles by default.

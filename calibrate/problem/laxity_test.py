@@ -14,6 +14,7 @@ from calibrate.data import Measurement
 from calibrate.errors import ConfigError, GeometryError
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import Geometry, Strand
+from calibrate.knee.many import Knees
 from calibrate.problem.parameters import ParameterTable, slack_keys
 
 FloatArray = NDArray[np.float64]
@@ -190,6 +191,13 @@ class LaxityTest:
             flexion=float(np.deg2rad(self.flexion)),
             reference_flexion=float(np.deg2rad(self.reference_flexion)),
         )
+
+    def knees(self, full: FloatArray) -> Knees:
+        """Return the knees of rows of all parameters (n, all): one for each row, or one if all rows have the same."""
+        rows = full if self.posed else full[:1]
+        slots = self.slots
+        flexion = float(np.deg2rad(self.flexion))
+        return Knees.of(rows[:, slots.shape], rows[:, slots.ends], flexion, axis_given=slots.axis_given)
 
     def knee(self, full: FloatArray, angles: FloatArray | None = None, *, slopes: bool = False) -> CachedKnee:
         """Return the knee at angles in the file's unit and sign, its own by default, for one full vector.
