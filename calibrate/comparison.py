@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrate.derived import RANGE
 from calibrate.results import Run
-from calibrate.whatif import Change, Knees, changes_of, knees_of
+from calibrate.whatif import Change, ChangedKnees, changes_of, knees_of
 
 FloatArray = NDArray[np.float64]
 
@@ -31,14 +33,14 @@ class Comparison:
         The calibration.
     changes : tuple of Change
         What was changed; nothing perhaps.
-    before, after : Knees
+    before, after : ChangedKnees
         The same draws.
     """
 
     run: Run
     changes: tuple[Change, ...]
-    before: Knees
-    after: Knees
+    before: ChangedKnees
+    after: ChangedKnees
 
     @property
     def measured(self) -> tuple[float, float]:
@@ -57,14 +59,14 @@ class Comparison:
         before = self.before.readings(at)
         return before, self.after.readings(at) if self.changes else before
 
-    def content(self, degrees: ArrayLike | None = None, moments: ArrayLike | None = None) -> dict[str, Any]:
+    def content(self, degrees: ArrayLike | None = None, moments: Sequence[float] | None = None) -> dict[str, Any]:
         """Return all that is said, as one object of plain numbers.
 
         Parameters
         ----------
         degrees : ndarray, shape (m,), optional
             Angles of the curve, as the file counts; evenly over the measured ones by default.
-        moments : ndarray, shape (m,), optional
+        moments : sequence of float, optional
             In N·m: laxity in the place of the curve.
 
         Returns
@@ -74,7 +76,7 @@ class Comparison:
             `released`; then `curve` with `angle`, `calibrated` and, if anything is changed, `changed` and `difference`,
             each with lists `median`, `q5`, `q95`; or `laxity`, one entry a moment, with `varus`, `valgus` and `total`
             [degrees], each of these with `calibrated`, ..., and `reached`, the share of draws; last `notes`. A quantile
-            that lies beyond 45 degrees is None.
+            of an angle that lies beyond 20 degrees is None.
         """
         test, run = self.before.test, self.run
         out: dict[str, Any] = {
@@ -98,7 +100,7 @@ class Comparison:
             if at.min() < low - _NOUGHT or at.max() > high + _NOUGHT:
                 notes.append(f"measured were {low:g} to {high:g} degrees: beyond, the curve is the model's alone")
         else:
-            out["laxity"] = self._laxity(np.atleast_1d(np.asarray(moments, dtype=float)))
+            out["laxity"] = self._laxity(moments)
             notes += self._notes_of_laxity(out["laxity"])
         return {**out, "notes": notes}
 
@@ -114,21 +116,22 @@ class Comparison:
             "difference": _quantiles(difference),
         }
 
-    def _laxity(self, moments: FloatArray) -> list[dict[str, Any]]:
+    def _laxity(self, moments: Sequence[float]) -> list[dict[str, Any]]:
         before = self.before.laxity(moments)
         after = self.after.laxity(moments) if self.changes else before
-        ways = ("valgus", "varus") if self.before.test.positive == "valgus" else ("varus", "valgus")
         found = []
-        for i, moment in enumerate(moments.tolist()):
-            pairs = {way: (before[:, i, j], after[:, i, j]) for j, way in enumerate(ways)}
-            pairs["total"] = (before[:, i, 0] - before[:, i, 1], after[:, i, 0] - after[:, i, 1])
+        for moment in moments:
             entry: dict[str, Any] = {"moment": moment}
-            for name, (first, second) in pairs.items():
-                of = self._columns(first[:, np.newaxis], second[:, np.newaxis])
-                entry[name] = {key: {q: value[0] for q, value in columns.items()} for key, columns in of.items()}
-                for key, values in (("calibrated", first), ("changed", second)):
-                    if key in entry[name]:
-                        entry[name][key]["reached"] = float(np.isfinite(values).mean())
+            for way in ("varus", "valgus", "total"):
+                # What is not reached lies beyond all that is.
+                end = math.inf if way in ("total", self.before.test.positive) else -math.inf
+                name = f"laxity_{way}_{moment:g}Nm"
+                pair = [np.where(np.isnan(of[name]), end, of[name])[:, np.newaxis] for of in (before, after)]
+                of = self._columns(pair[0], pair[1])
+                entry[way] = {key: {q: value[0] for q, value in columns.items()} for key, columns in of.items()}
+                for key, values in zip(("calibrated", "changed"), pair, strict=True):
+                    if key in entry[way]:
+                        entry[way][key]["reached"] = float(np.isfinite(values).mean())
             found.append(entry)
         return found
 
@@ -156,7 +159,7 @@ class Comparison:
                         continue
                     if of["reached"] < 1.0:
                         by = f"by {of['reached']:.1%} of the draws only" if of["reached"] else "by none of the draws"
-                        notes.append(f"{entry['moment']:g} N·m {way}, {key}: reached within 45 degrees {by}")
+                        notes.append(f"{entry['moment']:g} N·m {way}, {key}: reached within {RANGE:g} degrees {by}")
                     beyond |= self._is_beyond(of["median"])
         if beyond:
             low, high = self.measured

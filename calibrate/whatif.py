@@ -16,14 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.data import MAX_ANGLE
 from calibrate.decimals import read_number
+from calibrate.derived import laxity
 from calibrate.errors import GeometryError, ParameterError
-from calibrate.laxity import laxity
 from calibrate.posterior import Posterior
 from calibrate.problem.laxity_test import LaxityTest
 from calibrate.problem.naming import check_value, row_of
 from calibrate.problem.parameters import Parameter
 
 FloatArray = NDArray[np.float64]
+
+_NO_POSE = "the knee, changed like this, has no pose"
 
 _WAYS: dict[str, Callable[[FloatArray, float], FloatArray]] = {
     "+": lambda values, number: values + number,
@@ -124,8 +126,8 @@ def _understood(name: str, given: str | float) -> tuple[str, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class Knees:
-    """Draws of one knee in one test.
+class ChangedKnees:
+    """Draws of one knee in one test, changed or not.
 
     Attributes
     ----------
@@ -175,26 +177,26 @@ class Knees:
         try:
             return self.test.readings(self.full, self.law, at)
         except GeometryError as error:
-            raise ParameterError(f"the knee, changed like this, has no pose: {error}") from None
+            raise ParameterError(f"{_NO_POSE}: {error}") from None
 
-    def laxity(self, moments: ArrayLike) -> FloatArray:
-        """Return the angles [degrees] at which moments [N·m] are reached, (n, m, 2); see `calibrate.laxity.laxity`.
+    def laxity(self, moments: Sequence[float]) -> dict[str, FloatArray]:
+        """Return the angles [degrees] at which pure moments [N·m] are reached either way, and their difference.
+
+        See `calibrate.derived.laxity`.
 
         Raises
         ------
         ParameterError
-            If a moment is not positive, or a knee has no pose.
+            If a moment is not positive.
         """
-        wanted = np.atleast_1d(np.asarray(moments, dtype=float))
-        if not (np.isfinite(wanted).all() and (wanted > 0.0).all()):
-            raise ParameterError(f"moments {', '.join(f'{m:g}' for m in wanted)}: have to be positive, in N·m")
-        try:
-            return laxity(self.test, self.full, self.law, wanted)
-        except GeometryError as error:
-            raise ParameterError(f"the knee, changed like this, has no pose: {error}") from None
+        if not all(0.0 < moment < math.inf for moment in moments):
+            raise ParameterError(f"moments {', '.join(f'{m:g}' for m in moments)}: have to be positive, in N·m")
+        return laxity(self.test.knees(self.full), self.law, self.test.sign, moments)
 
 
-def knees_of(posterior: Posterior, q: ArrayLike, changes: Sequence[Change] = (), test: str | None = None) -> Knees:
+def knees_of(
+    posterior: Posterior, q: ArrayLike, changes: Sequence[Change] = (), test: str | None = None
+) -> ChangedKnees:
     """Return draws of a knee in a test, changed.
 
     Parameters
@@ -220,9 +222,20 @@ def knees_of(posterior: Posterior, q: ArrayLike, changes: Sequence[Change] = (),
     for change in changes:
         full[:, change.row] = change.of(full[:, change.row])
     law = of.law(full, lengths)
+    _check_poses(of, full)
     released = ~law[:, :, 0].any(axis=0)
     law[:, released, 3] = 0.0  # no strand, no tare
-    return Knees(of, full, law)
+    return ChangedKnees(of, full, law)
+
+
+def _check_poses(test: LaxityTest, full: FloatArray) -> None:
+    """Refuse knees of which one has no pose, with its reason."""
+    none = np.isnan(test.knees(full).theta_0)
+    try:
+        test.geometry(full[np.argmax(none)])
+    except GeometryError as error:
+        share = f" in {none.mean():.1%} of the draws" if none.size > 1 else ""
+        raise ParameterError(f"{_NO_POSE}{share}: {error}") from None
 
 
 def predict(

@@ -15,7 +15,7 @@ from calibrate.comparison import Comparison
 from calibrate.errors import ExportError
 from calibrate.figures.style import DPI, FAINT, MEDIAN, PAGE_WIDTH, SMALL, dress, heading, new_figure, open_frame
 from calibrate.files import replacing
-from calibrate.whatif import Knees
+from calibrate.whatif import ChangedKnees
 
 FloatArray = NDArray[np.float64]
 
@@ -84,7 +84,9 @@ def what_if_plot(comparison: Comparison, low: float | None = None, high: float |
     return figure
 
 
-def _draw(ax: Axes, comparison: Comparison, knees: Knees, ends: tuple[float, float], color: str, name: str) -> None:
+def _draw(
+    ax: Axes, comparison: Comparison, knees: ChangedKnees, ends: tuple[float, float], color: str, name: str
+) -> None:
     for i, degrees in enumerate(_pieces(knees, *ends)):
         q05, q50, q95 = np.quantile(knees.readings(comparison.in_file(degrees)), (0.05, 0.5, 0.95), axis=0)
         ax.fill_between(degrees, q05, q95, color=color, alpha=0.25, linewidth=0, zorder=2, gid=f"band {name}")
@@ -93,7 +95,7 @@ def _draw(ax: Axes, comparison: Comparison, knees: Knees, ends: tuple[float, flo
         )
 
 
-def _pieces(knees: Knees, low: float, high: float) -> list[FloatArray]:
+def _pieces(knees: ChangedKnees, low: float, high: float) -> list[FloatArray]:
     """Return angles [degrees], in one piece for each condyle that bears, if all draws lift off at one angle."""
     test = knees.test
     touch = math.nan
