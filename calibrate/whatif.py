@@ -234,7 +234,7 @@ def _check_poses(test: LaxityTest, full: FloatArray) -> None:
     try:
         test.geometry(full[np.argmax(none)])
     except GeometryError as error:
-        share = f" in {none.mean():.1%} of the draws" if none.size > 1 else ""
+        share = f" in {none.mean():.1%} of the draws" if not none.all() else ""
         raise ParameterError(f"{_NO_POSE}{share}: {error}") from None
 
 
