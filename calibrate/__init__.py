@@ -33,6 +33,7 @@ _HOME = {
     "parallel_total_loss": "losses",
     "export_osim": "export",
     "knee_from_osim": "importing",
+    "simulate": "simulation",
     "start_run": "runner",
     "resume_run": "runner",
 }

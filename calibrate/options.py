@@ -1,14 +1,18 @@
-"""What the parser leaves open: an option given twice is a slip, and a map is text of the form NAME=A,B."""
+"""What the commands' options have in common: one given twice is refused, NAME=VALUE and maps are taken apart."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
+import typer
 from typer.core import TyperCommand
 
 from calibrate.errors import ConfigError
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.")]
 
 
 class OnceCommand(TyperCommand):
@@ -57,4 +61,23 @@ def parsed_map(items: Sequence[str], option: str) -> dict[str, list[str]]:
         if ours in found:
             raise ConfigError(f"{option}: '{ours}' is given twice; give all its ligaments at once, like {ours}=A,B")
         found[ours] = names
+    return found
+
+
+def parsed_settings(option: str, given: list[str] | None) -> dict[str, str]:
+    """Return what an option like `--set NAME=VALUE`, given any number of times, says by name.
+
+    Raises
+    ------
+    ConfigError
+        If one is of another form, or a name is there twice.
+    """
+    found: dict[str, str] = {}
+    for each in given or ():
+        name, separator, value = (part.strip() for part in each.partition("="))
+        if not (name and separator and value):
+            raise ConfigError(f"{option} {each}: must be NAME=VALUE, like mcl.k=40")
+        if name in found:
+            raise ConfigError(f"{option} {each}: {name} is given twice; give it once")
+        found[name] = value
     return found

@@ -149,8 +149,11 @@ class Posterior:
 
     @property
     def truth(self) -> Mapping[str, float]:
-        """The free parameters' true values, as far as the data files state them."""
-        return truth_of(self.names, self.tests)
+        """The free parameters' true values, as far as the data files state them.
+
+        A file states those that its test has, its own and shared ones alike, with or without the test's name.
+        """
+        return truth_of(self.table, self.tests)
 
     @property
     def warnings(self) -> tuple[str, ...]:

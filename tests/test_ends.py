@@ -63,7 +63,7 @@ STREAMS = {"closed": ">&-", "full": ">/dev/full", "only to be read": "1</dev/nul
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("name", [name for name in PREPARED if name != "plot"])  # as export, and takes its time
+@pytest.mark.parametrize("name", [name for name in PREPARED if name not in ("plot", "drawn")])  # as export
 def test_results_that_cannot_be_written_are_exit_1_and_one_line(name: str, stream: str, place: Path) -> None:
     command = "calibrate " + " ".join(PREPARED[name])
     # The reader has ended before anything is written.
@@ -142,6 +142,8 @@ MOMENTS = [
     ("knee", "call:knee_table"),
     ("simulate", "call:format_measurement"),
     ("simulate", "call:unfinished"),
+    ("predict", "call:compare"),
+    ("drawn", "call:savefig"),
     ("run", "emcee"),
     ("run", "call:find_map"),
     ("run", "call:settle"),
@@ -311,7 +313,7 @@ def test_an_ordinary_run_needs_little(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux limits the space of addresses")
 @pytest.mark.parametrize("megabytes", [60, 300, 600])
-@pytest.mark.parametrize("name", ["summary", "run", "plot", "knee"])
+@pytest.mark.parametrize("name", ["summary", "run", "plot", "drawn", "simulate", "knee"])
 def test_a_limit_of_memory_is_one_line_or_enough(name: str, megabytes: int, place: Path) -> None:
     done = shell(f"ulimit -v {megabytes * 1024}; calibrate {' '.join(PREPARED[name])}", place)
     assert done.returncode in (1, CODES.get(name, 0))

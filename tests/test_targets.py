@@ -45,7 +45,7 @@ def place(folder: Path, finished_run: Path) -> Iterator[Path]:
 READS = {
     "knee.toml": ("run", "simulate", "profile"),
     "bench_toe.csv": ("run", "simulate", "profile"),
-    "run.h5": ("export", "model", "repair", "plot"),
+    "run.h5": ("export", "model", "repair", "plot", "predict"),
     "theirs.osim": ("model", "knee"),
 }
 COMMANDS = {
@@ -57,16 +57,10 @@ COMMANDS = {
     "knee": ("knee", "theirs.osim", "--strands", "mcl=m", "-o"),
     "repair": ("repair", "run.h5", "-o"),
     "plot": ("plot", "run.h5", "-o"),
+    "predict": ("predict", "run.h5", "-o"),
 }
-ENDINGS = {
-    "run": ".h5",
-    "repair": ".h5",
-    "simulate": ".csv",
-    "profile": ".png",
-    "export": ".osim",
-    "model": ".osim",
-    "knee": ".toml",
-}
+ENDINGS = {"run": ".h5", "repair": ".h5", "simulate": ".csv", "profile": ".png", "export": ".osim", "model": ".osim"}
+ENDINGS |= {"predict": ".png", "knee": ".toml"}
 
 
 def _symbolic(path: Path, ending: str) -> str:
@@ -116,7 +110,9 @@ def test_an_input_is_never_written_over_however_it_is_spelled(
     result = command(*COMMANDS[name], output)
     assert result.code == 2
     assert result.err.count("\n") == 1
-    assert "is what this command reads" in result.err or (name == "profile" and "no kind of picture" in result.err)
+    assert "is what this command reads" in result.err or (
+        name in ("profile", "predict") and "no kind of picture" in result.err
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system has no names for open files")
@@ -169,6 +165,7 @@ MEANT = {
     "knee": ("x.osim", "x.h5", "x.csv", "x.yaml"),
     "repair": ("x.csv", "x.osim", "x.jpeg"),
     "profile": ("x.h5", "x.csv", "x.osim", "x"),
+    "predict": ("x.h5", "x.csv", "x.osim", "x", "x.tiff"),
     "plot": ("fig.png", "fig.PDF", "fig.h5", "fig.csv"),
 }
 
@@ -213,12 +210,12 @@ def _write(path: Path, kind: str) -> None:
         )
 
 
-OWN = {"run": "run", "simulate": "measurement", "export": "model", "profile": "png"}
+OWN = {"run": "run", "simulate": "measurement", "export": "model", "profile": "png", "predict": "png"}
 ALL = ("run", "foreign HDF5", "text", "measurement", "other table", "configuration", "model", "web page", "png", "pdf")
 
 
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize("name", ["run", "simulate", "export"])
+@pytest.mark.parametrize("name", ["run", "simulate", "export", "predict"])
 def test_overwrite_replaces_only_a_file_of_the_kind_that_is_written(
     name: str, kind: str, place: Path, command: Command
 ) -> None:

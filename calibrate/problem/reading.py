@@ -23,11 +23,7 @@ def reference_lengths(shared: LaxityTest, full: FloatArray) -> FloatArray:
 
 def law_of(test: LaxityTest, shared: LaxityTest, full: FloatArray) -> FloatArray:
     """Return the strands' laws in a test, (n, strands, 4): `[k, alpha, l_0, f_ref]`, l_0 whatever is given for it."""
-    law = full[:, test.slots.law]
-    strain = test.slots.strain
-    if strain.any():
-        law[:, strain, 2] = reference_lengths(shared, full)[:, strain] / (1.0 + law[:, strain, 2])
-    return np.asarray(law)
+    return test.law(full, reference_lengths(shared, full) if test.slots.strain.any() else None)
 
 
 def predicted(
@@ -40,23 +36,18 @@ def predicted(
     GeometryError
         If the knee admits no load at one of the angles.
     """
-    measurement = test.measurement
-    if test.posed:
-        form = general_of([test], table, shared, full[0], None if angles is None else [angles])
-        return np.asarray(general_readings(np.ascontiguousarray(full), form))
-    bias = full[:, test.slots.reading[1], np.newaxis]
-    if angles is None and measurement.direction is not None:
-        bias = bias + full[:, test.slots.reading[2], np.newaxis] * measurement.direction
-    return np.asarray(test.knee(full[0], angles).loads(law_of(test, shared, full)) + bias)
+    if not test.posed:
+        return test.readings(full, law_of(test, shared, full), angles)
+    form = general_of([test], table, shared, full[0], None if angles is None else [angles])
+    return np.asarray(general_readings(np.ascontiguousarray(full), form))
 
 
-def truth_of(names: Sequence[str], tests: Sequence[LaxityTest]) -> dict[str, float]:
+def truth_of(table: ParameterTable, tests: Sequence[LaxityTest]) -> dict[str, float]:
     """Return free parameters' true values, as far as data files state them: a file may leave out its test's name."""
-    found: dict[str, float] = {}
+    found: dict[int, float] = {}
     for test in tests:
-        stated = test.measurement.truth
-        for name in names:
-            own = name.removeprefix(test.label) if name.startswith(test.label) else name
-            if name in stated or own in stated:
-                found[name] = stated[name] if name in stated else stated[own]
-    return found
+        for name, value in test.measurement.truth.items():
+            row = table.find(test.name, name)
+            if row is not None:
+                found[row] = value
+    return {name: found[row] for name, row in zip(table.names, table.columns.tolist(), strict=True) if row in found}
