@@ -151,7 +151,7 @@ class Config(Model):
         if not given:
             return self
         try:
-            sampling = SamplingConfig.model_validate({**self.sampling.model_dump(), **given})
+            sampling = SamplingConfig.model_validate({**self.sampling.model_dump(exclude_unset=True), **given})
         except ValidationError as error:
             raise ConfigError(explain(error, SamplingConfig, "sampling")) from None
         copy = self.model_copy(update={"sampling": sampling})
