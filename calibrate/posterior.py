@@ -150,7 +150,7 @@ class Posterior:
     @property
     def truth(self) -> Mapping[str, float]:
         """The free parameters' true values, as far as the data files state them."""
-        return truth_of(self.names, self.tests)
+        return truth_of(self.table, self.tests)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -59,13 +59,16 @@ def predicted(
     return np.asarray(test.knee(full[0], angles).loads(law_of(test, shared, full)) + bias)
 
 
-def truth_of(names: Sequence[str], tests: Sequence[LaxityTest]) -> dict[str, float]:
-    """Return free parameters' true values, as far as data files state them: a file may leave out its test's name."""
+def truth_of(table: ParameterTable, tests: Sequence[LaxityTest]) -> dict[str, float]:
+    """Return free parameters' true values, as far as data files state them.
+
+    A file means its test's own parameter by a name without the test's, unless it states that one with the name, too.
+    """
     found: dict[str, float] = {}
     for test in tests:
         stated = test.measurement.truth
-        for name in names:
-            own = name.removeprefix(test.label) if name.startswith(test.label) else name
-            if name in stated or own in stated:
-                found[name] = stated[name] if name in stated else stated[own]
-    return found
+        for key, value in stated.items():
+            row = table.roots.get(key) if test.label + key in stated else table.find(test.name, key)
+            if row is not None and table.parameters[row].prior is not None:
+                found[table.parameters[row].name] = value
+    return {name: found[name] for name in table.names if name in found}
