@@ -26,7 +26,7 @@ from calibrate.problem.assemble import assemble
 from calibrate.problem.laxity_test import LaxityTest
 from calibrate.problem.noise import noise_of
 from calibrate.problem.parameters import ParameterTable
-from calibrate.problem.reading import law_of, predicted, truth_of
+from calibrate.problem.reading import law_of, predicted, reference_lengths, truth_of
 from calibrate.problem.residuals import Residuals
 
 FloatArray = NDArray[np.float64]
@@ -221,6 +221,10 @@ class Posterior:
             `[k, alpha, l_0, f_ref]`; where a reference strain is given, the slack length that it means.
         """
         return law_of(self.test(test), self.reference, self.full(q))
+
+    def reference_lengths(self, full: FloatArray) -> FloatArray:
+        """Return the strands' lengths at the shared knee's reference pose [mm], (n, strands), NaN without a pose."""
+        return reference_lengths(self.reference, full)
 
     def geometry(self, q: ArrayLike | None = None, test: str | None = None) -> Geometry:
         """Return the knee of a test for one vector of free parameters (ndim,); for the priors' middles by default.

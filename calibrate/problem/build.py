@@ -78,7 +78,7 @@ def pair_of(test: LaxityTest, full: FloatArray, *, inferred: bool) -> tuple[Pair
     known = measurement.sigma if measurement.sigma is not None else np.full(count, full[test.slots.errors[0]])
     weight = np.ones(count) if inferred else 1.0 / known
     constant = -0.5 * count * math.log(2.0 * math.pi) + float(np.log(weight).sum())
-    loads = measurement.loads - fixed_reading(test, full)
+    loads = measurement.loads - test.shift(full[np.newaxis], at_data=True)[0]
     lengths, arms = knee.kinematics.lengths, knee.coefficients * weight
     load = loads * weight
     if not all(np.isfinite(a).all() for a in (lengths, arms, load)):
@@ -91,15 +91,6 @@ def pair_of(test: LaxityTest, full: FloatArray, *, inferred: bool) -> tuple[Pair
     pair = Pair(arrays[0], arrays[1], arrays[2], constant)
     sums = build_sums(pair) if count >= MANY else None
     return (pair if sums is None else pair._replace(sums=sums)), order
-
-
-def fixed_reading(test: LaxityTest, full: FloatArray) -> FloatArray:
-    """Return load bias and hysteresis at the data's points, shape (n,), for one full vector."""
-    _, bias, hysteresis = full[test.slots.reading]
-    direction = test.measurement.direction
-    return np.asarray(
-        bias + (0.0 if direction is None else hysteresis * direction) + np.zeros(test.measurement.angles.size)
-    )
 
 
 def general_of(

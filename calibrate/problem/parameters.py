@@ -212,7 +212,7 @@ def table_of(config: Config, measurements: Mapping[str, Measurement]) -> Paramet
     """
     where = str(config.source or "configuration")
     declared, roots = config.declared(), config.roots()
-    keys = list(dict.fromkeys(key_of(name, config.all_tests) for name in declared))
+    keys = keys_of(config)
     uses = {test: _used(config, keys, test, measurement) for test, measurement in measurements.items()}
     used = frozenset().union(*uses.values())
     free = {name for name, value in declared.items() if isinstance(value, Distribution)}
@@ -223,6 +223,11 @@ def table_of(config: Config, measurements: Mapping[str, Measurement]) -> Paramet
     table = ParameterTable(parameters, at, uses, tuple(name for name in declared if name in free - used))
     _check_sharing(config, table, measurements, where)
     return table
+
+
+def keys_of(config: Config) -> list[str]:
+    """Return the keys of all that a test may have, without a test's name."""
+    return list(dict.fromkeys(key_of(name, config.all_tests) for name in config.declared()))
 
 
 def _used(config: Config, keys: Sequence[str], test: str, measurement: Measurement) -> frozenset[str]:

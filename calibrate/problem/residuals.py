@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,16 @@ class Residuals:
     density: Density
     middle: FloatArray
     order: NDArray[np.intp] | None
+
+    @cached_property
+    def unit(self) -> FloatArray:
+        """What `rows` are counted in, in the loads' unit, shape (points,): sigma where it is known, else 1."""
+        free, units = set(self.table.columns.tolist()), []
+        for test in self.tests:
+            row, count = int(test.slots.errors[0]), test.measurement.angles.size
+            known = 1.0 if row in free else float(self.middle[row])
+            units.append(np.full(count, known) if test.measurement.sigma is None else test.measurement.sigma)
+        return np.concatenate(units)
 
     def rows(self, q: FloatArray) -> FloatArray:
         """Return (prediction - data) / sigma, (n, points), for `q` (n, ndim); not divided where sigma is inferred.
