@@ -25,6 +25,7 @@ from conftest import DATA, Result
 from calibrate import chain
 from calibrate.chain.problem import posterior_in
 from calibrate.chain.repair import repair
+from calibrate.config import parse_config
 from calibrate.density import MODEL_VERSION
 from calibrate.errors import ChainError
 from calibrate.results import Run, open_run
@@ -71,6 +72,20 @@ def test_an_old_run_is_summarised_to_the_same_numbers(old: Path, name: str, comm
     check_contains(json.loads(shown.out), KNOWN[name]["summary"])
     with pytest.raises(AssertionError):
         check_contains(json.loads(shown.out), KNOWN["live" if name == "rest" else "rest"]["summary"])
+
+
+@pytest.mark.parametrize("old", BOTH, indirect=True)
+def test_an_old_configuration_says_what_it_said(old: Path) -> None:
+    with h5py.File(old) as f:
+        group = f["calibrate"]
+        stored, text = json.loads(group["config"][()]), bytes(group["config_text"][()]).decode()
+    now = parse_config(text).model_dump(mode="json")
+    check_contains(now, stored)
+    assert now["parameters"]["mcl"]["f_ref"] == 0.0
+    # Keys that are new since stand at what means the same as before.
+    assert now["measurement"] == dict.fromkeys(("angle_offset", "load_bias", "hysteresis"))
+    assert (now["tests"], now["data"]["flexion"], now["knee"]["reference_flexion"]) == ({}, 0.0, 0.0)
+    assert chain.differences(stored, now) == []
 
 
 @pytest.mark.parametrize("old", ["rest"], indirect=True)
