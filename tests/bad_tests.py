@@ -68,7 +68,7 @@ ERRORS: dict[str, Bad] = {
     ),
     "sigma and a column": (
         [('"60deg.csv"', '"sigma.csv"')],
-        r"noise\.sigma is given, and .*sigma\.csv has a sigma column as well; keep one",
+        r"knee\.toml: noise\.sigma is given, and .*sigma\.csv has a sigma column as well; keep one",
     ),
     "a test's sigma and a column": (
         [
@@ -150,7 +150,7 @@ ERRORS: dict[str, Bad] = {
     ),
     "a hysteresis without a direction": (
         [("flexion = 30.0\n", "flexion = 30.0\nmeasurement.hysteresis = { mean = 0.0, sd = 1.0 }\n")],
-        r"measurement\.hysteresis is given, but 30deg\.csv has no column 'direction'",
+        r"tests\.flex30\.measurement\.hysteresis is given, but 30deg\.csv has no column 'direction'",
     ),
     "a fixed hysteresis without a direction": (
         [("flexion = 30.0\n", "flexion = 30.0\nmeasurement.hysteresis = 0.3\n")],

@@ -13,7 +13,7 @@ from bad_tests import ERRORS, TESTS
 from bad_values import LITERATURE, PRIORS, TIES
 from conftest import Result
 
-from calibrate import Posterior, load_config
+from calibrate import ConfigError, Posterior, load_config
 
 ALL = {
     f"{kind}: {name}": bad
@@ -77,3 +77,23 @@ def test_without_a_change_all_of_it_is_accepted(place: Path) -> None:
     (place / "knee.toml").write_text(TEXT)
     posterior = Posterior.from_config(load_config("knee.toml"))
     assert posterior.names == ("mcl.k",)
+
+
+def test_a_strand_is_not_taken_for_another_whose_name_ends_alike(place: Path) -> None:
+    changes = [
+        ("tibia = [-31.4, -62.3, 2.5]", "tibia = [-31.4, -31.3, 2.5]"),
+        ("reference_strain = 0.02", "l_0 = 31.0"),
+    ]
+    (place / "knee.toml").write_text(changed(changes))
+    assert load_config("knee.toml").parameters.strands["dmcl"].l_0 == 31.0  # the MCL's attachments are 95 mm apart
+    (place / "knee.toml").write_text(changed(changes).replace("l_0 = 31.0", "l_0 = 90.0"))
+    with pytest.raises(ConfigError, match=r"parameters\.dmcl\.l_0 = 90 mm, but its attachments are 33\.7 mm apart"):
+        load_config("knee.toml")
+
+
+def test_names_of_strands_are_those_of_nothing_in_python(place: Path) -> None:
+    for name in ("strands", "items", "copy", "model_fields", "attachments", "json"):
+        (place / "knee.toml").write_text(TEXT.replace("dmcl", name))
+        posterior = Posterior.from_config(load_config("knee.toml"))
+        assert posterior.strands == ("mcl", "lcl", name)
+        assert posterior.law([50.0], "flex30")[0, 2, 0] == 30.0
