@@ -6,7 +6,7 @@ off. Searches go along half a degree at a time, then to the last digit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
     return shared if own is shared else shared | own
 
 
-def laxity(knees: Knees, law: FloatArray, sign: float) -> dict[str, FloatArray]:
+def laxity(knees: Knees, law: FloatArray, sign: float, at: Sequence[float] = LAXITY_MOMENTS) -> dict[str, FloatArray]:
     """Return the angles at which the knee's pure moment reaches some moments, each way, and their difference.
 
     Going from `theta_0`, where the moment jumps, to the side where the moment lies; at `theta_0` itself if the jump
@@ -106,6 +106,8 @@ def laxity(knees: Knees, law: FloatArray, sign: float) -> dict[str, FloatArray]:
         The strands' laws.
     sign : float
         1 if the file counts valgus as positive, -1 if varus.
+    at : sequence of float
+        The moments [N·m].
 
     Returns
     -------
@@ -113,7 +115,7 @@ def laxity(knees: Knees, law: FloatArray, sign: float) -> dict[str, FloatArray]:
         `laxity_valgus_10Nm`, `laxity_varus_10Nm` and so on: degrees in the file's sign; `laxity_total_10Nm` positive.
         NaN where the moment is not reached within 20 degrees.
     """
-    found = {(moment, way): np.empty(len(law)) for moment in LAXITY_MOMENTS for way in (1.0, -1.0)}
+    found = {(moment, way): np.empty(len(law)) for moment in at for way in (1.0, -1.0)}
     step = max(1, _BLOCK // (law.shape[1] * 2 * _STEPS))
     for first in range(0, len(law), step):
         part = slice(first, first + step)
@@ -124,7 +126,7 @@ def laxity(knees: Knees, law: FloatArray, sign: float) -> dict[str, FloatArray]:
             out[part] = _reached(some, of, theta, moments, way, moment)
     names = {1.0: "valgus", -1.0: "varus"}
     result = {}
-    for moment in LAXITY_MOMENTS:
+    for moment in at:
         for way in (1.0, -1.0):
             result[f"laxity_{names[way]}_{moment:g}Nm"] = sign * np.rad2deg(found[moment, way])
         result[f"laxity_total_{moment:g}Nm"] = np.rad2deg(found[moment, 1.0] - found[moment, -1.0])

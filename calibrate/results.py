@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate import chain
+from calibrate import chain, whatif
 from calibrate.chain.problem import posterior_of
 from calibrate.config import Config
 from calibrate.data import Measurement
@@ -163,8 +163,14 @@ class Run:
         self._need_steps()
         return np.asarray(self.chains.log_prob[:, self.burn_in :]).reshape(-1)
 
-    def predict(self, angles: ArrayLike | None = None, draws: int = 1000, test: str | None = None) -> FloatArray:
-        """Predict the load-angle curve of a test from posterior draws.
+    def predict(
+        self,
+        angles: ArrayLike | None = None,
+        draws: int = 1000,
+        test: str | None = None,
+        change: Mapping[str, str | float] | None = None,
+    ) -> FloatArray:
+        """Predict the load-angle curve of a test from posterior draws, of this knee or of a changed one.
 
         Parameters
         ----------
@@ -173,7 +179,10 @@ class Run:
         draws : int
             How many draws at the most, evenly spread over the chain.
         test : str, optional
-            Which test; needed with angles if there are several. Without either, all tests' data one after another.
+            Which test; needed with angles or a change if there are several. Else all tests' data one after another.
+        change : mapping, optional
+            What if: `{"mcl.l_0": "+2.0", "lcl.k": "*0.5"}`, see `calibrate.whatif.changes_of`; all else is as in each
+            draw, slack lengths included.
 
         Returns
         -------
@@ -184,7 +193,11 @@ class Run:
         ------
         ConfigError
             If there is no such test, or several and none is named.
+        ParameterError
+            If a change cannot be meant.
         """
+        if change is not None:
+            return whatif.predict(self.posterior, self.thinned(draws), angles, change, test)
         return self.posterior.predict(self.thinned(draws), angles, test)
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite

@@ -195,20 +195,23 @@ def test_residuals_far_out_do_not_overflow_a_product() -> None:
         np.testing.assert_allclose(got, stats.t.logpdf(residual, nu, scale=sigma).sum(), rtol=1e-11)
 
 
-@pytest.mark.parametrize("points", [1, 2, 15, 16, 17, 33, 100])
+@pytest.mark.parametrize("points", [1, 2, 3, 4, 5, 15, 16, 17, 33, 100])
 def test_any_number_of_points(points: int) -> None:
     case, rng = CASES[8], np.random.default_rng(points)
-    angle = rng.uniform(-8.0, 8.0, points)
-    test = case["test"] | {
-        "angle": angle,
-        "load": rng.normal(0.0, 20.0, points),
-        "direction": rng.choice([-1, 1], points),
-    }
+    # Some angles more than once.
+    angle, load = rng.uniform(-8.0, 8.0, points).round(1), rng.normal(0.0, 20.0, points)
+    test = case["test"] | {"angle": angle, "load": load, "direction": rng.choice([-1, 1], points)}
     case = case | {"test": test}
+    sigma, errors = case["sigma"], case["errors"]
     p, g = build(case, errors=STUDENT)
-    residual = test["load"] - readings(p, g)
-    expected = stats.t.logpdf(residual, case["errors"]["nu"], scale=case["sigma"]).sum()
+    residual = load - readings(p, g)
+    expected = stats.t.logpdf(residual, errors["nu"], scale=sigma).sum()
     np.testing.assert_allclose(likelihood(p, g), expected, rtol=1e-11)
+    p, g = build(case, errors=CORRELATED)
+    for length in (1e-100, 1e-3, 0.3, errors["ell"], 100.0):
+        smooth = errors["amp"] ** 2 * np.exp(-0.5 * ((angle[:, np.newaxis] - angle) / length) ** 2)
+        expected = stats.multivariate_normal.logpdf(residual, cov=smooth + sigma**2 * np.eye(points))
+        np.testing.assert_allclose(likelihood(with_changes(p, 4, length=length), g), expected, rtol=1e-10)
 
 
 def test_a_discrepancy_without_amplitude_is_none() -> None:

@@ -178,6 +178,10 @@ def test_what_is_no_parameter_is_refused_with_the_reason_whatever_is_asked(entry
             'literature = "x": no such published value; nothing is listed for radius; give a prior of your own',
         ),
         (
+            lambda: prior("x", "ultimate_load"),
+            'literature = "x": no such published value; nothing is listed for ultimate_load; give a prior of your own',
+        ),
+        (
             lambda: prior("cho2020.mcl.k", "reference_strain"),
             'literature = "cho2020.mcl.k": it is k, not reference_strain',
         ),
@@ -211,6 +215,7 @@ def test_the_command_lists_every_value_with_its_source(command: Command) -> None
     for entry in entries():
         row = next(line for line in done.out.splitlines() if line.strip().startswith(f"{entry.key} "))
         assert entry.stated() in row
+        assert not entry.note or any(entry.key in line and entry.note in line for line in done.out.splitlines())
         assert any(line.startswith(f"{entry.source.key}: {entry.source.authors}") for line in done.out.splitlines())
     assert "normal, 0.03 +- 0.02041" in done.out
     assert "with factor or sd beside it" in done.out

@@ -39,6 +39,9 @@ EXTREME: dict[str, Prior] = {
     "37 sd above, close": Normal(0.0, 1.0, 37.0, 37.001),
     "8 sd above, close": Normal(0.0, 1.0, 8.0, 8.0001),
     "8 sd above, closer": Normal(0.0, 1.0, 8.0, 8.0000001),
+    "37 sd above, closer": Normal(0.0, 1.0, 37.0, 37.000009),
+    "8 sd above, at zero": Normal(-8.0, 1.0, 0.0, 1e-6),
+    "8 sd below, at zero": Normal(8.0, 1.0, -1e-6, 0.0),
     "in the middle, close": Normal(0.0, 1.0, -1e-9, 1e-9),
     "in the middle, less close": Normal(0.0, 1.0, -1e-3, 2e-3),
     "hardly bent": Normal(5.0, 1e6, 0.0, 1.0),
@@ -169,6 +172,11 @@ def test_samples_stay_inside(prior: Prior) -> None:
     draws = prior.sample(np.random.default_rng(1), 20_000)
     assert draws.shape == (20_000,)
     assert np.all((draws >= prior.lower) & (draws <= prior.upper))
+
+
+def test_no_quantile_of_a_log_normal_is_beyond_its_bounds_by_rounding() -> None:
+    for upper in np.linspace(50.0, 300.0, 101):
+        assert LogNormal(70.0, 1.4, upper=upper).quantile(1.0) <= upper
 
 
 @by_name(USUAL)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.jit import borrowing
+from calibrate.knee.jit import borrowing, inlined
 from calibrate.knee.slots import AMPLITUDE, ANGLE_SIGMA, CORRELATED, GAUSSIAN, LENGTH, NU, SIGMA, General, Scratch
 from calibrate.knee.sums import _index as index
 
@@ -20,6 +20,8 @@ FloatArray = NDArray[np.float64]
 # Sixteen factors below this can be multiplied.
 _FOLDS = 4
 _FOLDABLE = 1e18
+# Of the exponential's series up to 40 / 64.
+_TERMS = 15
 
 
 @borrowing
@@ -52,45 +54,56 @@ def log_student_constant(nu: float) -> float:
     return ratio - 0.5 * math.log(nu * math.pi)
 
 
+@inlined
+def _exp_of_negative(x: float) -> float:
+    """Exponential of `x <= 0`, to 1e-14; at most `exp(-40)` too large, which is nothing beside a diagonal of 1.
+
+    By its series at x / 64: a library's function would keep the loop around it out of the vector units.
+    """
+    y = (x if x > -40.0 else -40.0) / 64.0
+    value = 1.0
+    for i in range(_TERMS):
+        value = 1.0 + value * y / float(_TERMS - i)
+    for _ in range(6):
+        value *= value
+    return value
+
+
 @borrowing
-def _log_correlated(p: FloatArray, g: General, t: int, scale: float, matrix: FloatArray, s: Scratch) -> float:
+def _log_correlated(p: FloatArray, g: General, t: int, scale: float, s: Scratch) -> float:
     """Log-likelihood of residuals with a smooth discrepancy; `s.slope` holds `q`.
 
-    The weighted residuals are one more row below the covariance, so factorising it solves for them, too.
+    The covariance's upper triangle is factorised row by row, by four earlier rows at a time. The weighted residuals
+    are one more column, which that solves for, too.
     """
-    at = 4 * g.strain.shape[1]
-    amplitude, length = p[g.at[t, at + AMPLITUDE]], p[g.at[t, at + LENGTH]]
+    base = 4 * g.strain.shape[1]
+    amplitude, length = p[g.at[t, base + AMPLITUDE]], p[g.at[t, base + LENGTH]]
     if not (0.0 < amplitude < np.inf and 0.0 < length < np.inf):
         return -np.inf
-    first, n = index(g.first[t]), index(g.first[t + 1] - g.first[t])
-    power = -0.5 / (length * length)
-    value = 0.0
-    for i in range(n + index(1)):
-        if i == n:
-            for j in range(n):
-                matrix[i, j] = (s.reading[j] - g.load[first + j]) * g.weight[first + j]
-        else:
-            for j in range(i + index(1)):
-                d = g.angle[first + i] - g.angle[first + j]
-                matrix[i, j] = (
-                    amplitude * amplitude * g.weight[first + i] * g.weight[first + j] * math.exp(power * d * d)
-                )
-            matrix[i, i] += scale * scale * (1.0 + s.slope[i])
-        for j in range(min(i, n)):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= matrix[i, k] * matrix[j, k]
-            matrix[i, j] = total / matrix[j, j]
-        rest = 0.0
-        for k in range(min(i, n)):
-            rest += matrix[i, k] * matrix[i, k]
-        if i == n:
-            return value - 0.5 * rest
-        rest = matrix[i, i] - rest
-        if not rest > 0.0:
+    u, first, n, one = s.matrix, index(g.first[t]), index(g.first[t + 1] - g.first[t]), index(1)
+    per_length, value = 1.0 / length, 0.0
+    for i in range(n):
+        here, weight = g.angle[first + i], amplitude * amplitude * g.weight[first + i]
+        for j in range(i, n):
+            d = (g.angle[first + j] - here) * per_length
+            u[i, j] = weight * g.weight[first + j] * _exp_of_negative(-0.5 * d * d)
+        u[i, i] += scale * scale * (1.0 + s.slope[i])
+        u[i, n] = (s.reading[i] - g.load[first + i]) * g.weight[first + i]
+        for k in range(index(0), i & ~index(3), index(4)):
+            a, b, c, d = u[k, i], u[k + one, i], u[k + index(2), i], u[k + index(3), i]
+            for j in range(i, n + one):
+                u[i, j] -= a * u[k, j] + b * u[k + one, j] + c * u[k + index(2), j] + d * u[k + index(3), j]
+        for k in range(i & ~index(3), i):
+            a = u[k, i]
+            for j in range(i, n + one):
+                u[i, j] -= a * u[k, j]
+        pivot = u[i, i]
+        if not pivot > 0.0:
             return -np.inf
-        matrix[i, i] = math.sqrt(rest)
-        value -= 0.5 * math.log(rest)
+        inverse = 1.0 / math.sqrt(pivot)
+        for j in range(i, n + one):
+            u[i, j] *= inverse
+        value -= 0.5 * (math.log(pivot) + u[i, n] * u[i, n])
     return value
 
 
@@ -133,7 +146,7 @@ def log_errors(p: FloatArray, g: General, t: int, s: Scratch) -> float:
         for i in range(n):
             s.slope[i] = 0.0
     if g.errors[t] == CORRELATED:
-        return _log_correlated(p, g, t, scale, s.matrix, s)
+        return _log_correlated(p, g, t, scale, s)
     return -float(n) * math.log(scale) + _log_independent(p, g, t, inverse, s)
 
 

@@ -11,20 +11,19 @@ from numpy.typing import NDArray
 from calibrate.knee.error_models import log_errors
 from calibrate.knee.jit import borrowing, compiled
 from calibrate.knee.pose import add_posed_strand, pose_of, reference_lengths, within_toe
-from calibrate.knee.slots import BIAS, HYSTERESIS, General, Scratch, new_scratch
+from calibrate.knee.slots import BIAS, HYSTERESIS, General, Indices, Scratch, new_scratch
 from calibrate.knee.sums import _index as index
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @borrowing
-def _law(p: FloatArray, at: IntArray, s: int, strain: bool, reference: float) -> tuple[float, float, float, float]:
+def _law(p: FloatArray, at: Indices, s: int, strain: bool, reference: float) -> tuple[float, float, float, float]:
     """Return `k`, toe length, slack length and tare of a strand; NaN where they have no meaning."""
     k, alpha, slack, tare = p[at[4 * s]], p[at[4 * s + 1]], p[at[4 * s + 2]], p[at[4 * s + 3]]
     if strain:
         slack = reference / (1.0 + slack) if -1.0 < slack < np.inf else np.nan
-    if 0.0 < k < np.inf and 0.0 < alpha < np.inf and 0.0 < slack < np.inf:
+    if k > 0.0 and alpha > 0.0 and slack > 0.0 and k + alpha + slack < np.inf:
         return k, alpha * slack, slack, tare
     return np.nan, np.nan, np.nan, np.nan
 

@@ -26,11 +26,11 @@ from calibrate.knee.slots import (
     ROLLING,
     STRANDS,
     General,
+    Indices,
 )
 from calibrate.knee.sums import _index as index
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 # theta_0 [rad], its sine and cosine.
 Plateau = tuple[float, float, float]
 # y and z of the flexion axis, sine and cosine of the flexion.
@@ -71,7 +71,7 @@ def within_toe(e: float, toe: float) -> float:
 
 
 @borrowing
-def plateau(p: FloatArray, at: IntArray, base: int) -> Plateau:
+def plateau(p: FloatArray, at: Indices, base: int) -> Plateau:
     """Return where the plateau touches both condyles: `theta_0`, its sine and cosine; NaN if no knee has that."""
     lateral, medial = base + LATERAL, base + MEDIAL
     dx = p[at[lateral]] - p[at[medial]]
@@ -96,7 +96,7 @@ def sine_and_cosine(angle: float) -> tuple[float, float]:
 
 
 @borrowing
-def flexion_of(p: FloatArray, at: IntArray, base: int, axis_given: bool, sine: float, cosine: float) -> Flexion:
+def flexion_of(p: FloatArray, at: Indices, base: int, axis_given: bool, sine: float, cosine: float) -> Flexion:
     """Return the flexion axis, and sine and cosine of the flexion as they are."""
     if axis_given:
         y, z = p[at[base + AXIS]], p[at[base + AXIS + 1]]
@@ -108,7 +108,7 @@ def flexion_of(p: FloatArray, at: IntArray, base: int, axis_given: bool, sine: f
 
 
 @borrowing
-def femur_of(p: FloatArray, at: IntArray, base: int, s: int, flexion: Flexion) -> tuple[float, float, float]:
+def femur_of(p: FloatArray, at: Indices, base: int, s: int, flexion: Flexion) -> tuple[float, float, float]:
     """Return a strand's femoral attachment at a flexion."""
     first = base + STRANDS + 6 * s
     x, y, z = p[at[first]], p[at[first + 1]] - flexion[0], p[at[first + 2]] - flexion[1]
@@ -158,7 +158,7 @@ def pose_of(p: FloatArray, g: General, t: int) -> Pose:
 
 @borrowing
 def _side(
-    p: FloatArray, at: IntArray, condyle: int, pose: Pose, fx: float, fy: float
+    p: FloatArray, at: Indices, condyle: int, pose: Pose, fx: float, fy: float
 ) -> tuple[float, float, float, float]:
     """Return, for one condyle: `f - C` turned by the offset (x, y), the contact's x at `theta_0`, and the radius."""
     x, y, r = p[at[condyle]], p[at[condyle + 1]], p[at[condyle + 2]]

@@ -73,7 +73,7 @@ class CachedKneeModel:
 
     Parameters
     ----------
-    knee : Config or Geometry
+    config : Config or Geometry
         The knee: mcl and lcl in the plane. Of a configuration only `[knee]` is used.
     load : {"force", "moment"}, optional
         What holds the tibia, as in `KneeModel`: a force where the knee has an application point, else a moment.
@@ -87,9 +87,9 @@ class CachedKneeModel:
     """
 
     def __init__(
-        self, knee: Config | Geometry, *, load: LoadKind | None = None, ligaments: int = 256, angle_sets: int = 8
+        self, config: Config | Geometry, *, load: LoadKind | None = None, ligaments: int = 256, angle_sets: int = 8
     ) -> None:
-        self.geometry = planar_pair(knee)
+        self.geometry = planar_pair(config)
         self.load = load_kind(self.geometry, load)
         self.ligaments: Recent[BlankevoortFunction] = Recent(ligaments)
         self.angle_sets: Recent[Coefficients] = Recent(angle_sets)
@@ -154,7 +154,7 @@ class PrecomputedKneeModel:
 
     Parameters
     ----------
-    knee : Config or Geometry
+    config : Config or Geometry
         The knee: mcl and lcl in the plane. Of a configuration only `[knee]` is used.
     load : {"force", "moment"}, optional
         What holds the tibia, as in `KneeModel`.
@@ -165,8 +165,8 @@ class PrecomputedKneeModel:
         If the knee has no pose, other strands or depth, or a force is asked for without an application point.
     """
 
-    def __init__(self, knee: Config | Geometry, *, load: LoadKind | None = None) -> None:
-        self.geometry = planar_pair(knee)
+    def __init__(self, config: Config | Geometry, *, load: LoadKind | None = None) -> None:
+        self.geometry = planar_pair(config)
         self.load = load_kind(self.geometry, load)
         self._derived = derive()
         self._at: Recent[tuple[FloatArray, ...]] = Recent(8)

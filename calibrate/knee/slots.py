@@ -25,6 +25,8 @@ from calibrate.knee.jit import merged
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+# Without a sign: an index that might count from the end costs a test.
+Indices = NDArray[np.uintp]
 
 # Slots after the law's, counted from 4 S.
 OFFSET, BIAS, HYSTERESIS, SIGMA, NU, ANGLE_SIGMA, AMPLITUDE, LENGTH = range(8)
@@ -85,7 +87,7 @@ class General(NamedTuple):
         What of the log-likelihood does not depend on the parameters.
     """
 
-    at: IntArray
+    at: Indices
     strain: BoolArray
     any_strain: bool
     reference_length: FloatArray
@@ -116,7 +118,7 @@ class General(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room to compute in: for readings, their slopes, reference lengths, and a covariance with residuals below it."""
+    """Room to compute in: for readings, their slopes, reference lengths, and a covariance with residuals beside it."""
 
     reading: FloatArray
     slope: FloatArray
@@ -134,7 +136,7 @@ def new_scratch(g: General) -> Scratch:
         if g.errors[t] == CORRELATED:
             correlated = max(correlated, n)
     return Scratch(
-        np.empty(most), np.empty(most), np.empty(g.reference_length.size), np.empty((correlated + 1, correlated))
+        np.empty(most), np.empty(most), np.empty(g.reference_length.size), np.empty((correlated, correlated + 1))
     )
 
 
@@ -171,15 +173,13 @@ def general(
     kinds, strains, angles = _ints(errors), _flags(strain), _floats(angle)
     test = np.repeat(np.arange(signs.size), np.diff(starts))
     theta = signs[test] * np.radians(angles)
-    weight = np.ones(angles.size)
-    weight[are_known[test]] /= _floats(sigma)[are_known[test]]
-    strands = strains.shape[1]
+    weight = 1.0 / np.where(are_known[test], _floats(sigma), 1.0)
     normal = np.count_nonzero(kinds[test] != STUDENT)
     return General(
-        at=_ints(at),
+        at=np.ascontiguousarray(at, dtype=np.uintp),
         strain=strains,
         any_strain=bool(strains.any()),
-        reference_length=np.full(strands, np.nan) if reference_length is None else _floats(reference_length),
+        reference_length=np.full(strains.shape[1], np.nan) if reference_length is None else _floats(reference_length),
         reference_posed=reference_length is None,
         axis_given=_flags(axis_given),
         first=starts,

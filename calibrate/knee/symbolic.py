@@ -32,7 +32,7 @@ class KneeModel:
 
     Parameters
     ----------
-    knee : Config or Geometry
+    config : Config or Geometry
         A configuration, of which only `[knee]` is used: bounds, data and the data file's sign play no part here. Or a
         geometry with any strands, depth and flexion.
     load : {"force", "moment"}, optional
@@ -52,8 +52,8 @@ class KneeModel:
     >>> model.calculate_thetas(thetas)["applied_forces"]          # doctest: +SKIP
     """
 
-    def __init__(self, knee: Config | Geometry, *, load: LoadKind | None = None) -> None:
-        self.geometry = geometry_from(knee)
+    def __init__(self, config: Config | Geometry, *, load: LoadKind | None = None) -> None:
+        self.geometry = geometry_from(config)
         self.load = load_kind(self.geometry, load)
         self._theta = sp.Symbol("theta", real=True)
         self._unknowns = sp.symbols("R_x R_y F" if self.load == "force" else "R_x R_y M", real=True)
