@@ -83,8 +83,9 @@ def test_errors_in_words(noise: str, words: str) -> None:
 @pytest.fixture
 def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Return the lines that a terminal shows of a run of two tests."""
-    own = {"b": 'positive = "varus"\nflexion = 30.0'}
-    posterior = posterior_of(clean(), own=own)
+    own = {"b": 'positive = "varus"\nflexion = 30.0\nmeasurement.load_bias = { mean = -12.345678, sd = 0.0123 }'}
+    knee = KNEE.replace("centre = [22.0, -20.0]", "centre = [22.0, { mean = -20.0, sd = 0.00001234 }]")
+    posterior = posterior_of(clean(), own=own, knee=knee)
     draws = posterior.prior_sample(np.random.default_rng(0), 320)
     summary_tables(run_of(posterior, draws).summary())
     return capsys.readouterr().out.splitlines()
@@ -99,6 +100,13 @@ def test_a_terminal_shows_each_test_in_a_line_and_what_is_assumed_in_the_last(sh
     assert shown[-1].startswith(f"assumed: {PLANE}; {STRAIGHT}; flexion turns")
     assert any(line.startswith(" b.laxity_total_10Nm") for line in shown)
     assert sum(line.startswith(" mcl.reference_strain") for line in shown) == 1
+
+
+def test_no_number_is_cropped_beside_long_names(shown: list[str]) -> None:
+    heads = [line for line in shown if "median" in line]
+    assert [line.split()[:2] for line in heads] == [["unit", "median"]] * 2
+    assert heads[0].split()[-1] == "ess_tail"
+    assert not any("…" in line for line in shown)
 
 
 @pytest.mark.parametrize("noise", ["sigma = 0.25", INFERRED])
