@@ -1,4 +1,4 @@
-"""Planted runs of general knees: three tests that differ in all that tests can differ in, and a knee of free geometry."""
+"""Planted runs of general knees: three tests that differ in all that they can, and a knee of free geometry."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ measurement = { angle_offset = 0.0, hysteresis = { mean = 0.0, sd = 2.0 } }
 file = "tail.csv"
 positive = "varus"
 flexion = 30.0
-noise = { sigma = { lower = 0.1, upper = 9.0 }, nu = { median = 4.0, factor = 2.0 }, angle_sigma = { median = 0.3, factor = 2.0 } }
+[tests.tail.noise]
+sigma = { lower = 0.1, upper = 9.0 }
+nu = { median = 4.0, factor = 2.0 }
+angle_sigma = { median = 0.3, factor = 2.0 }
 [tests.smooth]
 file = "smooth.csv"
 positive = "varus"
@@ -56,15 +59,18 @@ noise = { discrepancy = { amplitude = 3.0, length = 4.0 } }
 [tests.smooth.parameters.dmcl]
 l_0 = { lower = 40.0, upper = 60.0 }
 """
-# Some of the tests' truths, two of them under the name of the test that they are of.
+# The truth of two tests: shared parameters, and one under the name of the test that it is of.
+_TRUTH = """# truth: mcl.k = 44
+# truth: mcl.l_0 = 79
+# truth: lcl.reference_strain = 0.025
+# truth: dmcl.l_0 = 48
+# truth: smooth.dmcl.l_0 = 47
+"""
 DATA = {
-    "slow": "# truth: mcl.k = 44\n# truth: mcl.l_0 = 79\n# truth: lcl.reference_strain = 0.02\n# truth: dmcl.l_0 = 48\n"
-    "# truth: smooth.dmcl.l_0 = 47\n"
-    "angle_deg,moment_Nm,direction\n-6,-9,1\n-2,-3,1\n1,2,1\n4,7,1\n4,5,-1\n1,1,-1\n-2,-5,-1\n-6,-11,-1\n",
+    "slow": f"{_TRUTH}angle_deg,moment_Nm,direction\n"
+    "-6,-9,1\n-2,-3,1\n1,2,1\n4,7,1\n4,5,-1\n1,1,-1\n-2,-5,-1\n-6,-11,-1\n",
     "tail": "angle_rad,force_N\n-0.1,-20\n-0.04,-9\n0.02,1\n0.08,30\n",
-    "smooth": "# truth: mcl.k = 44\n# truth: mcl.l_0 = 79\n# truth: lcl.reference_strain = 0.02\n# truth: dmcl.l_0 = 48\n"
-    "# truth: smooth.dmcl.l_0 = 47\n# truth: measurement.angle_offset = 1.25\n"
-    "angle_deg,moment_Nm\n-7,-9\n-3,-3\n2,3\n5,9\n",
+    "smooth": f"{_TRUTH}# truth: measurement.angle_offset = 1.25\nangle_deg,moment_Nm\n-7,-9\n-3,-3\n2,3\n5,9\n",
 }
 THREE_CENTRES = {
     "mcl.k": (40.0, 3.0),

@@ -181,6 +181,7 @@ def test_the_corner_labels_every_parameter_and_draws_the_truth_through_it(simula
         low, high = axes[i, i].get_xlim()
         assert low < simulated.truth[name] < high
     assert len(marked(figure, "truth")) == ndim + ndim * (ndim - 1)
+    assert not marked(figure, "left out")
 
 
 def test_the_corner_of_a_real_knee_draws_no_truth_but_the_bounds_it_reaches(unfinished: Run) -> None:

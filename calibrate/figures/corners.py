@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -151,7 +150,7 @@ def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
         hspace=0.06,
     )
     axes: _Axes = np.array(figure.axes).reshape(ndim, ndim)
-    _tidy(axes, limits, (panel, height), small, more)
+    _tidy(axes, limits, (panel, height), small)
     for i, column in enumerate(columns):
         _mark(run, axes, i, column, axis_labels[i], limits[i], small)
         _draw_prior(run, axes[i, i], column, limits[i], len(draws) / bins)
@@ -189,14 +188,8 @@ def _columns(run: Run, names: Sequence[str]) -> list[int]:
     return [run.names.index(name) for name in names]
 
 
-def _tidy(
-    axes: _Axes,
-    limits: list[tuple[float, float]],
-    sides: tuple[float, float],
-    small: float,
-    more: float,
-) -> None:
-    """Set ticks and labels of all panels; `sides` are a panel's [mm], `more` what labels need beyond a line."""
+def _tidy(axes: _Axes, limits: list[tuple[float, float]], sides: tuple[float, float], small: float) -> None:
+    """Set ticks and labels of all panels; `sides` are a panel's width and height [mm]."""
     ndim, (panel, height) = len(limits), sides
     most = 4 if ndim <= 9 else 3
     for i, ax in enumerate(axes.flat):
@@ -212,7 +205,7 @@ def _tidy(
             ax.tick_params(axis="x", labelrotation=0)
         for of_axis, side in ((ax.xaxis, height), (ax.yaxis, panel)):
             of_axis.label.set_fontsize(small)
-            at = -(11.5 + 0.5 * more) / side
+            at = -11.5 / side
             of_axis.set_label_coords(*((0.5, at) if of_axis is ax.xaxis else (at, 0.5)))
 
 
@@ -229,7 +222,7 @@ def _mark(
     low, middle, high = np.quantile(run.some_samples()[:, column], [0.05, 0.5, 0.95])
     ax = axes[i, i]
     places = decimals(high - low)
-    value = f"${middle:.{places}f}_{{-{middle - low:.{places}f}}}^{{+{high - middle:.{places}f}}}$"
+    value = f"${round(middle, places) + 0.0:.{places}f}_{{-{middle - low:.{places}f}}}^{{+{high - middle:.{places}f}}}$"
     ax.set_title(f"{label}\n{value}", fontsize=fontsize, pad=4.5, linespacing=1.35)
     ax.axvline(middle, color=MEDIAN, linewidth=1.0)
     for edge in (low, high):
@@ -314,8 +307,4 @@ def _left_out(run: Run, columns: list[int]) -> str:
             named += [symbol(run.names[i], table.tests) for i in missing]
     if len(named) > _NAMED:
         named[_NAMED:] = [f"{len(named) - _NAMED} more"]
-    return "\n".join([f"{len(columns)} of {len(run.names)} parameters; left out here:", *_lines(", ".join(named))])
-
-
-def _lines(text: str) -> list[str]:
-    return textwrap.wrap(text, 48, break_long_words=False, break_on_hyphens=False)
+    return f"{len(columns)} of {len(run.names)} parameters; left out here:\n{broken(', '.join(named), 44)}"
