@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from toys import toy
+from toys import moves_in_python, toy
 
 from calibrate.errors import ConfigError
 from calibrate.sampling import pilot
@@ -26,8 +26,9 @@ class Even:
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
 
-    def random(self, shape: tuple[int, ...]) -> np.ndarray:
+    def random(self, shape: int | tuple[int, ...]) -> np.ndarray:
         self.asked.append(("random", shape))
+        shape = (shape,) if isinstance(shape, int) else shape
         return ((np.arange(math.prod(shape)) + 0.5) / math.prod(shape)).reshape(shape)
 
     def integers(self, *arguments: int) -> np.ndarray:
@@ -87,26 +88,32 @@ def test_a_level_takes_the_lower_half_and_what_ties_with_it(monkeypatch: pytest.
 
     calls = scripted(monkeypatch, level_out)
     rng = Even()
-    posterior = toy(lambda q: start, (0.0, 8.0), (10.0, 18.0))
+    posterior = toy(lambda q: start if len(q) == 8 else np.arange(14.0), (0.0, 8.0), (10.0, 18.0))
     found = explore(posterior, rng, 8)
-    drawn = np.array([[k + 0.25, k + 10.75] for k in range(8)])
+    drawn = np.array([[k + 0.5, k + 10.5] for k in range(8)])
     np.testing.assert_allclose(posterior.asked[0], drawn, rtol=1e-15)
     # Three are at -1 or below in the lower half; the floor is -1, and four lie at it: six are lost, by their order.
-    x, value, floor, order, numbers, lower, upper, density = calls[0]
+    x, value, floor, order, numbers, density = calls[0]
     assert len(calls) == 1
     assert floor == -1.0
     np.testing.assert_array_equal(value, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0])
     np.testing.assert_array_equal(x, drawn[[1, 4, 1, 4, 1, 4, 1, 4]])
     np.testing.assert_array_equal(order, np.arange(8)[::-1])
     assert numbers.shape == (20, 4, 5)
-    assert lower is posterior.lower
-    assert upper is posterior.upper
-    np.testing.assert_array_equal(density.template, np.arange(9.0))
-    assert rng.asked == [("random", (8, 2)), ("integers", 6, 8, 6), ("random", (20, 4, 5)), ("permutation", 8)]
+    np.testing.assert_array_equal(density.prior, posterior.density.prior)
+    assert density.knee.function is posterior.function
+    assert rng.asked == [
+        ("random", 8),
+        ("random", 8),
+        ("integers", 6, 8, 6),
+        ("random", (20, 4, 5)),
+        ("permutation", 8),
+    ]
     # The dead with an eighth of the volume each, then the living with an eighth of the quarter that is left.
     lost = np.array([2, 5, 0, 3, 6, 7])
     np.testing.assert_array_equal(found.coords[:6], drawn[lost])
     np.testing.assert_array_equal(found.log_likelihood, [*start[lost], *[2.0] * 8])
+    np.testing.assert_array_equal(found.log_prob, posterior.log_prob(found.coords))
     mass = np.array([*np.exp(start[lost]) / 8.0, *[math.exp(2.0) * 0.25 / 8.0] * 8])
     np.testing.assert_allclose(found.weights, mass / mass.sum(), rtol=1e-12)
     assert found.log_evidence == pytest.approx(math.log(mass.sum()), rel=1e-12)
@@ -116,7 +123,7 @@ def test_points_are_drawn_between_the_bounds() -> None:
     posterior = toy(lambda q: np.zeros(len(q)), (-3.0, 1.0), (10.0, 30.0))
     found = explore(posterior, np.random.default_rng(3), 64)
     # Of a flat likelihood no level is taken: the points are the draws as they came, all of one weight.
-    expected = [-3.0, 10.0] + np.array([4.0, 20.0]) * np.random.default_rng(3).random((64, 2))
+    expected = [-3.0, 10.0] + np.array([4.0, 20.0]) * np.random.default_rng(3).random((2, 64)).T
     np.testing.assert_allclose(found.coords, expected, rtol=1e-15)
     np.testing.assert_allclose(found.weights, 1.0 / 64.0, rtol=1e-12)
     assert found.log_evidence == pytest.approx(0.0, abs=1e-12)
@@ -143,7 +150,7 @@ def test_the_pilot_ends_when_the_rest_can_add_less_than_a_hundredth(
         value[:] = [best - 3.0, best - 2.0, best - 1.0, best] if len(calls) == 1 else best
 
     calls = scripted(monkeypatch, place)
-    explore(toy(lambda q: np.array([-2.0, -1.0, 0.0, 0.5]), (0.0, 1.0)), Even(), 4)
+    explore(toy(lambda q: np.resize([-2.0, -1.0, 0.0, 0.5], len(q)), (0.0, 1.0)), Even(), 4)
     assert len(calls) == (2 if above else 1)
 
 
@@ -185,8 +192,7 @@ def test_where_no_point_is_possible_the_reason_is_said() -> None:
 @pytest.fixture
 def in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the moves run as Python, on a toy's function."""
-    monkeypatch.setattr(pilot, "likelihood_one", lambda q, scratch, d: float(d.function(q[np.newaxis])[0]))
-    monkeypatch.setattr(pilot, "_climb", pilot._climb.py_func)
+    moves_in_python(monkeypatch)
 
 
 def some(
@@ -245,8 +251,10 @@ def test_one_stream_gives_one_pilot_and_another_stream_another() -> None:
 # --- masses ---
 
 
-def population(log_likelihood: list[float], weights: list[float], log_evidence: float = 0.0) -> Population:
-    return Population(np.zeros((len(weights), 1)), np.array(log_likelihood), np.array(weights), log_evidence)
+def population(log_prob: list[float], weights: list[float], log_evidence: float = 0.0) -> Population:
+    """Return a pilot's find; its log-likelihoods, which masses do not ask for, are in another order."""
+    values = np.array(log_prob)
+    return Population(np.zeros((len(weights), 1)), values[::-1], values, np.array(weights), log_evidence)
 
 
 def test_a_mass_is_what_lies_below_and_not_at_a_level() -> None:

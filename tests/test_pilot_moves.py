@@ -6,12 +6,13 @@ That the compiled ones do the same is in test_start.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from toys import moves_in_python, toy
 
+from calibrate.priors import Prior, Uniform
 from calibrate.sampling import pilot
 
 POINTS = np.array(
@@ -19,7 +20,7 @@ POINTS = np.array(
 )
 # The first three move in even turns by the positions of the last three, and the other way round in odd turns.
 ORDER = np.array([4, 0, 2, 5, 1, 3])
-FAR = np.full(3, 1e6)
+WIDE = Uniform(-1e6, 1e6)
 # A move that leads nowhere: a stretch whose factor is refused.
 STAYS = (0.0, 0.0, 0.0, 0.0, 0.9)
 
@@ -28,24 +29,23 @@ def climb(
     numbers: list[list[tuple[float, ...]]],
     function: Callable[[np.ndarray], float] = lambda q: 7.0,
     floor: float = 0.0,
-    lower: np.ndarray = -FAR,
-    upper: np.ndarray = FAR,
+    priors: Sequence[Prior] = (WIDE,) * 3,
     points: np.ndarray = POINTS,
     order: np.ndarray = ORDER,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where the points are after some turns, and their values, 1 before."""
     x, value = points.copy(), np.ones(len(points))
-    density = SimpleNamespace(template=np.arange(9.0))
+    density = toy(lambda q: q, *priors).density
 
-    def likelihood(q: np.ndarray, scratch: np.ndarray, d: SimpleNamespace) -> float:
-        assert d is density
-        assert scratch is not density.template
-        np.testing.assert_array_equal(scratch, density.template)
+    def likelihood(q: np.ndarray, p: np.ndarray, columns: np.ndarray, knee: object, room: object) -> float:
+        assert p is not density.template
+        np.testing.assert_array_equal(p, density.template)
+        assert (columns is density.columns, knee is density.knee, room) == (True, True, "room")
         return function(q)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pilot, "likelihood_one", likelihood)
-        pilot._climb.py_func(x, value, floor, order, np.array(numbers), lower, upper, density)
+        moves_in_python(patched, likelihood)
+        pilot._climb(x, value, floor, order, np.array(numbers), density)
     return x, value
 
 
@@ -127,7 +127,7 @@ def test_halves_move_in_turns_by_where_the_others_are_by_then() -> None:
 def test_in_one_dimension_every_stretch_is_made() -> None:
     points = np.array([[0.0], [4.0], [1.0], [3.0]])
     numbers = [[(0.0, 0.0, 0.1, 0.0, 0.99), (0.5, 0.0, 0.1, 1.0, 0.99)]]
-    x, _ = climb(numbers, lower=-FAR[:1], upper=FAR[:1], points=points, order=np.arange(4))
+    x, _ = climb(numbers, priors=[WIDE], points=points, order=np.arange(4))
     np.testing.assert_array_equal(x, [[0.5], [5.0], [1.0], [3.0]])
 
 
@@ -143,20 +143,24 @@ def moved(**limits: object) -> bool:
     return arrived
 
 
+def between(i: int, lower: float = -1e6, upper: float = 1e6) -> list[Prior]:
+    """Return priors of which one has these bounds."""
+    return [Uniform(lower, upper) if j == i else WIDE for j in range(3)]
+
+
 @pytest.mark.parametrize("i", [0, 1, 2])
 def test_bounds_belong_to_the_inside(i: int) -> None:
-    at = np.eye(3, dtype=bool)[i]
-    assert moved(lower=np.where(at, ARRIVAL, -FAR))
-    assert moved(upper=np.where(at, ARRIVAL, FAR))
-    assert not moved(lower=np.where(at, ARRIVAL + 1e-9, -FAR))
-    assert not moved(upper=np.where(at, ARRIVAL - 1e-9, FAR))
+    assert moved(priors=between(i, lower=ARRIVAL[i]))
+    assert moved(priors=between(i, upper=ARRIVAL[i]))
+    assert not moved(priors=between(i, lower=ARRIVAL[i] + 1e-9))
+    assert not moved(priors=between(i, upper=ARRIVAL[i] - 1e-9))
 
 
 def test_outside_the_bounds_nothing_is_evaluated() -> None:
     def never(q: np.ndarray) -> float:
         raise AssertionError(q)
 
-    assert not moved(upper=np.full(3, -100.0), function=never)
+    assert not moved(priors=[Uniform(-1e6, -100.0)] * 3, function=never)
 
 
 def test_a_point_has_to_be_above_the_floor() -> None:
