@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from toys import moves_in_python, toy
 
 from calibrate.errors import ConfigError
+from calibrate.priors import LogNormal, Normal, Prior, Uniform
 from calibrate.sampling import pilot
 from calibrate.sampling.pilot import Population, explore, mass_below
 
@@ -186,6 +188,39 @@ def test_where_no_point_is_possible_the_reason_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("priors", "shape"),
+    [
+        ([(0.0, 1.0)] * 10, (20, 2, 5)),
+        ([(0.0, 1.0)] * 12, (24, 2, 5)),
+        ([(0.0, 1.0)] * 11 + [Normal(0.0, 1.0)], (24, 2, 6)),
+        ([LogNormal(1.0, 2.0)], (20, 2, 6)),
+    ],
+)
+def test_points_move_once_for_each_dimension_and_a_prior_that_is_not_uniform_takes_one_number_more(
+    priors: list[Any], shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def level_out(x: np.ndarray, value: np.ndarray, floor: float) -> None:
+        value[:] = 2.0
+
+    calls = scripted(monkeypatch, level_out)
+    explore(toy(lambda q: np.arange(float(len(q))), *priors), np.random.default_rng(0), 4)
+    assert calls[0][4].shape == shape
+
+
+def test_points_are_drawn_from_the_priors_and_each_has_its_log_probability() -> None:
+    priors = [Normal(3.0, 2.0, 2.0), LogNormal(7.0, 1.5), Uniform(-1.0, 4.0)]
+    found = explore(toy(lambda q: np.full(len(q), 5.0), *priors), np.random.default_rng(3), 64)
+    rng = np.random.default_rng(3)
+    drawn = np.column_stack([prior.quantile(rng.random(64)) for prior in priors])
+    np.testing.assert_allclose(found.coords, drawn, rtol=1e-14)
+    expected = 5.0 + sum(prior.log_density(column) for prior, column in zip(priors, drawn.T, strict=True))
+    np.testing.assert_allclose(found.log_prob, expected, rtol=1e-12)
+    np.testing.assert_array_equal(found.log_likelihood, 5.0)
+    # Of a flat likelihood the evidence is its value, whatever the priors.
+    assert found.log_evidence == pytest.approx(5.0, abs=1e-12)
+
+
 # --- known answers ---
 
 
@@ -235,6 +270,35 @@ def test_a_narrow_hill_has_its_evidence_in_two_dimensions() -> None:
     assert evidence == pytest.approx(math.log(2.0 * math.pi * width**2), abs=0.9)
     for one in found:
         np.testing.assert_allclose(one.weights @ one.coords, [0.3, 0.6], atol=5.0 * width / math.sqrt(64))
+
+
+SHAPED: dict[str, Prior] = {
+    "normal": Normal(2.0, 1.5),
+    "truncated": Normal(6.0, 1.5, 1.0, 4.0),
+    "log-normal": LogNormal(5.0, 1.6),
+    "truncated log-normal": LogNormal(1.5, 2.5, 2.5, 9.0),
+}
+
+
+@pytest.mark.usefixtures("in_python")
+@pytest.mark.parametrize("name", SHAPED)
+def test_evidence_and_moments_with_a_shaped_prior_are_those_of_quadrature(name: str) -> None:
+    prior = SHAPED[name]
+
+    def hill(q: np.ndarray) -> np.ndarray:
+        return np.asarray(-0.5 * ((q[:, 0] - 3.0) / 0.4) ** 2)
+
+    # Quantiles at even steps are draws that are spread evenly.
+    grid = prior.quantile((np.arange(200_000) + 0.5) / 200_000)
+    likelihood = np.exp(hill(grid[:, np.newaxis]))
+    mean = (likelihood * grid).sum() / likelihood.sum()
+    sd = np.sqrt((likelihood * (grid - mean) ** 2).sum() / likelihood.sum())
+    found = [explore(toy(hill, prior), np.random.default_rng(seed), 256) for seed in range(2)]
+    assert np.mean([one.log_evidence for one in found]) == pytest.approx(math.log(likelihood.mean()), abs=0.3)
+    # Each is worth a thousand draws.
+    assert np.mean([one.weights @ one.coords[:, 0] for one in found]) == pytest.approx(mean, abs=4 * sd / 45)
+    spread = [np.sqrt(one.weights @ (one.coords[:, 0] - mean) ** 2) for one in found]
+    assert np.mean(spread) == pytest.approx(sd, rel=4 / 63)
 
 
 @pytest.mark.usefixtures("in_python")
