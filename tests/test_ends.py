@@ -29,6 +29,8 @@ PREPARED = {
     "plot": ("plot", "run.h5"),
     "export": ("export", "run.h5", "-o", "x.osim"),
     "simulate": ("simulate", "knee.toml", "-o", "x.csv"),
+    "predict": ("predict", "run.h5", "--change", "lcl.k=0"),
+    "drawn": ("predict", "run.h5", "--moments", "10", "-o", "x.png"),
     "priors": ("priors",),
     "help": ("--help",),
     "version": ("--version",),
