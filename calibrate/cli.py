@@ -26,14 +26,15 @@ from calibrate.ends import (
     say,
 )
 from calibrate.errors import CalibrateError, ConfigError, RunError
+from calibrate.knee_command import knee
 from calibrate.model_commands import predict, simulate
-from calibrate.options import OnceCommand, RunArgument
+from calibrate.options import OnceCommand, RunArgument, parsed_map
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640}
+_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480}
 
 app = typer.Typer(
     name="calibrate",
@@ -246,8 +247,17 @@ def export(
         Path | None,
         typer.Option(metavar="THEIR.osim", help="Update this model's ligaments; without it, write a planar knee."),
     ] = None,
-    mcl: Annotated[str | None, typer.Option(metavar="NAME", help="The MCL's name in the model.")] = None,
-    lcl: Annotated[str | None, typer.Option(metavar="NAME", help="The LCL's name in the model.")] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="OURS=A,B",
+            help="Share a strand of the run out over the model's ligaments A and B, in proportion to their stiffness; "
+            "repeat as needed.",
+        ),
+    ] = None,
+    mcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map mcl=NAME.")] = None,
+    lcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map lcl=NAME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write the calibrated ligaments for another program; OpenSim itself is not needed."""
@@ -255,12 +265,14 @@ def export(
     from calibrate.sitting import opened
 
     del to
-    for note in export_osim(opened(path), output, draw=draw, model=model, mcl=mcl, lcl=lcl, overwrite=overwrite):
+    short = [f"{ours}={name}" for ours, name in (("mcl", mcl), ("lcl", lcl)) if name is not None]
+    theirs = parsed_map([*(mapping or []), *short], "--map")
+    for note in export_osim(opened(path), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
         say(note)
     print(printable(output))
 
 
-for _command in (simulate, predict):
+for _command in (simulate, predict, knee):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

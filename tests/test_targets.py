@@ -46,7 +46,7 @@ READS = {
     "knee.toml": ("run", "simulate", "profile"),
     "bench_toe.csv": ("run", "simulate", "profile"),
     "run.h5": ("export", "model", "repair", "plot", "predict"),
-    "theirs.osim": ("model",),
+    "theirs.osim": ("model", "knee"),
 }
 COMMANDS = {
     "run": ("run", "knee.toml", "--max-steps", 3, "--overwrite", "-o"),
@@ -54,12 +54,13 @@ COMMANDS = {
     "profile": ("profile", "knee.toml", "--angles=-8:8:2", "--workers", 1, "-o"),
     "export": ("export", "run.h5", "--overwrite", "-o"),
     "model": ("export", "run.h5", "--model", "theirs.osim", "--mcl", "m", "--overwrite", "-o"),
+    "knee": ("knee", "theirs.osim", "--strands", "mcl=m", "-o"),
     "repair": ("repair", "run.h5", "-o"),
     "plot": ("plot", "run.h5", "-o"),
     "predict": ("predict", "run.h5", "-o"),
 }
 ENDINGS = {"run": ".h5", "repair": ".h5", "simulate": ".csv", "profile": ".png", "export": ".osim", "model": ".osim"}
-ENDINGS |= {"predict": ".png"}
+ENDINGS |= {"predict": ".png", "knee": ".toml"}
 
 
 def _symbolic(path: Path, ending: str) -> str:
@@ -161,6 +162,7 @@ MEANT = {
     "run": ("x.csv", "x.osim", "x.png", "x.toml", "x.JSON", "x.npz"),
     "simulate": ("x.h5", "x.HDF5", "x.osim", "x.pdf", "x.toml"),
     "export": ("x.csv", "x.h5", "x.svg", "x.toml", "x.mot"),
+    "knee": ("x.osim", "x.h5", "x.csv", "x.yaml"),
     "repair": ("x.csv", "x.osim", "x.jpeg"),
     "profile": ("x.h5", "x.csv", "x.osim", "x"),
     "predict": ("x.h5", "x.csv", "x.osim", "x", "x.tiff"),

@@ -121,12 +121,13 @@ def general_of(
     sizes = [len(a) for a in at]
     strands = tests[0].slots.strands
     knees = [_cached(test, full, a) for test, a in zip(tests, at, strict=True)]
+    sigmas = [_known_sigma(test, table, full) for test in tests]
     lengths = None if reference.posed else reference.geometry(full).reference_lengths()
 
     def joined(parts: Sequence[FloatArray]) -> FloatArray:
         return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
-    def of_points(test: LaxityTest, size: int, values: FloatArray | None, otherwise: float) -> FloatArray:
+    def of_points(size: int, values: FloatArray | None, otherwise: float) -> FloatArray:
         return values if own and values is not None else np.full(size, otherwise)
 
     pairs = list(zip(tests, sizes, strict=True))
@@ -143,11 +144,11 @@ def general_of(
         flexion=np.deg2rad([test.flexion for test in tests]),
         errors=np.array([errors_of(test, nothing) for test in tests]),
         angle_error=np.array([test.slots.errors[2] < nothing for test in tests]),
-        known=np.array([test.measurement.sigma is not None for test in tests]),
+        known=np.array([sigma is not None for sigma in sigmas]),
         angle=joined([test.measurement.in_degrees(a) for test, a in zip(tests, at, strict=True)]),
-        load=joined([of_points(test, n, test.measurement.loads, 0.0) for test, n in pairs]),
-        direction=joined([of_points(test, n, test.measurement.direction, 0.0) for test, n in pairs]),
-        sigma=joined([of_points(test, n, test.measurement.sigma, 1.0) for test, n in pairs]),
+        load=joined([of_points(n, test.measurement.loads, 0.0) for test, n in pairs]),
+        direction=joined([of_points(n, test.measurement.direction, 0.0) for test, n in pairs]),
+        sigma=joined([of_points(n, sigma, 1.0) for sigma, n in zip(sigmas, sizes, strict=True)]),
         lengths=joined(
             [knee.kinematics.lengths if knee else np.zeros((strands, n)) for knee, n in zip(knees, sizes, strict=True)]
         ),
@@ -157,6 +158,14 @@ def general_of(
         length_slopes=joined(_slopes(knees, sizes, strands, 0)),
         arm_slopes=joined(_slopes(knees, sizes, strands, 1)),
     )
+
+
+def _known_sigma(test: LaxityTest, table: ParameterTable, full: FloatArray) -> FloatArray | None:
+    """Return sigma at each of a test's points, None if it is inferred."""
+    row = int(test.slots.errors[0])
+    if test.measurement.sigma is not None or row in table.columns:
+        return test.measurement.sigma
+    return np.full(test.measurement.angles.size, full[row])
 
 
 def _cached(test: LaxityTest, full: FloatArray, angles: FloatArray) -> CachedKnee | None:
