@@ -117,7 +117,7 @@ def _mend(f: h5py.File, *, like: bool) -> None:
         texts = [read_small(group[name]).tobytes().decode() for name in data_names(group)]
         measurements = dict(zip(config.data_paths, map(parse_measurement, texts), strict=True))
         put_text(group, "fingerprint", json.dumps(chain.fingerprint(config, measurements)))
-        posterior = Posterior.from_config(config, measurements[""])
+        posterior = Posterior.from_config(config, measurements)
         put_names(group, list(posterior.names))
         for i in range(ENSEMBLES):
             one = f[f"ensemble_{i}"]

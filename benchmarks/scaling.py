@@ -20,7 +20,7 @@ from benchmarks.table import markdown, number, setting
 from calibrate.density import evaluate
 from calibrate.examples import example
 from calibrate.posterior import Posterior
-from calibrate.simulate import simulate
+from calibrate.simulation import simulate
 
 ANGLES = (10, 33, 100, 1_000, 10_000, 100_000, 1_000_000)
 WALKERS = (8, 64, 512, 4_096)
@@ -55,7 +55,7 @@ finally:
 def simulated(angles: int) -> Posterior:
     """Return the posterior `toe` with other data: simulated in memory, at many angles."""
     config = problem("toe")
-    truth = ["mcl.k=33.5", "mcl.alpha=0.06", "mcl.l_0=94", "lcl.k=42.8", "lcl.alpha=0.06", "lcl.l_0=62.5"]
+    truth = {"mcl.k": 33.5, "mcl.alpha": 0.06, "mcl.l_0": 94.0, "lcl.k": 42.8, "lcl.alpha": 0.06, "lcl.l_0": 62.5}
     return Posterior.from_config(config, simulate(config, truth, angles=f"-8:8:{angles}", load="force"))
 
 

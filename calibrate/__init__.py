@@ -32,6 +32,8 @@ _HOME = {
     "vectorized_total_loss": "losses",
     "parallel_total_loss": "losses",
     "export_osim": "export",
+    "knee_from_osim": "importing",
+    "simulate": "simulation",
     "start_run": "runner",
     "resume_run": "runner",
 }

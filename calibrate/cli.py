@@ -10,7 +10,7 @@ import errno
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -26,16 +26,15 @@ from calibrate.ends import (
     say,
 )
 from calibrate.errors import CalibrateError, ConfigError, RunError
-from calibrate.options import OnceCommand
+from calibrate.knee_command import knee
+from calibrate.model_commands import predict, simulate
+from calibrate.options import OnceCommand, RunArgument, parsed_map
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
-if TYPE_CHECKING:
-    from calibrate.results import Run
-
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 200, "priors": 440}
+_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480}
 
 app = typer.Typer(
     name="calibrate",
@@ -46,7 +45,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.")]
 MaxTime = Annotated[float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.")]
 MinEss = Annotated[
     float | None, typer.Option(min=1.0, help="Converged: this many effective samples of every parameter, at least.")
@@ -148,7 +146,9 @@ def summary(
     path: RunArgument, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 ) -> None:
     """Print estimates, convergence and warnings; works on a run still going."""
-    content = _open(path).summary()
+    from calibrate.sitting import opened
+
+    content = opened(path).summary()
     if as_json:
         print(json.dumps(dict(content), indent=2, allow_nan=False))
         return
@@ -166,46 +166,15 @@ def plot(
     ] = None,
 ) -> None:
     """Draw corner, traces, load-angle fit and ligament curves; works on a run still going."""
-    result = _open(path)
+    from calibrate.sitting import opened
+
+    result = opened(path)
     folder = output if output is not None else path.with_name(f"{path.stem}_plots")
     load_matplotlib()
     from calibrate.figures import save_all
 
     for picture in save_all(result, folder):
         print(printable(picture))
-
-
-@app.command()
-def simulate(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file with knee, parameters and noise.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DATA.csv", help="Measurement file to write.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="True value of a parameter, like mcl.k=40; repeat as needed."),
-    ] = None,
-    angles: Annotated[
-        str | None, typer.Option(metavar="LOW:HIGH:N", help="Angles in degrees; the data file's by default.")
-    ] = None,
-    load: Annotated[
-        str | None,
-        typer.Option(
-            metavar="force|moment", help="What is applied; by default as in the data, a moment if there are none."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 1,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-) -> None:
-    """Make synthetic measurements with known truth; parameters not --set take the middle of their bounds."""
-    from calibrate.config import load_config
-    from calibrate.simulate import check_output, write
-    from calibrate.simulate import simulate as make
-
-    knee = load_config(config)
-    check_output(output, knee, overwrite=overwrite)
-    measurement = make(knee, settings or [], angles=angles, load=load, seed=seed)
-    write(measurement, output, knee, overwrite=overwrite)
-    truth = ", ".join(f"{name} = {value:g}" for name, value in measurement.truth.items())
-    say(f"{output}: {measurement.angles.size} points from {truth}")
 
 
 @app.command()
@@ -278,27 +247,33 @@ def export(
         Path | None,
         typer.Option(metavar="THEIR.osim", help="Update this model's ligaments; without it, write a planar knee."),
     ] = None,
-    mcl: Annotated[str | None, typer.Option(metavar="NAME", help="The MCL's name in the model.")] = None,
-    lcl: Annotated[str | None, typer.Option(metavar="NAME", help="The LCL's name in the model.")] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="OURS=A,B",
+            help="Share a strand of the run out over the model's ligaments A and B, in proportion to their stiffness; "
+            "repeat as needed.",
+        ),
+    ] = None,
+    mcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map mcl=NAME.")] = None,
+    lcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map lcl=NAME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write the calibrated ligaments for another program; OpenSim itself is not needed."""
     from calibrate.export import export_osim
+    from calibrate.sitting import opened
 
     del to
-    for note in export_osim(_open(path), output, draw=draw, model=model, mcl=mcl, lcl=lcl, overwrite=overwrite):
+    short = [f"{ours}={name}" for ours, name in (("mcl", mcl), ("lcl", lcl)) if name is not None]
+    theirs = parsed_map([*(mapping or []), *short], "--map")
+    for note in export_osim(opened(path), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
         say(note)
     print(printable(output))
 
 
-def _open(path: Path) -> Run:
-    from calibrate.results import open_run
-    from calibrate.sitting import announce_compiling
-
-    announce_compiling()  # whoever opens a run sees whether its log-probabilities are the posterior's
-    return open_run(path)
-
-
+for _command in (simulate, predict, knee):
+    app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand
 

@@ -6,15 +6,17 @@ import difflib
 import re
 from collections.abc import Sequence
 from datetime import date, datetime, time
-from typing import Any, get_args
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-# The tags that `calibrate.config` gives to a parameter that may be a number or a table; they are no keys of a file.
-NUMBER, TABLE = "<number>", "<table>"
-# The type that it gives to the complaint about what is neither.
+# The tags that `calibrate.config` gives to the forms of a parameter; they are no keys of a file.
+NUMBER, TIE, BOUNDS, NORMAL, LOG_NORMAL = TAGS = ("<number>", "<tie>", "<bounds>", "<normal>", "<log-normal>")
+# The type that it gives to the complaint about what has none of these forms.
 NEITHER = "neither_number_nor_table"
+WANTED = "must be a number (fixed) or { lower = ..., upper = ... } (free)"
 _POINT = "must be two numbers, like [23.5, -6.0]"
+_POINT_3D = "must be two numbers or three, like [23.5, -6.0] or [23.5, -6.0, 1.5]"
 _NUMBER = "must be a number"
 _MOST_SHOWN = 60
 # Words for each of pydantic's types of error that a key of ours can run into; {} is filled in from its context.
@@ -28,6 +30,7 @@ _WORDS = {
     "less_than_equal": "must be less than or equal to {le}",
     "tuple_type": _POINT,
     "too_long": _POINT,
+    "too_short": _POINT_3D,
     "string_type": "must be a text in quotes",
     "string_too_short": "must not be empty",
     "literal_error": "must be {expected}",
@@ -35,10 +38,23 @@ _WORDS = {
 _TABLES = {"model_type", "model_attributes_type", NEITHER}
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return a remedy for an unknown word: the nearest known one, or all of them."""
+def did_you_mean(word: str, known: Sequence[str], otherwise: str | None = None) -> str:
+    """Return a remedy for an unknown word: the nearest known one, or all of them unless something else is given."""
     near = difflib.get_close_matches(word.lower(), known)
-    return f"did you mean '{near[0]}'?" if near else "known here: " + ", ".join(known)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return "known here: " + ", ".join(known) if otherwise is None else otherwise
+
+
+class PlacedError(ValueError):
+    """What a model's own check found about a key below it; the text begins with that key."""
+
+
+class SlipError(PlacedError):
+    """A key that is not known, found by a model that takes keys of a user's own."""
+
+    def __init__(self, key: str, remedy: str) -> None:
+        super().__init__(f"{_key([key])}: unknown key; {remedy}")
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
@@ -47,32 +63,47 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
     A model that may also be written as a plain number says so in its class variable `wanted`.
     """
     # A misspelt key also makes the right one missing, so the misspelling is the one to report.
-    complaint = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    location = [part for part in complaint["loc"] if part not in (NUMBER, TABLE)]
+    complaint = min(error.errors(include_url=False), key=lambda e: not _is_slip(e))
+    location = [part for part in complaint["loc"] if part not in TAGS]
     key = _key([prefix, *location] if prefix else location)
     kind = complaint["type"]
     if kind == "extra_forbidden":
-        return f"{key}: unknown key; {did_you_mean(str(location[-1]), _known_keys(model, location[:-1]))}"
+        above = _model_at(model, complaint["loc"][:-1])
+        known = [] if above is None else list(above.model_fields)
+        return f"{key}: unknown key; {did_you_mean(str(location[-1]), known)}"
     if kind == "missing" and location and isinstance(location[-1], int):  # a list with too few numbers
-        return f"{_key(location[:-1])} = {_shown(complaint['input'])}: {_POINT}"
+        return f"{_key(location[:-1])} = {as_toml(complaint['input'])}: {_POINT}"
     if kind == "missing":
         return f"{key}: missing"
     if kind == "value_error":
-        error_of_ours = complaint["ctx"]["error"]
-        return f"{key}: {error_of_ours}" if key else str(error_of_ours)
-    return f"{key} = {_shown(complaint['input'])}: {_words(complaint, model, location)}"
+        return _of_ours(complaint["ctx"]["error"], [*([prefix] if prefix else []), *location])
+    return f"{key} = {as_toml(complaint['input'])}: {_words(complaint, model)}"
 
 
-def _words(complaint: Any, model: type[BaseModel], location: Sequence[str | int]) -> str:
+def _is_slip(complaint: Any) -> bool:
+    """Tell whether a complaint is about a key that is not known."""
+    return complaint["type"] == "extra_forbidden" or isinstance(complaint.get("ctx", {}).get("error"), SlipError)
+
+
+def _of_ours(error: ValueError, location: Sequence[str | int]) -> str:
+    """Say what a model's own check found, and where."""
+    between = "." if isinstance(error, PlacedError) else ": "
+    return f"{_key(location)}{between}{error}" if location else str(error)
+
+
+def _words(complaint: Any, model: type[BaseModel]) -> str:
     """Say what a value has to be."""
     kind, found = complaint["type"], complaint["input"]
     if kind in _TABLES:
-        at = _model_at(model, location)
+        at = _model_at(model, complaint["loc"])
         known = "" if at is None else " with " + ", ".join(at.model_fields)
         return str(getattr(at, "wanted", f"must be a table{known}"))
     if kind == "float_type" and isinstance(found, int) and not isinstance(found, bool):
         return "is too large"
-    return _WORDS.get(kind, "cannot be used here").format(**complaint.get("ctx", {}))
+    context = complaint.get("ctx", {})
+    if kind == "too_long" and context.get("max_length") == 3:
+        return _POINT_3D
+    return _WORDS.get(kind, "cannot be used here").format(**context)
 
 
 def _key(location: Sequence[str | int]) -> str:
@@ -87,7 +118,7 @@ def _key(location: Sequence[str | int]) -> str:
     return out
 
 
-def _shown(value: Any) -> str:
+def as_toml(value: Any) -> str:
     """Write a value as TOML has it, on one line and not at length."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -96,7 +127,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, list):
-        return "[" + ", ".join(_shown(item) for item in value[:4]) + (", …]" if len(value) > 4 else "]")
+        return "[" + ", ".join(as_toml(item) for item in value[:4]) + (", …]" if len(value) > 4 else "]")
     try:
         text = repr(value)
     except ValueError:  # Python refuses to write integers of thousands of digits
@@ -105,23 +136,29 @@ def _shown(value: Any) -> str:
 
 
 def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
-    """Return the model of a key's value, None if it has none."""
-    current: type[BaseModel] | None = model
+    """Return the model of a key's value, None if it has none; tags in the location choose between several."""
+    current: Any = model
     for part in location:
-        field = current.model_fields.get(str(part)) if current is not None else None
-        if field is None:
-            return None
-        current = _model_in(field.annotation)
-    return current
+        options = _models_in(current)
+        if part in TAGS:
+            current = next((option for option in options if getattr(option, "tag", None) == part), None)
+        elif get_origin(current) is dict:
+            current = get_args(current)[1]
+        elif not isinstance(part, int):  # all values in a list have the annotations that the list's own names
+            current = _annotation_of(options[0], part) if options else None
+    return next(iter(_models_in(current)), None)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that an annotation is, or that is among the alternatives that it names."""
+def _annotation_of(model: type[BaseModel], key: str) -> Any:
+    """Return the annotation of a field, or of the fields that a user gives names to; None if there are none."""
+    field = model.model_fields.get(key)
+    if field is not None:
+        return field.annotation
+    return get_type_hints(model).get("__pydantic_extra__") if model.model_config.get("extra") == "allow" else None
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models among the alternatives that an annotation names."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for option in get_args(annotation) if (found := _model_in(option)) is not None), None)
-
-
-def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    at = _model_at(model, location)
-    return list(at.model_fields) if at is not None else []
+        return [annotation]
+    return [found for option in get_args(annotation) for found in _models_in(option)]

@@ -155,7 +155,9 @@ def _typed_likelihood(p: FloatArray, knee: Any, scratch: Any) -> Any:
     kind = knee  # here still numba's type of it
     if kind.instance_class is General:
         return _of_general
-    return _of_sums if len(kind.types[kind.fields.index("sums")]) else _of_points
+    if kind.instance_class is Pair:
+        return _of_sums if len(kind.types[kind.fields.index("sums")]) else _of_points
+    return None  # numba then says that it knows no likelihood of this type
 
 
 def _room(knee: Any) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +12,25 @@ from calibrate import __version__
 from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
 from calibrate.kinds import MODEL
-from calibrate.osim import ForeignModel, planar_model
+from calibrate.osim import ForeignModel, planar_model, read_model, remedy
 from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
 
-# Published models have up to some 20 MB.
-_LARGEST = 256 << 20
+
+def strand_names(run: Run) -> tuple[str, ...]:
+    """Return the names of a run's strands, like ("mcl", "lcl")."""
+    return run.posterior.strands
+
+
+def _test(run: Run) -> str:
+    """Return the test whose parameters are exported: the first; what tests share is the same in all."""
+    return run.posterior.tests[0].name
+
+
+def _law(run: Run, q: FloatArray) -> dict[str, FloatArray]:
+    """Return `[k, alpha, l_0, f_ref]` of each strand at free parameters: the one place that asks a run for them."""
+    return dict(zip(strand_names(run), run.posterior.law(q, _test(run))[0], strict=True))
 
 
 def ligaments(run: Run, draw: int | None = None) -> dict[str, FloatArray]:
@@ -37,7 +47,7 @@ def ligaments(run: Run, draw: int | None = None) -> dict[str, FloatArray]:
     Returns
     -------
     dict of str to ndarray, shape (4,)
-        `[k, alpha, l_0, f_ref]` of "mcl" and "lcl" in N/mm, -, mm, N; fixed parameters included.
+        `[k, alpha, l_0, f_ref]` of each strand in N/mm, -, mm, N; fixed parameters included.
 
     Raises
     ------
@@ -46,12 +56,15 @@ def ligaments(run: Run, draw: int | None = None) -> dict[str, FloatArray]:
     ChainError
         If nothing is stored yet.
     """
+    return _law(run, _vector(run, draw))
+
+
+def _vector(run: Run, draw: int | None) -> FloatArray:
+    """Return the free parameters that are exported: a draw, or the median of each."""
     samples = run.some_samples()
     if draw is not None and not 0 <= draw < run.draws:
         raise ExportError(f"--draw {draw}: {run.path} has the draws 0 to {run.draws - 1}")
-    test = run.posterior.tests[0].name
-    law = run.posterior.law(np.median(samples, axis=0) if draw is None else run.draw(draw), test)[0]
-    return dict(zip(run.posterior.strands, law, strict=True))
+    return np.asarray(np.median(samples, axis=0) if draw is None else run.draw(draw))
 
 
 def export_osim(
@@ -60,6 +73,7 @@ def export_osim(
     *,
     draw: int | None = None,
     model: str | Path | None = None,
+    map: Mapping[str, str | Sequence[str]] | None = None,
     mcl: str | None = None,
     lcl: str | None = None,
     overwrite: bool = False,
@@ -75,17 +89,23 @@ def export_osim(
     draw : int, optional
         Which posterior draw; the medians by default. See `ligaments`.
     model : str or Path, optional
-        A model to update. Only the values of the ligaments named by `mcl` and `lcl` change. Without it, a stand-alone
-        planar knee is written; see `calibrate.osim.planar_model`.
+        A model to update. Only the values of the ligaments named by `map` change. Without it, a stand-alone planar
+        knee is written; see `calibrate.osim.planar_model`.
+    map : mapping of str to str or sequence of str, optional
+        The ligaments in `model` that get the values of a strand of the run, like `{"mcl": ["MCL1", "MCL2"], "lcl":
+        "LCL"}`; strands may be left out. Several of theirs get `k l_0` [N per strain] in proportion to their
+        `linear_stiffness`, our transition strain, and slack lengths that are theirs times one factor, such that their
+        mean, weighted by stiffness, is our slack length; `calibrate.osim.sharing` says why.
     mcl, lcl : str, optional
-        The ligaments' names in `model`; one of them may be left out.
+        Short for `map={"mcl": mcl, "lcl": lcl}`.
     overwrite : bool
         Replace an existing file.
 
     Returns
     -------
     list of str
-        What the user should know: what the file cannot say, which ligament is one strand of several or switched off.
+        What the user should know: which ligament is one strand of several, switched off, or called like one of the
+        knee's other side; what became of each strand; what the file cannot say.
 
     Raises
     ------
@@ -101,25 +121,41 @@ def export_osim(
         spare=(run.path, None if model is None else Path(model)),
     )
     values = ligaments(run, draw)
-    names = {"mcl": mcl, "lcl": lcl}
+    chosen = _chosen(map or {}, {"mcl": mcl, "lcl": lcl}, tuple(values))
     if model is None:
-        if mcl is not None or lcl is not None:
-            raise ExportError("--mcl and --lcl name ligaments of a model; give it with --model")
+        if chosen:
+            raise ExportError("--map, --mcl and --lcl name ligaments of a model; give it with --model")
         of = "medians" if draw is None else f"posterior draw {draw}"
         credits = f"calibrate {__version__}: {of} of {run.path.name}, data {run.file.measurement.source}"
-        content = planar_model(run.posterior.geometry(test=run.posterior.tests[0].name), values, credits)
-        written, remarks = list(values), []
+        content = planar_model(run.posterior.geometry(_vector(run, draw), _test(run)), values, credits)
+        remarks = []
     else:
-        written = [ligament for ligament, name in names.items() if name is not None]
-        chosen = {str(names[ligament]): values[ligament] for ligament in written}
-        if not chosen or len(chosen) < len(written):
-            raise ExportError("--model: name the ligaments to update, each another one, with --mcl and --lcl")
-        theirs = ForeignModel(_read(Path(model)), str(model))
-        content = theirs.updated(chosen)
-        remarks = theirs.remarks({ligament: str(names[ligament]) for ligament in written})
+        if not chosen:
+            raise ExportError("--model: name the ligaments to update, each once, like --map mcl=MCL1,MCL2")
+        theirs = ForeignModel(read_model(Path(model)), str(model))
+        content, done = theirs.shared_out(chosen, values)
+        remarks = [*theirs.remarks(chosen), *done]
     with replacing(path, ExportError) as temporary:
         temporary.write_bytes(content)
-    return [*remarks, *_notes(values, written, foreign=model is not None)]
+    return [*remarks, *_notes(values, list(chosen or values), foreign=model is not None)]
+
+
+def _chosen(
+    mapping: Mapping[str, str | Sequence[str]], short: Mapping[str, str | None], strands: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return which of a model's ligaments are meant by each strand of ours, whichever way it was said."""
+    chosen = {ours: [names] if isinstance(names, str) else list(names) for ours, names in mapping.items()}
+    for ours, name in short.items():
+        if name is not None and ours in chosen:
+            raise ExportError(f"'{ours}' is mapped twice; give all its ligaments at once, like --map {ours}=A,B")
+        if name is not None:
+            chosen[ours] = [name]
+    for ours, names in chosen.items():
+        if ours not in strands:
+            raise ExportError(f"no strand of the run is called '{ours}'; {remedy(ours, strands)}")
+        if not names or not all(names):
+            raise ExportError(f"'{ours}' is mapped to no name; give names of the model, like --map {ours}=A,B")
+    return chosen
 
 
 def _notes(values: dict[str, FloatArray], written: list[str], *, foreign: bool) -> Iterator[str]:
@@ -135,19 +171,3 @@ def _notes(values: dict[str, FloatArray], written: list[str], *, foreign: bool) 
             "slack lengths belong to the calibrated attachments; if the model's differ, check its ligaments' lengths "
             "at the reference pose"
         )
-
-
-def _read(path: Path) -> bytes:
-    """Return a model's bytes; what never ends, or is far larger than any model, is refused before memory is gone."""
-    try:
-        with path.open("rb") as file:
-            about = os.fstat(file.fileno())
-            if stat.S_ISCHR(about.st_mode) or stat.S_ISBLK(about.st_mode):
-                raise ExportError(f"{path}: is a device; give an OpenSim model")
-            # A pipe has no size and may not end.
-            content = file.read(_LARGEST + 1) if about.st_size <= _LARGEST else b""
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if max(about.st_size, len(content)) > _LARGEST:
-        raise ExportError(f"{path}: is larger than {_LARGEST >> 20} MB, as no model is; give an OpenSim model")
-    return content

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.bestfit import BestFit, best_fit
-from calibrate.problem.quantities import SIGMA
+from calibrate.bestfit import BestFit, best_fits
+from calibrate.knee.slots import CORRELATED, GAUSSIAN, STUDENT
+from calibrate.priors import LogNormal, Uniform
+from calibrate.problem.build import errors_of
 from calibrate.sampling.convergence import MIN_TIMES, largest_sd_error
 from calibrate.texts import known
 
 if TYPE_CHECKING:
+    from calibrate.problem.laxity_test import LaxityTest
     from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
@@ -40,6 +43,8 @@ _TELLS = 0.3
 _ALIKE = 0.1
 _CHANCE = 1e-3
 _MOST_NAMED = 3
+# A parameter with more than this share of its prior's standard deviation left was not learnt.
+_LEARNT = 0.9
 
 
 def warnings_of(run: Run) -> Iterator[str]:
@@ -48,17 +53,29 @@ def warnings_of(run: Run) -> Iterator[str]:
     yield from not_converged(run)
     yield from walkers_straggle(run)
     few = run.thinned(_DRAWS)
-    fit = best_fit(run.posterior, few)
-    if hopeless := list(explains_little(run, fit)):
-        yield from hopeless
-    else:
-        pattern = list(patterns(fit))
-        slips = [] if pattern else list(outlying_readings(run, fit))  # what a pattern puts far off is no slip
-        yield from (*pattern, *slips)
-        if not slips:  # a slip drags parameters along to their bounds
-            yield from bounds_reached(run)
-    yield from condyle_pulls(run, few)
-    yield from sigma_too_small(run, few)
+    fits = best_fits(run.posterior, few)
+    wrong = False
+    for fit in fits:
+        if hopeless := list(explains_little(run, fit)):
+            yield from hopeless
+        else:
+            pattern = list(patterns(run, fit))
+            slips = [] if pattern else list(outlying_readings(run, fit))  # what a pattern puts far off is no slip
+            yield from (*pattern, *slips)
+            # A slip drags parameters along to their bounds, unless it counts little.
+            hopeless = [] if _errors(run, fit) == STUDENT else slips
+        wrong = wrong or bool(hopeless)
+    if not wrong:
+        yield from bounds_reached(run)
+    yield from prior_decides(run)
+    for fit in fits:
+        yield from condyle_pulls(run, fit, few)
+        yield from sigma_too_small(run, fit)
+
+
+def _of(run: Run, fit: BestFit) -> str:
+    """Return what a sentence about one of several tests begins with."""
+    return f"test {fit.test.name}: " if len(run.posterior.tests) > 1 else ""
 
 
 def not_converged(run: Run) -> Iterator[str]:
@@ -88,89 +105,121 @@ def walkers_straggle(run: Run) -> Iterator[str]:
 
 
 def explains_little(run: Run, fit: BestFit) -> Iterator[str]:
-    """Find that the model does not follow the loads, though something smooth would."""
-    side = run.posterior.tests[0].positive
+    """Find that the model does not follow a test's loads, though something smooth would."""
     if fit.possible > _TELLS and fit.explained < _EXPLAINS * fit.possible:
         yield (
-            f"the model explains {max(0.0, 100 * fit.explained):.0f} % of the load's variation, and a curve through "
-            f"the readings would explain {100 * fit.possible:.0f} % ({100 * _EXPLAINS:g} % of that is the least to be "
-            "wanted): first check the sign of the loads against that of the angles, the units of both columns and of "
-            f'the geometry, and the side, positive = "{side}"; the estimates mean nothing yet'
+            f"{_of(run, fit)}the model explains {max(0.0, 100 * fit.explained):.0f} % of the load's variation, and a "
+            f"curve through the readings would explain {100 * fit.possible:.0f} % ({100 * _EXPLAINS:g} % of that is "
+            "the least to be wanted): first check the sign of the loads against that of the angles, the units of both "
+            f'columns and of the geometry, and the side, positive = "{fit.test.positive}"; the estimates mean nothing '
+            "yet"
         )
 
 
 def outlying_readings(run: Run, fit: BestFit) -> Iterator[str]:
     """Find single readings that are not of the others' noise."""
-    data = run.measurement
+    data = fit.test.measurement
     if fit.outlying.size and not np.isnan(fit.explained):
         named = ", ".join(
             f"{data.loads[row]:g} {data.unit} at {data.angles[row]:g} {data.angle_unit} ({size:.0f} times the scale)"
             for row, size in zip(fit.outlying[:_MOST_NAMED], fit.sizes, strict=False)
         )
+        advice = "look for a slip of the decimal point or of a sign, and correct or remove them"
+        if _errors(run, fit) == STUDENT:
+            advice = "with Student-t errors they carry little weight; look for a slip all the same"
         yield (
-            f"{fit.outlying.size} of {data.angles.size} readings lie too far off to be noise like the others' (up to "
-            f"{fit.threshold:.1f} times their scale is to be expected): {named}; look for a slip of the decimal point "
-            "or of a sign, and correct or remove them"
+            f"{_of(run, fit)}{fit.outlying.size} of {data.angles.size} readings lie too far off to be noise like the "
+            f"others' (up to {fit.threshold:.1f} times their scale is to be expected): {named}; {advice}"
         )
 
 
-def patterns(fit: BestFit) -> Iterator[str]:
+def patterns(run: Run, fit: BestFit) -> Iterator[str]:
     """Find that the residuals are not noise: neighbours by angle, or in the order of the file, are alike."""
-    if np.isnan(fit.explained):
-        return  # loads that do not vary have no noise to compare with
+    if np.isnan(fit.explained) or _errors(run, fit) == CORRELATED:
+        return  # loads that do not vary have no noise to compare with, and a discrepancy expects a pattern
     orders = [("by angle", fit.by_angle)]
     if fit.by_row is not None:
         orders.append(("in the order of the file", fit.by_row))
     found = [(order, *serial) for order, serial in orders if serial[0] > _ALIKE and serial[1] < _CHANCE]
     if found:
         order, correlation, probability = min(found, key=lambda one: one[2])
+        zero_is_free = int(fit.test.slots.reading[0]) in run.posterior.table.columns
+        zero = "" if zero_is_free else "a zero of the angle that is off, "
         yield (
-            f"the residuals are not noise: neighbours {order} are alike (correlation {correlation:.2f}, in noise as "
-            f"much with a probability of {max(probability, 1e-99):.0e}; below {_CHANCE:g} it is no chance), so the "
-            "intervals are too narrow; look for a zero of the angle that is off, friction or creep (a loop), held "
-            "steps, or a geometry that is not this knee's"
+            f"{_of(run, fit)}the residuals are not noise: neighbours {order} are alike (correlation {correlation:.2f}, "
+            f"in noise as much with a probability of {max(probability, 1e-99):.0e}; below {_CHANCE:g} it is no "
+            f"chance), so the intervals are too narrow; look for {zero}friction or creep (a loop), held steps, or a "
+            "geometry that is not this knee's"
         )
 
 
 def bounds_reached(run: Run) -> Iterator[str]:
-    """Find bounds that cut a parameter's distribution."""
-    samples = run.some_samples()
+    """Find bounds that cut a parameter's distribution; the zero of a log-normal prior is none."""
+    samples, posterior = run.some_samples(), run.posterior
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     strip = _STRIP * (high - low)
-    at_lower = (samples < run.posterior.lower + strip).mean(axis=0) > _FILLED * _STRIP
-    at_upper = (samples > run.posterior.upper - strip).mean(axis=0) > _FILLED * _STRIP
+    natural = np.array([isinstance(prior, LogNormal) and prior.lower == 0.0 for prior in posterior.priors], dtype=bool)
+    at_lower = ((samples < posterior.lower + strip).mean(axis=0) > _FILLED * _STRIP) & ~natural
+    at_upper = (samples > posterior.upper - strip).mean(axis=0) > _FILLED * _STRIP
     for name, cut_below, cut_above in zip(run.names, at_lower, at_upper, strict=True):
         if cut_below or cut_above:
             which = "both bounds" if cut_below and cut_above else f"its {'lower' if cut_below else 'upper'} bound"
             yield f"{name} reaches {which}: the bounds, not the data, decide where it ends; widen them or report them"
 
 
-def condyle_pulls(run: Run, few: FloatArray) -> Iterator[str]:
-    """Find that the contact would have to pull, which it cannot, in more than one in a hundred of the draws."""
-    knee = run.posterior.knee_at(_some_angles(run), test=run.posterior.tests[0].name)
-    pulls = (knee.push(run.posterior.law(few, run.posterior.tests[0].name)) < 0.0).any(axis=1).mean()
-    if pulls > _PULLS:
+def prior_decides(run: Run) -> Iterator[str]:
+    """Find parameters of which the data say next to nothing; flat priors are told by their bounds instead."""
+    shares = run.some_samples().std(axis=0) / run.posterior.scale
+    named = [
+        f"{name} ({100 * share:.0f} %)"
+        for name, share, prior in zip(run.names, shares, run.posterior.priors, strict=True)
+        if share > _LEARNT and not isinstance(prior, Uniform)
+    ]
+    if named:
+        they = "it" if len(named) == 1 else "them"
         yield (
-            f"in {100 * pulls:.0f} % of the draws a condyle would have to pull on the tibia at some angle of "
-            "the data, which it cannot; check f_ref and the geometry"
+            f"the prior, not the data, decides {', '.join(named)}: in brackets the share of the prior's standard "
+            f"deviation that is left (below {100 * _LEARNT:g} % the data say something); report the prior with {they}"
         )
 
 
-def sigma_too_small(run: Run, few: FloatArray) -> Iterator[str]:
+def condyle_pulls(run: Run, fit: BestFit, few: FloatArray) -> Iterator[str]:
+    """Find that the contact would have to pull, which it cannot, in more than one in a hundred of the draws."""
+    knee = run.posterior.knee_at(_some_angles(fit.test), fit.q, fit.test.name)
+    pulls = (knee.push(run.posterior.law(few, fit.test.name)) < 0.0).any(axis=1).mean()
+    if pulls > _PULLS:
+        yield (
+            f"{_of(run, fit)}in {100 * pulls:.0f} % of the draws a condyle would have to pull on the tibia at some "
+            "angle of the data, which it cannot; check f_ref and the geometry"
+        )
+
+
+def sigma_too_small(run: Run, fit: BestFit) -> Iterator[str]:
     """Find that the best fit misses the data by more than a known sigma allows: four standard deviations of chi2."""
-    if SIGMA not in run.names:
-        count = run.measurement.angles.size
-        best = 2.0 * float(np.min(run.posterior.density.knee.constant - run.posterior.log_likelihood(few)))
-        if best > count + 4.0 * np.sqrt(2.0 * count):
-            yield (
-                f"the best fit misses the data by {np.sqrt(best / count):.1f} sigma on average: sigma is too small "
-                "or the model does not hold here; infer sigma by giving it bounds"
-            )
+    count = fit.test.measurement.angles.size
+    if _knows_sigma(run, fit) and fit.misfit > 1.0 + 4.0 * np.sqrt(2.0 / count):
+        yield (
+            f"{_of(run, fit)}the best fit misses the data by {np.sqrt(fit.misfit):.1f} sigma on average: sigma is too "
+            "small or the model does not hold here; infer sigma by giving it bounds"
+        )
 
 
-def _some_angles(run: Run) -> FloatArray | None:
+def _errors(run: Run, fit: BestFit) -> int:
+    """Return the kind of a test's errors."""
+    return errors_of(fit.test, len(run.posterior.table.parameters))
+
+
+def _knows_sigma(run: Run, fit: BestFit) -> bool:
+    """Tell whether the errors are Gaussian, and all that they consist of is known."""
+    sigma, _, angle_sigma, _, _ = fit.test.slots.errors.tolist()
+    inferred = run.posterior.table.columns.tolist()
+    known = fit.test.measurement.sigma is not None or sigma not in inferred
+    return _errors(run, fit) == GAUSSIAN and known and angle_sigma not in inferred
+
+
+def _some_angles(test: LaxityTest) -> FloatArray | None:
     """Angles of the data to look at one by one: None for all, or of very many a share, both ends included."""
-    angles = run.measurement.angles
+    angles = test.measurement.angles
     if angles.size <= _ANGLES:
         return None
     return np.asarray(np.sort(angles)[np.linspace(0, angles.size - 1, _ANGLES).round().astype(int)])

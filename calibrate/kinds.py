@@ -80,6 +80,7 @@ def _picture(name: str, suffixes: tuple[str, ...], *begins: bytes) -> Kind:
 CHAIN = Kind("a chain file", (".h5", ".hdf5", ".hdf"), _is_run)
 MEASUREMENT = Kind("a measurement", (".csv", ".tsv", ".txt", ".dat"), _is_measurement)
 MODEL = Kind("an OpenSim model", (".osim", ".xml"), _is_model)
+CONFIGURATION = Kind("a configuration", (".toml",), lambda path, head: re.search(rb"(?m)^\[", head) is not None)
 PICTURES = (
     _picture("a PNG picture", (".png",), b"\x89PNG\r\n\x1a\n"),
     _picture("a PDF file", (".pdf",), b"%PDF-"),
@@ -91,7 +92,7 @@ PICTURES = (
 )
 # Nothing here writes these, so whoever names one means something else.
 _OTHERS = {
-    "a configuration": (".toml", ".yaml", ".yml", ".ini", ".cfg"),
+    "another program's configuration": (".yaml", ".yml", ".ini", ".cfg"),
     "a JSON file": (".json",),
     "a program": (".py", ".sh", ".ipynb", ".m", ".r"),
     "a table or a document": (".xlsx", ".xls", ".ods", ".docx", ".md", ".html", ".parquet"),
@@ -108,5 +109,5 @@ def picture_of(path: Path) -> Kind | None:
 
 def promised(path: Path) -> str | None:
     """Return what the end of a name promises, like "a chain file"; None if it may be anything."""
-    table = {kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, *PICTURES)} | _OTHERS
+    table = {kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, *PICTURES)} | _OTHERS
     return next((name for name, suffixes in table.items() if path.suffix.lower() in suffixes), None)

@@ -1,13 +1,18 @@
-"""An option given twice is a slip: the command line refuses it instead of keeping the last in silence."""
+"""What the commands' options have in common: one given twice is refused, NAME=VALUE and maps are taken apart."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
+import typer
 from typer.core import TyperCommand
 
 from calibrate.errors import ConfigError
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.")]
 
 
 class OnceCommand(TyperCommand):
@@ -30,3 +35,49 @@ class OnceCommand(TyperCommand):
             if alone and times > 1:
                 raise ConfigError(f"{'/'.join(parameter.opts)}: given {times} times; give it once")
         return super().parse_args(ctx, args)
+
+
+def parsed_map(items: Sequence[str], option: str) -> dict[str, list[str]]:
+    """Return what items like "mcl=MCL1,MCL2" say: a model's names by our strand's name.
+
+    Parameters
+    ----------
+    items : sequence of str
+        As they were typed.
+    option : str
+        What they were given to, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If one is not of this form, or a strand is given twice.
+    """
+    found: dict[str, list[str]] = {}
+    for item in items:
+        ours, equals, theirs = item.partition("=")
+        ours, names = ours.strip(), [name.strip() for name in theirs.split(",")]
+        if not equals or not ours or not all(names):
+            raise ConfigError(f"{option} {item}: has to be of the form NAME=THEIRS, like mcl=MCL1,MCL2")
+        if ours in found:
+            raise ConfigError(f"{option}: '{ours}' is given twice; give all its ligaments at once, like {ours}=A,B")
+        found[ours] = names
+    return found
+
+
+def parsed_settings(option: str, given: list[str] | None) -> dict[str, str]:
+    """Return what an option like `--set NAME=VALUE`, given any number of times, says by name.
+
+    Raises
+    ------
+    ConfigError
+        If one is of another form, or a name is there twice.
+    """
+    found: dict[str, str] = {}
+    for each in given or ():
+        name, separator, value = (part.strip() for part in each.partition("="))
+        if not (name and separator and value):
+            raise ConfigError(f"{option} {each}: must be NAME=VALUE, like mcl.k=40")
+        if name in found:
+            raise ConfigError(f"{option} {each}: {name} is given twice; give it once")
+        found[name] = value
+    return found

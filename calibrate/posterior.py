@@ -15,21 +15,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate.config import Config
-from calibrate.config.doubts import doubts_of, doubts_of_sigma
-from calibrate.data import Measurement, read_measurement
-from calibrate.density import LOWER, UPPER, Density, evaluate, prior_rows
-from calibrate.errors import ConfigError, GeometryError
+from calibrate.data import Measurement
+from calibrate.density import LOWER, UPPER, Density, evaluate
+from calibrate.errors import ConfigError
 from calibrate.knee.cached import CachedKnee
-from calibrate.knee.general import general_readings
 from calibrate.knee.geometry import Geometry
-from calibrate.knee.pair import Pair
-from calibrate.knee.slots import General
-from calibrate.plausible import refuse
-from calibrate.priors import LogNormal, Prior
-from calibrate.problem.build import general_of, is_pair, pair_of
-from calibrate.problem.laxity_test import LaxityTest, laxity_tests, refused, slots_of
+from calibrate.priors import Prior
+from calibrate.problem.advice import warnings_of
+from calibrate.problem.assemble import assemble
+from calibrate.problem.laxity_test import LaxityTest
 from calibrate.problem.noise import noise_of
-from calibrate.problem.parameters import ParameterTable, table_of
+from calibrate.problem.parameters import ParameterTable
+from calibrate.problem.reading import law_of, predicted, reference_lengths, truth_of
 from calibrate.problem.residuals import Residuals
 
 FloatArray = NDArray[np.float64]
@@ -93,39 +90,7 @@ class Posterior:
         DataError
             If a measurement file cannot be used.
         """
-        where = str(config.source or "configuration")
-        measurements = _measurements(config, measurement, where)
-        table = table_of(config, measurements)
-        if not table.names:
-            raise ConfigError(
-                f"{where}: parameters: all are fixed, so nothing is left to calibrate; "
-                "give at least one as { lower = ..., upper = ... }"
-            )
-        tests = laxity_tests(config, table, measurements)
-        slots = slots_of(config, table, "")
-        shared = tests[0].as_reference(slots, not set(table.columns.tolist()).isdisjoint(slots.geometry.tolist()))
-        template = np.concatenate([table.template, [0.0, config.knee.reference_flexion]])
-        middle = np.array([_middle(p.prior, p.start) for p in table.free if p.prior is not None])
-        full = template.copy()
-        full[table.columns] = middle
-        try:
-            for test in tests:
-                test.knee(full)
-            inferred = int(tests[0].slots.errors[0]) in table.columns
-            knee: Pair | General
-            order: NDArray[np.intp] | None
-            if is_pair(tests, table):
-                knee, order = pair_of(tests[0], full, inferred=inferred)
-                columns, template = _pair_columns(tests[0], table, full, inferred)
-            else:
-                knee, order = general_of(tests, table, shared, full), None
-                columns = table.columns
-        except GeometryError as error:
-            raise refused(error, where, tests[0].name) from None
-        weight = math.inf if config.prior.walls == "hard" else config.prior.weight
-        rows = prior_rows(table.free, weight, normalised=normalised)
-        density = Density(rows, template, columns, knee)
-        return cls(config, table, tests, shared, middle, density, Residuals(tests, table, density, full, order))
+        return cls(*assemble(config, measurement, normalised=normalised))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -184,46 +149,16 @@ class Posterior:
 
     @property
     def truth(self) -> Mapping[str, float]:
-        """The free parameters' true values, as far as the data files state them."""
-        found: dict[str, float] = {}
-        for test in self.tests:
-            for name in self.names:
-                key = name.removeprefix(test.label)
-                if key in test.measurement.truth and (test.label + key == name or not test.label):
-                    found[name] = test.measurement.truth[key]
-                elif name in test.measurement.truth:
-                    found[name] = test.measurement.truth[name]
-        return found
+        """The free parameters' true values, as far as the data files state them.
+
+        A file states those that its test has, its own and shared ones alike, with or without the test's name.
+        """
+        return truth_of(self.table, self.tests)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know before believing a result."""
-        found = [doubt.text for doubt in doubts_of(self.config, self.measurements)]
-        count = sum(test.measurement.angles.size for test in self.tests)
-        if count < self.ndim:
-            found.append(f"{count} data points for {self.ndim} free parameters: the priors will decide some of them")
-        spill = math.sqrt(0.5 / self.weight)
-        bounded = np.isfinite(self.upper - self.lower)
-        loose = [
-            name
-            for name, width, has in zip(self.names, self.upper - self.lower, bounded, strict=True)
-            if has and spill > 0.05 * width
-        ]
-        if loose:
-            found.append(
-                f"prior.weight = {self.weight:g} lets parameters spill about {spill:.2g} beyond their "
-                f'bounds, much for {", ".join(loose)}; use a larger weight or walls = "hard"'
-            )
-        return (*found, *self._uninformed())
-
-    def _uninformed(self) -> list[str]:
-        """Name tests that say nothing about any free parameter."""
-        free = set(self.table.columns.tolist())
-        return [
-            f"test {test.name} ({test.measurement.source}) depends on no free parameter: it adds nothing"
-            for test in self.tests
-            if free.isdisjoint(test.slots.rows.tolist())
-        ]
+        return tuple(warnings_of(self.config, self.table, self.tests))
 
     @property
     def measurements(self) -> dict[str, Measurement]:
@@ -288,25 +223,11 @@ class Posterior:
         ndarray, shape (n, strands, 4)
             `[k, alpha, l_0, f_ref]`; where a reference strain is given, the slack length that it means.
         """
-        of = self.test(test)
-        full = self.full(q)
-        law = full[:, of.slots.law]
-        if of.slots.strain.any():
-            lengths = self.reference_lengths(full)[:, of.slots.strain]
-            law[:, of.slots.strain, 2] = lengths / (1.0 + law[:, of.slots.strain, 2])
-        return np.asarray(law)
+        return law_of(self.test(test), self.reference, self.full(q))
 
     def reference_lengths(self, full: FloatArray) -> FloatArray:
         """Return the strands' lengths at the shared knee's reference pose [mm], (n, strands), NaN without a pose."""
-        if not self.reference.posed:
-            return np.tile(self.reference.geometry(full[0]).reference_lengths(), (len(full), 1))
-        out = np.full((len(full), len(self.strands)), np.nan)
-        for row, values in zip(out, full, strict=True):
-            try:
-                row[:] = self.reference.geometry(values).reference_lengths()
-            except GeometryError:
-                continue
-        return out
+        return reference_lengths(self.reference, full)
 
     def geometry(self, q: ArrayLike | None = None, test: str | None = None) -> Geometry:
         """Return the knee of a test for one vector of free parameters (ndim,); for the priors' middles by default.
@@ -348,16 +269,7 @@ class Posterior:
 
     def prior_sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw from the prior inside the bounds, shape (n, ndim); what has to be positive is."""
-        drawn = np.column_stack([prior.sample(rng, n) for prior in self.priors])
-        positive = np.array([parameter.quantity.positive for parameter in self.table.free])
-        for _ in range(100):
-            rows, columns = np.nonzero((drawn <= 0.0) & positive)
-            if not rows.size:
-                break
-            for column in np.unique(columns):
-                at = rows[columns == column]
-                drawn[at, column] = self.priors[column].sample(rng, at.size)
-        return drawn
+        return np.column_stack([parameter.possible.sample(rng, n) for parameter in self.table.free])
 
     def predict(self, q: ArrayLike, angles: ArrayLike | None = None, test: str | None = None) -> FloatArray:
         """Predict readings without their errors: load at the angle less its offset, plus bias and hysteresis.
@@ -384,16 +296,8 @@ class Posterior:
         """
         if angles is None and test is None and len(self.tests) > 1:
             return np.concatenate([self.predict(q, None, one.name) for one in self.tests], axis=1)
-        of = self.test(test)
         at = None if angles is None else np.atleast_1d(np.asarray(angles, dtype=float))
-        full = self.full(q)
-        if not of.posed:
-            bias = full[:, of.slots.reading[1], np.newaxis]
-            if at is None and of.measurement.direction is not None:
-                bias = bias + full[:, of.slots.reading[2], np.newaxis] * of.measurement.direction
-            return np.asarray(of.knee(full[0], at).loads(self.law(q, of.name)) + bias)
-        form = general_of([of], self.table, self.reference, full[0], None if at is None else [at])
-        return np.asarray(general_readings(np.ascontiguousarray(full), form))
+        return predicted(self.test(test), self.reference, self.table, self.full(q), at)
 
     def simulate(self, q: ArrayLike, rng: np.random.Generator, test: str | None = None) -> FloatArray:
         """Draw readings as the model says that they come about: prediction plus errors. Shapes as `predict`.
@@ -446,37 +350,3 @@ class Posterior:
 
 def _like(q: ArrayLike, values: FloatArray) -> FloatArray | float:
     return float(values[0]) if np.ndim(q) == 1 else values  # one number for one vector
-
-
-def _measurements(
-    config: Config, given: Measurement | Mapping[str, Measurement] | None, where: str
-) -> dict[str, Measurement]:
-    """Return the data of each test, in the configuration's order; read where they are not given."""
-    if given is None:
-        found = {name: read_measurement(path) for name, path in config.data_paths.items()}
-        for name, measurement in found.items():
-            if measurement.kind == "moment":  # what is none of a force either, `load_config` refuses
-                refuse(doubts_of_sigma(config, "moment", name), ConfigError, where=where)
-        return found
-    named = given if isinstance(given, Mapping) else {next(iter(config.all_tests)): given}
-    if missing := [name for name in config.all_tests if name not in named]:
-        raise ConfigError(f"{where}: no data are given for tests.{missing[0]}")
-    return {name: named[name] for name in config.all_tests}
-
-
-def _pair_columns(
-    test: LaxityTest, table: ParameterTable, full: FloatArray, inferred: bool
-) -> tuple[NDArray[np.int64], FloatArray]:
-    """Return where free parameters go among nine, the laws' eight and sigma, and the nine with fixed ones filled in."""
-    rows = [*test.slots.law.ravel().tolist(), int(test.slots.errors[0])]
-    template = full[rows].copy()
-    if not inferred:
-        template[-1] = 1.0
-    return np.array([rows.index(row) for row in table.columns.tolist()], dtype=np.int64), template
-
-
-def _middle(prior: Prior, start: float) -> float:
-    """Return where a free parameter is taken to be where one number is needed: its start, or the prior's middle."""
-    if math.isfinite(start):
-        return start
-    return float(prior.quantile(0.5)) if isinstance(prior, LogNormal) else prior.mean

@@ -39,7 +39,7 @@ from calibrate.losses import (
     parallel_total_loss,
     vectorized_total_loss,
 )
-from calibrate.simulate import simulate
+from calibrate.simulation import simulate
 
 FloatArray = NDArray[np.float64]
 _Losses = Callable[[FloatArray], FloatArray]

@@ -15,22 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate import chain
+from calibrate import chain, whatif
 from calibrate.chain.problem import posterior_of
 from calibrate.config import Config
 from calibrate.data import Measurement
+from calibrate.derived import MOST_DRAWS, derived, most_draws
 from calibrate.errors import ChainError
 from calibrate.findings import warnings_of
-from calibrate.knee.geometry import kinematics
-from calibrate.knee.ligament import tension
 from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis, burn_in, diagnose, stride
 from calibrate.summary import Summary, summarise
 
 FloatArray = NDArray[np.float64]
-
-# Where to look for the angle at which a ligament becomes taut [degrees, valgus positive].
-_TAUT_RANGE = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +57,7 @@ class Run:
 
     @property
     def measurement(self) -> Measurement:
-        """The data."""
+        """The data of the first test."""
         return self.file.measurement
 
     @property
@@ -167,8 +163,14 @@ class Run:
         self._need_steps()
         return np.asarray(self.chains.log_prob[:, self.burn_in :]).reshape(-1)
 
-    def predict(self, angles: ArrayLike | None = None, draws: int = 1000) -> FloatArray:
-        """Predict the load-angle curve from posterior draws.
+    def predict(
+        self,
+        angles: ArrayLike | None = None,
+        draws: int = 1000,
+        test: str | None = None,
+        change: Mapping[str, str | float] | None = None,
+    ) -> FloatArray:
+        """Predict the load-angle curve of a test from posterior draws, of this knee or of a changed one.
 
         Parameters
         ----------
@@ -176,39 +178,54 @@ class Run:
             In the data file's unit and sign; the data's own by default.
         draws : int
             How many draws at the most, evenly spread over the chain.
+        test : str, optional
+            Which test; needed with angles or a change if there are several. Else all tests' data one after another.
+        change : mapping, optional
+            What if: `{"mcl.l_0": "+2.0", "lcl.k": "*0.5"}`, see `calibrate.whatif.changes_of`; all else is as in each
+            draw, slack lengths included.
 
         Returns
         -------
         ndarray, shape (n, m)
-            Loads in the data file's unit and sign, without measurement error.
+            Readings in the data file's unit and sign, without their errors; see `Posterior.predict`.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such test, or several and none is named.
+        ParameterError
+            If a change cannot be meant.
         """
-        return self.posterior.predict(self.thinned(draws), angles)
+        if change is not None:
+            return whatif.predict(self.posterior, self.thinned(draws), angles, change, test)
+        return self.posterior.predict(self.thinned(draws), angles, test)
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
-    def derived(self, draws: int = 20_000) -> dict[str, FloatArray]:
+    def derived(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
         """Return what people ask for besides the parameters, one value per posterior draw.
 
-        For each ligament: `stiffness_per_strain` `k l_0` [N]; `reference_strain` [-] and `reference_tension` [N] at
-        the pose where both condyles touch; `taut_angle` [degrees, the file's sign], at which it becomes taut when
-        turned the way that stretches it, NaN if it does not within 20 degrees or is taut all the way.
+        For each strand: `stiffness_per_strain` `k l_0` [N]; `reference_strain` [-] and `reference_tension` [N] where
+        both condyles touch, at the reference flexion; `stiffness_share`, its part of `k` of all strands that the same
+        turn stretches, if there are others; `taut_angle`, at which it becomes taut when turned the way that stretches
+        it, NaN if it does not within 20 degrees or is taut all the way.
+
+        For the knee: `laxity_valgus_10Nm` and `laxity_varus_10Nm`, the angles at which its pure moment, without bias,
+        reaches 10 N·m valgus and varus, NaN if it does not within 20 degrees; `laxity_total_10Nm`, the one less the
+        other; the same at 5 and 12 N·m. All angles are in degrees and the file's sign, from zero of the knee's own
+        angle, without `angle_offset`.
+
+        Parameters
+        ----------
+        draws : int
+            How many draws at the most; of a knee whose geometry or angle is free, never more than 2,000.
 
         Returns
         -------
         dict of str to ndarray, shape (n,)
-            By names like `mcl.stiffness_per_strain`.
+            By names like `mcl.stiffness_per_strain`; of several tests, what is not the same in all has the test's
+            name in front: `flex60.mcl.taut_angle`, `flex60.laxity_total_10Nm`.
         """
-        test = self.posterior.tests[0]
-        law = self.posterior.law(self.thinned(draws), test.name)
-        sign = test.sign
-        lengths = self.posterior.geometry(test=test.name).reference_lengths()
-        out = {}
-        for i, (ligament, stretch) in enumerate(zip(self.posterior.strands[:2], (1.0, -1.0), strict=True)):
-            k, alpha, l_0 = law[:, i, 0], law[:, i, 1], law[:, i, 2]
-            out[f"{ligament}.stiffness_per_strain"] = k * l_0
-            out[f"{ligament}.reference_strain"] = (lengths[i] - l_0) / l_0
-            out[f"{ligament}.reference_tension"] = tension(lengths[i], k, alpha, l_0)
-            out[f"{ligament}.taut_angle"] = sign * stretch * self._taut_angle(i, stretch, l_0)
-        return out
+        return derived(self.posterior, self.thinned(min(draws, most_draws(self.posterior))))
 
     def summary(self) -> Summary:
         """Return estimates, convergence and warnings.
@@ -261,16 +278,6 @@ class Run:
             # A run that has just begun may have more ensembles than draws in each; nothing is transposed.
             warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
             return from_dict({"posterior": posterior, "sample_stats": {"lp": log_prob}})
-
-    def _taut_angle(self, strand: int, stretch: float, l_0: FloatArray) -> FloatArray:
-        """Angle [degrees] along the stretching direction at which the ligament first becomes taut for good reason."""
-        along = np.linspace(-_TAUT_RANGE, _TAUT_RANGE, 4001)
-        length = kinematics(
-            self.posterior.geometry(test=self.posterior.tests[0].name), np.deg2rad(stretch * along)
-        ).lengths[strand]
-        reached = np.maximum.accumulate(length)
-        angle = np.interp(l_0, reached, along)
-        return np.where((l_0 > reached[0]) & (l_0 < reached[-1]), angle, np.nan)
 
     def _need_steps(self) -> None:
         if self.stored == 0:

@@ -26,6 +26,8 @@ from calibrate.texts import printable
 
 _LOG_EVERY = 10.0
 _NARROW = 88
+# Of columns whose key is none that fits: the standard deviation as a share of the prior's.
+_HEADINGS = {"sd_of_prior": "/prior"}
 _PAGE = 110  # columns of a summary that goes to a file or a pipe
 
 
@@ -156,31 +158,47 @@ def page() -> Iterator[Console]:
 
 
 def _summarise(console: Console, content: Mapping[str, Any]) -> None:
-    data = content["data"]
     state = "converged" if content["converged"] else "NOT CONVERGED"
-    console.print(f"{printable(content['file'])}: {state}", style="bold", markup=False, soft_wrap=True)
-    console.print(
-        f"{data['points']} points of {printable(data['file'])} "
-        f"({data['load']} in {data['unit']}, {data['positive']} positive); "
+    _say(console, f"{content['file']}: {state}", style="bold")
+    sampled = (
         f"{content['ensembles']} ensembles of {content['walkers']} walkers, {content['steps']} steps, "
         f"the first {content['burn_in']} dropped, {content['draws']} draws, "
-        f"{100 * (content['acceptance'] or 0):.0f} % accepted",
-        markup=False,
-        soft_wrap=True,
+        f"{100 * (content['acceptance'] or 0):.0f} % accepted"
     )
+    tests = [_measured(test) for test in content["tests"]]
+    for line in [f"{tests[0]}; {sampled}"] if len(tests) == 1 else [*tests, sampled]:
+        _say(console, line)
     with_truth = any("truth" in entry for entry in content["parameters"].values())
-    console.print(_table("Parameters", content["parameters"], ("rhat", "ess_bulk", "ess_tail"), with_truth))
-    console.print(_table("At the reference pose, and where each ligament becomes taut", content["derived"], (), False))
+    console.print(
+        _table("Parameters", content["parameters"], ("sd_of_prior", "rhat", "ess_bulk", "ess_tail"), with_truth)
+    )
+    console.print(
+        _table("At the reference pose, where each strand becomes taut, and laxity", content["derived"], (), False)
+    )
     for warning in content["warnings"]:
-        console.print(f"warning: {printable(warning)}", style="yellow", markup=False, soft_wrap=True)
+        _say(console, f"warning: {warning}", style="yellow")
+    _say(console, f"assumed: {'; '.join(content['assumes'])}")
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    console.print(printable(text), style=style, markup=False, soft_wrap=True)
+
+
+def _measured(test: Mapping[str, Any]) -> str:
+    """Say what was measured in a test."""
+    flexion = f", {test['flexion']:g} degrees flexion" if test["flexion"] else ""
+    name = f"{test['name']}: " if test["name"] else ""
+    counted = f"{test['load']} in {test['unit']}, {test['positive']} positive{flexion}"
+    return f"{name}{test['points']} points of {test['file']} ({counted})"
 
 
 def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[str, ...], with_truth: bool) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
-    for heading in ("unit", "median", "2.5 %", "97.5 %", "sd", *(["truth"] if with_truth else []), *extra):
+    headings = (_HEADINGS.get(key, key) for key in extra)
+    for heading in ("unit", "median", "2.5 %", "97.5 %", "sd", *(["truth"] if with_truth else []), *headings):
         table.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)
-    formats = {"rhat": ".3f", "ess_bulk": ".0f", "ess_tail": ".0f"}
+    formats = {"sd_of_prior": ".2f", "rhat": ".3f", "ess_bulk": ".0f", "ess_tail": ".0f"}
     for name, entry in entries.items():
         keys = ("median", "q2.5", "q97.5", "sd", *(["truth"] if with_truth else []), *extra)
         value = _digits(entry.get("median"), entry.get("sd"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from calibrate.config import Config
 from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, say
 from calibrate.knee.jit import is_compiled, place
+from calibrate.results import Run, open_run
 from calibrate.sampling.loop import Outcome
 from calibrate.screen import Watch
 
@@ -22,6 +23,18 @@ def announce_compiling() -> None:
         )
     elif not is_compiled():
         say("compiling for this machine, which takes some ten seconds and is done once")
+
+
+def opened(path: Path) -> Run:
+    """Open a run for a command; whoever does so sees whether its log-probabilities are the posterior's, compiled.
+
+    Raises
+    ------
+    ChainError
+        As `calibrate.open_run`.
+    """
+    announce_compiling()
+    return open_run(path)
 
 
 def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:

@@ -10,16 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate import chain
+from calibrate.assumptions import assumptions
+from calibrate.derived import unit_of
 from calibrate.findings import warnings_of
 from calibrate.texts import printable
 
 if TYPE_CHECKING:
+    from calibrate.data import Measurement
+    from calibrate.problem.laxity_test import LaxityTest
     from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
 
 _QUANTILES = {"q2.5": 0.025, "q5": 0.05, "median": 0.5, "q95": 0.95, "q97.5": 0.975}
-_DERIVED_UNITS = {"stiffness_per_strain": "N", "reference_strain": "", "reference_tension": "N", "taut_angle": "deg"}
 
 
 class Summary(Mapping[str, Any]):
@@ -42,13 +45,15 @@ class Summary(Mapping[str, Any]):
         return f"Summary({printable(self['file'])}: {state}, {len(self['parameters'])} parameters)"
 
     def _repr_html_(self) -> str:
-        columns = ("unit", "median", "q2.5", "q97.5", "mean", "sd", "rhat", "ess_bulk")
+        columns = ("unit", "median", "q2.5", "q97.5", "mean", "sd", "sd_of_prior", "rhat", "ess_bulk", "prior")
         head = "".join(f"<th>{column}</th>" for column in ("", *columns))
         rows = []
         for name, entry in (*self["parameters"].items(), *self["derived"].items()):
             cells = "".join(f"<td>{_cell(entry.get(column))}</td>" for column in columns)
             rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
-        return f"<table><tr>{head}</tr>{''.join(rows)}</table><p>{html.escape('; '.join(self['warnings']))}</p>"
+        return (
+            f"<table><tr>{head}</tr>{''.join(rows)}</table>{_paragraph(self['warnings'])}{_paragraph(self['assumes'])}"
+        )
 
 
 @np.errstate(all="ignore")  # what overflows in a spoilt file is unknown, and said to be
@@ -57,8 +62,10 @@ def summarise(run: Run) -> Summary:
     samples = run.some_samples()
     diagnosis = run.diagnosis
     parameters = {}
-    for i, (name, unit) in enumerate(zip(run.names, run.posterior.units, strict=True)):
-        entry: dict[str, Any] = {"unit": unit, **_describe(samples[:, i])}
+    for i, parameter in enumerate(run.posterior.table.free):
+        name, unit, prior = parameter.name, parameter.unit, run.posterior.priors[i]
+        entry: dict[str, Any] = {"unit": unit, "prior": prior.describe(unit), **_describe(samples[:, i])}
+        entry["sd_of_prior"] = _known(float(samples[:, i].std()) / prior.sd)
         for key in ("mcse_mean", "rhat", "ess_bulk", "ess_tail"):
             entry[key] = _known(getattr(diagnosis, key)[i])
         if name in run.truth:
@@ -67,21 +74,16 @@ def summarise(run: Run) -> Summary:
     derived = {}
     for name, values in run.derived().items():
         finite = values[np.isfinite(values)]
-        entry = {"unit": _DERIVED_UNITS[name.split(".")[1]]}
+        entry = {"unit": unit_of(name)}
         entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
         derived[name] = entry | {"share": finite.size / values.size}
+    tests = [_test(test, run.file.measurements[test.name]) for test in run.posterior.tests]
     content = {
         "file": str(run.path),
         "calibrate": run.file.versions.get("calibrate"),
         "created": run.file.created,
-        "data": {
-            "file": run.measurement.source,
-            "points": int(run.measurement.angles.size),
-            "load": run.measurement.kind,
-            "unit": run.measurement.unit,
-            "positive": run.posterior.tests[0].positive,
-            "sha256": run.measurement.sha256,
-        },
+        "data": {key: value for key, value in tests[0].items() if key not in ("name", "flexion")},
+        "tests": tests,
         "converged": run.converged,
         "steps": run.steps,
         "burn_in": run.burn_in * run.config.sampling.thin,
@@ -98,8 +100,23 @@ def summarise(run: Run) -> Summary:
         "parameters": parameters,
         "derived": derived,
         "warnings": list(warnings_of(run)),
+        "assumes": list(assumptions(run.posterior)),
     }
     return Summary(content)
+
+
+def _test(test: LaxityTest, data: Measurement) -> dict[str, Any]:
+    """Say what was measured in a test, and the file's name as the run has it."""
+    return {
+        "name": test.name,
+        "file": data.source,
+        "points": int(data.angles.size),
+        "load": data.kind,
+        "unit": data.unit,
+        "positive": test.positive,
+        "flexion": test.flexion,
+        "sha256": data.sha256,
+    }
 
 
 def _describe(values: FloatArray) -> dict[str, float | None]:
@@ -114,6 +131,10 @@ def _describe(values: FloatArray) -> dict[str, float | None]:
 def _known(value: float) -> float | None:
     """JSON has no NaN and no infinity; what is unknown is null there."""
     return float(value) if np.isfinite(value) else None
+
+
+def _paragraph(sentences: list[str]) -> str:
+    return f"<p>{html.escape('; '.join(sentences))}</p>"
 
 
 def _cell(value: Any) -> str:

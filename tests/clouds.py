@@ -57,7 +57,7 @@ def run_of(posterior: Posterior, draws: np.ndarray) -> Run:
     coords = np.concatenate([kept, kept], axis=1)  # the first half is burn-in
     log_prob = np.asarray(posterior.log_prob(coords.reshape(-1, posterior.ndim))).reshape(coords.shape[:-1])
     names, starts = posterior.names, coords[:, 0]
-    file = chain.RunFile(posterior.config, {"": posterior.measurement}, names, starts, "2024-01-01T00:00:00", {}, {})
+    file = chain.RunFile(posterior.config, posterior.measurements, names, starts, "2024-01-01T00:00:00", {}, {})
     return Run(Path("planted.h5"), file, posterior, chain.Chains(coords, log_prob, 0.4))
 
 

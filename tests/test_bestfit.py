@@ -1,6 +1,7 @@
 """The best draw as a fit, on a straight line in place of a knee: what is asked of which fit, and with which numbers."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,26 +9,47 @@ import numpy as np
 import pytest
 
 from calibrate import bestfit as module
-from calibrate.bestfit import best_fit
-from calibrate.config import Bounds
+from calibrate.bestfit import best_fits
+from calibrate.priors import Normal, Uniform
 
 LOWER, UPPER = np.array([0.0, 0.1, -2.0]), np.array([4.0, 1.0, 2.0])
 WIDTH = np.array([4.0, 0.9, 4.0])
+SD = WIDTH / np.sqrt(12.0)
 LAW = [0, 2]
 NAMES = ("mcl.k", "noise.sigma", "lcl.k")
 
 
 class Line:
-    """A stand-in for a posterior: residuals that are linear in three parameters, the second of which is sigma."""
+    """A stand-in for a posterior: residuals that are linear in three parameters, the second of which is sigma.
 
-    def __init__(self, n: int = 30, names: tuple[str, ...] = NAMES, sigma: Any = None, known: Any = None) -> None:
+    They are in units of `unit`, and their errors have the standard deviations `sigma`; of tests with these `sizes`.
+    """
+
+    def __init__(self, n: int = 30, sigma: Any = 1.0, unit: Any = 1.0, sizes: tuple[int, ...] = ()) -> None:
         rng = np.random.default_rng(n)
         self.columns = 0.1 * rng.standard_normal((n, 3))
         self.offset = self.columns @ [1.5, 0.5, 0.5] + 0.01 * rng.standard_normal(n)
-        self.names, self.ndim, self.lower, self.upper = names, 3, LOWER, UPPER
+        self.names, self.ndim, self.lower, self.upper = NAMES, 3, LOWER, UPPER
+        self.priors: tuple[Any, ...] = tuple(Uniform(*ends) for ends in zip(LOWER, UPPER, strict=True))
+        quantities = [SimpleNamespace(positive=positive) for positive in (True, True, False)]
+        free = [SimpleNamespace(quantity=quantity) for quantity in quantities]
+        self.table = SimpleNamespace(rows=lambda role: np.array([False, role == "error", False]), free=free)
+        self.sigma = np.zeros(n) + sigma
+        self.residuals_of = SimpleNamespace(unit=np.zeros(n) + unit)
         angles, loads = rng.permutation(n) * 1.0, rng.standard_normal(n)
-        self.measurement = SimpleNamespace(angles=angles, loads=loads, sigma=sigma)
-        self.config = SimpleNamespace(noise=SimpleNamespace(sigma=known))
+        ends = np.cumsum([0, *(sizes or (n,))]).tolist()
+        self.tests = tuple(
+            SimpleNamespace(name=f"t{i}", measurement=SimpleNamespace(angles=angles[a:b], loads=loads[a:b]))
+            for i, (a, b) in enumerate(pairwise(ends))
+        )
+        self.measurement = self.tests[0].measurement
+
+    @property
+    def scale(self) -> np.ndarray:
+        return np.array([prior.sd for prior in self.priors])
+
+    def prior_sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        return LOWER + WIDTH * rng.random((n, 3))
 
     def residuals(self, q: np.ndarray) -> np.ndarray:
         return q @ self.columns.T - self.offset
@@ -37,6 +59,11 @@ class Line:
 
     def log_prob(self, q: np.ndarray) -> np.ndarray:
         return -((q[:, 0] - 3.0) ** 2)
+
+
+@pytest.fixture(autouse=True)
+def errors_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_sigma", lambda posterior, q: posterior.sigma)
 
 
 def line(*arguments: Any, **changes: Any) -> Any:
@@ -89,34 +116,42 @@ def same(found: tuple[Any, ...], *expected: Any) -> None:
 
 
 def test_a_fit_without_readings_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, posterior = Asked(monkeypatch, []), line(known=0.5)
-    fit = best_fit(posterior, DRAWS)
-    residuals, robust = (posterior.residuals(q[np.newaxis])[0] for q in (DRAWS[1], ROBUST))
+    asked, posterior = Asked(monkeypatch, []), line(sigma=0.5, unit=0.25)
+    (fit,) = best_fits(posterior, DRAWS)
+    residuals, robust = (0.5 * posterior.residuals(q[np.newaxis])[0] for q in (DRAWS[1], ROBUST))
     angles, loads = posterior.measurement.angles, posterior.measurement.loads
-    ((of, best, law),) = asked.of("_robust")
+    ((of, best, law, weight),) = asked.of("_robust")
     assert of is posterior
-    same((best, law), DRAWS[1], [True, False, True])
+    same((best, law, weight), DRAWS[1], [True, False, True], [0.5] * 30)
     same(asked.of("outlying")[0], robust, 2)
     ((*data, last),) = asked.of("explained")
     same((*data, last), angles, loads, 0.5 * residuals, np.full(30, 0.5))
-    same(asked.of("_serial")[0], angles, residuals, module._slopes(posterior, DRAWS[1], residuals))
+    slopes = 2.9 * posterior.columns * SD * 0.5 / np.sqrt(np.mean(residuals**2))
+    ((where, what, known),) = asked.of("_serial")
+    same((where, what), angles, residuals)
+    np.testing.assert_allclose(known, slopes)
     assert (fit.explained, fit.possible, fit.threshold) == (0.5, 0.9, 5.5)
     assert (fit.by_angle, fit.by_row) == ((0.1, 0.2), (0.3, 0.4))
     assert fit.outlying.tolist() == fit.sizes.tolist() == []
+    assert fit.misfit == pytest.approx(np.mean(residuals**2))
+    assert fit.test is posterior.tests[0]
+    np.testing.assert_array_equal(fit.q, DRAWS[1])
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.25), (0.25, 0.5)])
 def test_readings_apart_are_left_out(shares: tuple[float, float], monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, posterior = Asked(monkeypatch, [29, 3, 0], shares), line(sigma=np.arange(30) + 1.0, known=0.5)
-    fit = best_fit(posterior, DRAWS)
+    sigma = np.arange(30) + 1.0
+    asked, posterior = Asked(monkeypatch, [29, 3, 0], shares), line(sigma=sigma, unit=sigma)
+    (fit,) = best_fits(posterior, DRAWS)
     rest = np.r_[1:3, 4:29]
     residuals, robust = (posterior.residuals(q[np.newaxis])[0] for q in (DRAWS[1], ROBUST))
-    angles, loads, sigma = (getattr(posterior.measurement, name) for name in ("angles", "loads", "sigma"))
+    angles, loads = posterior.measurement.angles, posterior.measurement.loads
     first, second = asked.of("explained")
     same(first, angles, loads, residuals * sigma, sigma)
     same(second, angles[rest], loads[rest], (robust * sigma)[rest], sigma[rest])
-    slopes = module._slopes(posterior, DRAWS[1], robust[rest])
-    same(asked.of("_serial")[0], angles[rest], robust[rest], slopes[rest])
+    ((where, what, known),) = asked.of("_serial")
+    same((where, what), angles[rest], robust[rest])
+    np.testing.assert_allclose(known, 2.9 * posterior.columns[rest] * SD / np.sqrt(np.mean(robust[rest] ** 2)))
     assert (fit.explained, fit.possible) == (0.5, 0.9)
     assert fit.outlying.tolist() == [29, 3, 0]
     assert fit.sizes.tolist() == [7.0, 8.0, 9.0]
@@ -125,7 +160,7 @@ def test_readings_apart_are_left_out(shares: tuple[float, float], monkeypatch: p
 @pytest.mark.parametrize(("n", "apart", "slips"), [(30, 3, True), (30, 4, False), (9, 1, True), (9, 2, False)])
 def test_more_than_a_tenth_are_no_slips(n: int, apart: int, slips: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Asked(monkeypatch, list(range(apart)))
-    fit = best_fit(line(n), DRAWS)
+    (fit,) = best_fits(line(n), DRAWS)
     assert (fit.outlying.size, fit.sizes.size) == ((apart, apart) if slips else (0, 0))
     assert len(asked.of("explained")) == 1 + slips
     assert asked.of("_serial")[0][0].size == n - apart * slips
@@ -136,7 +171,7 @@ def test_many_readings_are_not_fitted_again(
     n: int, robust: bool, slopes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, posterior = Asked(monkeypatch, []), line(n)
-    best_fit(posterior, DRAWS)
+    best_fits(posterior, DRAWS)
     assert len(asked.of("_robust")) == robust
     q = ROBUST if robust else DRAWS[1]
     same(asked.of("outlying")[0], posterior.residuals(q[np.newaxis])[0], 2)
@@ -145,7 +180,7 @@ def test_many_readings_are_not_fitted_again(
 
 def test_very_many_readings_keep_no_trace_of_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Asked(monkeypatch, [])
-    best_fit(line(20_001), DRAWS)
+    best_fits(line(20_001), DRAWS)
     assert asked.of("_serial")[0][2] is None
 
 
@@ -153,31 +188,72 @@ def test_loads_that_overflow_break_nothing() -> None:
     posterior = line()
     posterior.offset *= 1e200
     posterior.measurement.loads *= 1e200
-    fit = best_fit(posterior, DRAWS)
+    (fit,) = best_fits(posterior, DRAWS)
     assert np.isnan(fit.explained)
     assert fit.by_angle == (0.0, 1.0)
+
+
+# --- Several tests. ---------------------------------------------------------------------------------------------------
+
+
+def test_each_test_has_its_own_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third reading of each lies apart: in the second test it is the robust fit that the others are judged by."""
+    asked, posterior = Asked(monkeypatch, [2], (0.5, 0.25, 0.7, 0.9)), line(sizes=(20, 10))
+    first, second = best_fits(posterior, DRAWS)
+    residuals, robust = (posterior.residuals(q[np.newaxis])[0] for q in (DRAWS[1], ROBUST))
+    (one, _), (other, _) = asked.of("outlying")
+    same((one, other), robust[:20], robust[20:])
+    (angles, tidy, known), (angles_2, tidy_2, _) = asked.of("_serial")
+    rest, rest_2 = np.r_[:2, 3:20], np.r_[20:22, 23:30]
+    both = np.concatenate([test.measurement.angles for test in posterior.tests])
+    same((angles, tidy, angles_2, tidy_2), both[rest], robust[rest], both[rest_2], robust[rest_2])
+    slopes = [2.9 * posterior.columns[part] * SD / np.sqrt(np.mean(robust[part] ** 2)) for part in (rest, rest_2)]
+    np.testing.assert_allclose(
+        known @ known.T, slopes[0] @ np.linalg.inv(np.eye(3) + slopes[1].T @ slopes[1]) @ slopes[0].T
+    )
+    assert (first.explained, second.explained) == (0.5, 0.9)
+    assert first.misfit == pytest.approx(np.mean(residuals[:20] ** 2))
+    assert second.misfit == pytest.approx(np.mean(residuals[20:] ** 2))
+    assert [fit.test.name for fit in (first, second)] == ["t0", "t1"]
+
+
+def test_parameters_count_as_fitted_to_the_tests_that_decide_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line(sizes=(20, 10))
+    posterior.columns[20:, :2] = 0.0  # the second test knows the last one only
+    posterior.columns[:20, 2] = 0.0
+    asked = Asked(monkeypatch, [], (0.5, 0.5))
+    best_fits(posterior, DRAWS)
+    assert [count for _, count in asked.of("outlying")] == [2, 1]
+
+
+def test_what_the_prior_decides_is_not_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    posterior.columns[:, 2] *= 1e-6
+    for priors, count in ((posterior.priors, 2), ((*posterior.priors[:2], Normal(0.0, 1.0)), 2)):
+        posterior.priors = priors
+        asked = Asked(monkeypatch, [])
+        best_fits(posterior, DRAWS)
+        assert asked.of("outlying")[0][1] == count
+    posterior.columns[:, 1:] *= 1e-6
+    asked = Asked(monkeypatch, [])
+    best_fits(posterior, DRAWS)
+    assert asked.of("outlying")[0][1] == 1
 
 
 # --- The parts. -------------------------------------------------------------------------------------------------------
 
 
-def test_sigma_is_that_of_the_readings_or_of_the_configuration_or_one() -> None:
-    each = np.arange(30.0)
-    assert module._sigma(line(sigma=each, known=0.5)) is each
-    assert module._sigma(line(known=0.5)).tolist() == [0.5] * 30
-    for unknown in (None, Bounds(lower=0.5, upper=2.0)):
-        assert module._sigma(line(known=unknown)).tolist() == [1.0] * 30
-
-
-def test_slopes_are_in_units_of_priors_and_noise() -> None:
+def test_slopes_are_in_units_of_priors_and_errors() -> None:
     posterior, best = line(), DRAWS[1]
-    expected = 2.9 * posterior.columns * WIDTH / np.sqrt(12.0)
-    np.testing.assert_allclose(module._slopes(posterior, best, np.array([3.0, -4.0])), expected / np.sqrt(12.5))
-    np.testing.assert_allclose(module._slopes(posterior, best, np.zeros(2)), expected)
+    weight = np.arange(30.0)
+    expected = 2.9 * posterior.columns * SD * weight[:, np.newaxis]
+    np.testing.assert_allclose(module._slopes(posterior, best, weight), expected)
     posterior.columns[3, 1], posterior.columns[4, 2] = np.inf, np.nan
-    found = module._slopes(posterior, best, np.zeros(2))
+    found = module._slopes(posterior, best, weight)
     assert found[3, 1] == found[4, 2] == 0.0
     np.testing.assert_allclose(found[5:], expected[5:])
+    assert module._noise(np.array([3.0, -4.0])) == pytest.approx(np.sqrt(12.5))
+    assert module._noise(np.zeros(2)) == module._noise(np.zeros(0)) == 1.0
 
 
 def test_neighbours_by_angle_and_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +306,7 @@ def starts(posterior: Line, count: int) -> np.ndarray:
     return draws[np.argsort(spread)[:3]]
 
 
+LAW_ONLY = np.array([True, False, True])
 BEST = np.array([0.0, 0.3, 2.0])  # at a lower and an upper bound
 
 
@@ -240,15 +317,15 @@ def test_the_robust_fit_starts_from_four_places_and_takes_the_nearest(
     posterior = line(n)
     answers = [[3.0, 0.0], [0.5, 0.1], [1.5, 0.5], [2.0, 2.0]]
     solver = Solver(monkeypatch, *answers)
-    found = module._robust(posterior, BEST, np.array([True, False, True]))
+    found = module._robust(posterior, BEST, LAW_ONLY, np.ones(n))
     from_where = [BEST, *starts(posterior, count)]
     assert len(solver.calls) == 4
     for (residuals, start, options), where in zip(solver.calls, from_where, strict=True):
-        margin = 1e-9 * WIDTH[LAW]
+        margin = 1e-9 * SD[LAW]
         np.testing.assert_array_equal(start, np.clip(where[LAW], LOWER[LAW] + margin, UPPER[LAW] - margin))
         jacobian, bounds = options.pop("jac"), options.pop("bounds")
         same(bounds, LOWER[LAW], UPPER[LAW])
-        np.testing.assert_array_equal(options.pop("x_scale"), WIDTH[LAW])
+        np.testing.assert_array_equal(options.pop("x_scale"), SD[LAW])
         assert options.pop("f_scale") == pytest.approx(0.5 * scale(posterior.residuals(where)), rel=1e-12)
         assert options == {"loss": "cauchy", "max_nfev": 100}
         np.testing.assert_allclose(residuals(np.array([1.0, 2.0])), posterior.residuals(np.array([1.0, where[1], 2.0])))
@@ -268,7 +345,7 @@ def test_prior_draws_are_as_many_as_there_is_room_for(n: int, count: int, monkey
 
     posterior.residuals = residuals
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module._robust(posterior, BEST, np.array([True, False, True]))
+    module._robust(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
     assert max(sizes) == count
     assert len(solver.calls) == 1 + min(3, count)
 
@@ -277,7 +354,7 @@ def test_residuals_whose_squares_are_numbers_are_fitted(monkeypatch: pytest.Monk
     posterior = line()
     posterior.residuals = lambda q: np.full((len(q), 30), 1e150)
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module._robust(posterior, BEST, np.array([True, False, True]))
+    module._robust(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
     assert len(solver.calls) == 4
 
 
@@ -285,7 +362,7 @@ def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytes
     posterior = line()
     posterior.residuals = lambda q: np.where(q[:, :1] > 2.0, 1.0, 2.0) * np.ones((len(q), 30))
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module._robust(posterior, BEST, np.array([True, False, True]))
+    module._robust(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
     draws = LOWER + WIDTH * np.random.default_rng(0).random((2048, 3))
     expected = draws[draws[:, 0] > 2.0][:3]
     np.testing.assert_array_equal([start for _, start, _ in solver.calls[1:]], expected[:, LAW])
@@ -294,12 +371,12 @@ def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytes
 def test_where_nothing_can_be_fitted_the_nearest_start_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = Solver(monkeypatch)
     posterior = line()
-    found = module._robust(posterior, BEST, np.array([False, False, False]))
+    found = module._robust(posterior, BEST, ~np.ones(3, bool), np.ones(30))
     np.testing.assert_array_equal(found, starts(posterior, 2048)[0])
     for residuals in (0.0, 1e200, np.inf):
         posterior.residuals = lambda q, residuals=residuals: np.full((len(q), 30), residuals)
         with np.errstate(over="ignore", invalid="ignore"):
-            found = module._robust(posterior, BEST, np.array([True, False, True]))
+            found = module._robust(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
         np.testing.assert_array_equal(found, BEST)
     assert not solver.calls
 
@@ -307,6 +384,40 @@ def test_where_nothing_can_be_fitted_the_nearest_start_is_taken(monkeypatch: pyt
 def test_the_robust_fit_is_not_dragged_along() -> None:
     posterior = line()
     posterior.offset[[3, 8]] += [50.0, -30.0]
-    found = module._robust(posterior, BEST, np.array([True, True, True]))
+    found = module._robust(posterior, BEST, np.ones(3, bool), np.ones(30))
     np.testing.assert_allclose(found, [1.5, 0.5, 0.5], atol=0.2)
     assert scale(posterior.residuals(found)) < 0.02
+
+
+def test_the_robust_fit_weighs_readings_and_heeds_priors(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior, weight = line(), np.arange(30.0) + 1.0
+    posterior.priors = (posterior.priors[0], Normal(0.5, 0.1), Normal(0.7, 0.2))
+    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
+    module._robust(posterior, BEST, LAW_ONLY, weight)
+    residuals, _, options = solver.calls[0]
+    unit = scale(posterior.residuals(BEST) * weight)
+    found, slopes = residuals(np.array([1.0, 2.0])), options["jac"](np.array([1.0, 2.0]))
+    np.testing.assert_allclose(found[:30], posterior.residuals(np.array([1.0, 0.3, 2.0])) * weight)
+    np.testing.assert_allclose(found[30:], unit * (2.0 - 0.7) / 0.2)  # that of sigma's is none of the law's
+    np.testing.assert_allclose(slopes[:30], posterior.columns[:, LAW] * weight[:, np.newaxis])
+    np.testing.assert_allclose(slopes[30:], [[0.0, unit / 0.2]])
+    assert options["f_scale"] == pytest.approx(0.5 * unit)
+
+
+def test_bounds_may_be_infinite_and_what_is_positive_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    posterior.priors = (Normal(1.0, 1.0), Normal(0.5, 0.2), Normal(0.0, 2.0))
+    posterior.lower, posterior.upper = np.full(3, -np.inf), np.full(3, np.inf)
+    low, high = module._inside(posterior)
+    np.testing.assert_allclose(low, [1e-9, 2e-10, -np.inf])
+    np.testing.assert_array_equal(high, np.full(3, np.inf))
+    found = module._robust(posterior, np.array([1.0, 0.5, 0.0]), LAW_ONLY, np.ones(30))
+    assert np.isfinite(found).all()
+
+
+def test_places_without_a_pose_are_no_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    real = posterior.residuals
+    posterior.residuals = lambda q: np.where(q[:, :1] > 1.0, real(q), np.nan)
+    found = module._robust(posterior, BEST, LAW_ONLY, np.ones(30))
+    assert found[0] > 1.0

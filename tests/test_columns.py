@@ -22,18 +22,18 @@ def refused(header: list[str]) -> str:
 
 
 def test_known_names() -> None:
-    assert KNOWN == ("angle_deg", "angle_rad", "force_N", "moment_Nm", "sigma_N", "sigma_Nm")
+    assert KNOWN == ("angle_deg", "angle_rad", "force_N", "moment_Nm", "sigma_N", "sigma_Nm", "direction")
     assert SUFFIX == {"force": "N", "moment": "Nm"}
 
 
 @pytest.mark.parametrize(
     ("header", "found"),
     [
-        ("angle_deg,moment_Nm", Columns("moment", "deg", None)),
-        ("moment_Nm,angle_rad", Columns("moment", "rad", None)),
-        ("force_N,angle_deg", Columns("force", "deg", None)),
-        ("sigma_N,force_N,angle_rad", Columns("force", "rad", "sigma_N")),
-        ("angle_deg,moment_Nm,sigma_Nm", Columns("moment", "deg", "sigma_Nm")),
+        ("angle_deg,moment_Nm", Columns("moment", "deg", None, False)),
+        ("moment_Nm,angle_rad", Columns("moment", "rad", None, False)),
+        ("force_N,angle_deg", Columns("force", "deg", None, False)),
+        ("sigma_N,force_N,angle_rad", Columns("force", "rad", "sigma_N", False)),
+        ("angle_deg,moment_Nm,sigma_Nm", Columns("moment", "deg", "sigma_Nm", False)),
     ],
 )
 def test_headers_that_are_understood(header: str, found: Columns) -> None:

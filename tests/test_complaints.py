@@ -114,10 +114,19 @@ def error_types(key: tuple[str, ...], value: Any) -> list[Any]:
 
 
 SAYS = {
-    ("knee.mcl.femur", "list of one"): r"knee\.mcl\.femur = \[1\.0\]: must be two numbers, like \[23\.5, -6\.0\]",
+    (
+        "knee.mcl.femur",
+        "list of one",
+    ): r"knee\.mcl\.femur = \[1\.0\]: must be two numbers or three, like \[23\.5, -6\.0\]",
     ("knee.mcl.femur", "empty list"): r"knee\.mcl\.femur = \[\]: must be two numbers",
-    ("knee.mcl.femur", "list of three"): r"knee\.mcl\.femur = \[1\.0, 2\.0, 3\.0\]: must be two numbers",
-    ("knee.mcl.femur", "list of texts"): r"knee\.mcl\.femur\[0\] = 'a': must be a number",
+    (
+        "knee.mcl.femur",
+        "list of three",
+    ): r"knee\.mcl: femur has a third coordinate and tibia has none; give both or neither",
+    (
+        "knee.mcl.femur",
+        "list of texts",
+    ): r"knee\.mcl\.femur\.x = 'a': must be a number .*, or the name of another parameter; there is none of",
     ("knee.mcl.femur", "long list"): r"knee\.mcl\.femur = \[1\.0, 1\.0, 1\.0, 1\.0, …\]: must be two numbers",
     ("knee.rolling", "true"): r"knee\.rolling = true: must be a number",
     ("knee.rolling", "huge"): r"knee\.rolling = 10{58}…: is too large",
@@ -128,7 +137,7 @@ SAYS = {
     ("parameters.mcl.k", "table"): r"parameters\.mcl\.k\.a: unknown key; known here: lower, upper, start",
     ("parameters.mcl.k", "table in a table"): r"parameters\.mcl\.k\.lower = a table: must be a number",
     ("parameters.mcl.k", "table with an escape"): r"parameters\.mcl\.k\.'\\x1b\[31m\\n': unknown key",
-    ("parameters.mcl", "half"): r"parameters\.mcl = 0\.5: must be a table with k, alpha, l_0, f_ref",
+    ("parameters.mcl", "half"): r"parameters\.mcl = 0\.5: must be a table with k, alpha, l_0, reference_strain, f_ref",
     ("data.file", "empty text"): r"data\.file = '': must not be empty",
     ("data.file", "true"): r"data\.file = true: must be a text in quotes",
     ("sampling.seed", "half"): r"sampling\.seed = 0\.5: must be a whole number",

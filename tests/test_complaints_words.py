@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from calibrate.complaints import NEITHER, NUMBER, TABLE, _shown, did_you_mean, explain
+from calibrate.complaints import NEITHER, TAGS, as_toml, did_you_mean, explain
 
 Real = Annotated[float, Field(strict=True)]
 
@@ -131,8 +131,9 @@ def tagged(**complaint: Any) -> str:
 
 
 def test_tags_are_no_keys() -> None:
-    assert (NUMBER, TABLE, NEITHER) == ("<number>", "<table>", "neither_number_nor_table")
-    for tag in (NUMBER, TABLE):
+    assert TAGS == ("<number>", "<tie>", "<bounds>", "<normal>", "<log-normal>")
+    assert NEITHER == "neither_number_nor_table"
+    for tag in TAGS:
         assert (
             tagged(loc=("either", tag, "lower"), type="float_type", input="x") == "either.lower = 'x': must be a number"
         )
@@ -176,7 +177,7 @@ def test_what_is_no_table_of_ours_has_no_keys_to_name() -> None:
     ],
 )
 def test_values_are_shown_as_toml_has_them(value: Any, text: str) -> None:
-    assert _shown(value) == text
+    assert as_toml(value) == text
 
 
 def test_the_nearest_word_is_meant_or_none() -> None:

@@ -60,7 +60,7 @@ BAD = {
         changed("rolling = 0.0", "rolling = 1.5"),
         r"knee\.rolling = 1\.5: must be less than or equal to 1",
     ),
-    "radius negative": (changed("radius = 20.0", "radius = -20.0"), r"radius = -20\.0: must be greater than 0"),
+    "radius negative": (changed("radius = 20.0", "radius = -20.0"), r"radius = -20, but it has to be positive"),
     "odd walkers": (config_text(extra="[sampling]\nwalkers = 33\n"), r"walkers = 33.*even number"),
     "one ensemble": (
         config_text(extra="[sampling]\nensembles = 1\n"),

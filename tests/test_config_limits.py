@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from calibrate import config as module
+from calibrate.complaints import WANTED, explain
 from calibrate.config import (
     Bounds,
     Condyle,
     Config,
     KneeConfig,
-    LigamentConfig,
     MovesConfig,
     NoiseConfig,
     ParametersConfig,
     SamplingConfig,
+    StrandConfig,
     load_config,
     parse_config,
 )
@@ -44,7 +44,9 @@ file = "x.csv"
 positive = "valgus"
 """
 DEFAULTS = {
-    "noise": {"sigma": None},
+    "measurement": {"angle_offset": None, "load_bias": None, "hysteresis": None},
+    "noise": {"sigma": None, "nu": None, "angle_sigma": None, "discrepancy": None},
+    "tests": {},
     "prior": {"walls": "penalty", "weight": 1e6},
     "sampling": {
         "seed": 1,
@@ -80,7 +82,7 @@ def complaint(**changes: Any) -> str | None:
     try:
         Config.model_validate(document(**changes))
     except ValidationError as error:
-        return module.explain(error, Config)
+        return explain(error, Config)
     return None
 
 
@@ -88,7 +90,8 @@ def test_defaults() -> None:
     config = Config.model_validate(document())
     found = config.model_dump()
     assert {key: found[key] for key in DEFAULTS} == DEFAULTS
-    assert (config.knee.rolling, config.knee.application_point) == (1.0, None)
+    assert (config.knee.rolling, config.knee.application_point, config.knee.flexion_axis) == (1.0, None, None)
+    assert (config.knee.reference_flexion, config.data and config.data.flexion) == (0.0, 0.0)
     assert config.parameters.mcl.f_ref == config.parameters.lcl.f_ref == 0.0
     assert isinstance(config.parameters.lcl.k, float)
     assert (Bounds(lower=1.0, upper=2.0).start, config.source, config.text) == (None, None, "")
@@ -96,18 +99,15 @@ def test_defaults() -> None:
     assert MovesConfig(de=1.0).block == 0.0
 
 
-def test_names_units_and_quantities() -> None:
-    assert module.LIGAMENTS == ("mcl", "lcl")
-    assert module.QUANTITIES == ("k", "alpha", "l_0", "f_ref")
-    assert module.UNITS == {"k": "N/mm", "alpha": "", "l_0": "mm", "f_ref": "N"}
-    assert {"k", "alpha", "l_0"} == module.POSITIVE_QUANTITIES
+def test_names_and_quantities() -> None:
+    config = Config.model_validate(document(parameters__lcl__f_ref=7.0))
     law = ("mcl.k", "mcl.alpha", "mcl.l_0", "mcl.f_ref", "lcl.k", "lcl.alpha", "lcl.l_0", "lcl.f_ref")
-    assert law == module.LAW
-    assert (*law, "noise.sigma") == module.PARAMETER_NAMES
-    parameters = dict(Config.model_validate(document(parameters__lcl__f_ref=7.0)).parameter_items())
-    assert tuple(parameters) == law
+    parameters = config.declared()
+    assert tuple(parameters)[:8] == law
     assert [parameters[name] for name in ("mcl.k", "lcl.k", "lcl.l_0", "lcl.f_ref")] == [50.0, 60.0, 60.0, 7.0]
     assert parameters["mcl.alpha"] == Bounds(lower=0.01, upper=0.2)
+    assert [name for name, value in parameters.items() if name.startswith("measurement.") and value != 0.0] == []
+    assert config.roots() == {name: name for name in parameters}
 
 
 # Of each key: what is accepted, and what is refused, with what is said of it.
@@ -115,11 +115,18 @@ LIMITS: dict[str, tuple[list[Any], dict[Any, str]]] = {
     "knee__rolling": (
         [0, 0.0, 1, 1.0],
         {
-            -5e-324: "must be greater than or equal to 0.0",
-            math.nextafter(1.0, 2.0): "must be less than or equal to 1.0",
+            -5e-324: "must be greater than or equal to 0.0; 0 slides, 1 rolls",
+            math.nextafter(1.0, 2.0): "must be less than or equal to 1.0; 0 slides, 1 rolls",
         },
     ),
-    "knee__lateral_condyle__radius": ([5e-324], {0: "must be greater than 0.0"}),
+    "knee__reference_flexion": (
+        [-30, 0, 180],
+        {-30.1: "must be greater than or equal to -30.0", 180.1: "must be less than or equal to 180.0"},
+    ),
+    "data__flexion": (
+        [-30, 0, 180],
+        {-30.1: "must be greater than or equal to -30.0", 180.1: "must be less than or equal to 180.0"},
+    ),
     "prior__weight": ([5e-324, 1e300], {0: "must be greater than 0.0", math.inf: "must be a finite number"}),
     "prior__walls": (["penalty", "hard"], {"HARD": "must be 'penalty' or 'hard'"}),
     "data__positive": (["valgus", "varus"], {"VARUS": "must be 'valgus' or 'varus'"}),
@@ -155,9 +162,9 @@ LIMITS: dict[str, tuple[list[Any], dict[Any, str]]] = {
     "sampling__compression": (["none", "gzip"], {"NONE": "must be 'none' or 'gzip'"}),
     "parameters__mcl__k": (
         [1, 1.0, {"lower": 0, "upper": 1}],
-        {"1": "must be a number (fixed) or { lower = ..., upper = ... } (free)"},
+        {"1": f"{WANTED}, or the name of another parameter; there is none of this name", True: WANTED},
     ),
-    "parameters__mcl__l_0": ([80], {math.nan: "must be a finite number", True: module.Bounds.wanted}),
+    "parameters__mcl__l_0": ([80], {math.nan: "must be a finite number", True: WANTED}),
     "noise__sigma": ([1, {"lower": 1.0, "upper": 2.0, "start": 1.5}], {math.inf: "must be a finite number"}),
 }
 
@@ -179,8 +186,15 @@ def test_limits_of_each_key(key: str) -> None:
     ("changes", "says"),
     [
         ({"knee__mcl__x": 1}, "knee.mcl.x: unknown key; known here: femur, tibia"),
-        ({"knee__mcl__femur": [1.0]}, "knee.mcl.femur = [1.0]: must be two numbers, like [23.5, -6.0]"),
-        ({"knee__mcl__femur": [1.0, "2"]}, "knee.mcl.femur[1] = '2': must be a number"),
+        (
+            {"knee__mcl__femur": [1.0]},
+            "knee.mcl.femur = [1.0]: must be two numbers or three, like [23.5, -6.0] or [23.5, -6.0, 1.5]",
+        ),
+        (
+            {"knee__mcl__femur": [1.0, "2"]},
+            f"knee.mcl.femur.y = '2': {WANTED}, or the name of another parameter; there is none of this name",
+        ),
+        ({"knee__mcl__femur": [1.0, math.nan]}, "knee.mcl.femur[1] = nan: must be a finite number"),
         ({"sampling__moves__jump": 1.0}, "sampling.moves.jump: unknown key; known here: block, stretch, de, snooker"),
         (
             {"sampling__moves": {"block": 0}},
@@ -280,15 +294,15 @@ def test_every_positive_quantity_is_checked_and_the_tare_is_not() -> None:
 
 def test_models_made_in_python_are_the_same() -> None:
     given = Bounds(lower=1.0, upper=2.0, start=1.5)
-    ligament = LigamentConfig(k=given, alpha=0.06, l_0=80)
+    ligament = StrandConfig(k=given, alpha=0.06, l_0=80)
     assert ligament.k == given
     assert isinstance(ligament.l_0, float)
     assert ParametersConfig(mcl=ligament, lcl=ligament).lcl.k == given
     assert NoiseConfig(sigma=given).sigma == given
     with pytest.raises(ValidationError) as error:
-        LigamentConfig(k=None, alpha=0.06, l_0=80)  # type: ignore[arg-type]  # that is what is refused
+        StrandConfig(k=True, alpha=0.06, l_0=80)  # type: ignore[arg-type]  # that is what is refused
     assert error.value.errors()[0]["type"] == "neither_number_nor_table"
-    assert error.value.errors()[0]["msg"] == "neither a number nor a table"
+    assert error.value.errors()[0]["msg"] == WANTED
 
 
 def test_models_are_frozen_strict_and_finite() -> None:
@@ -297,7 +311,7 @@ def test_models_are_frozen_strict_and_finite() -> None:
         condyle.radius = 4.0  # type: ignore[misc]  # that is what is refused
     with pytest.raises(ValidationError, match=r"[Ee]xtra"):
         Condyle(centre=(1.0, 2.0), radius=3.0, colour=4)  # type: ignore[call-arg]  # that is what is refused
-    for value in ("3", True, math.inf, math.nan):
+    for value in (True, math.inf, math.nan):
         with pytest.raises(ValidationError):
             Condyle(centre=(1.0, 2.0), radius=value)  # type: ignore[arg-type]  # that is what is refused
     assert KneeConfig.model_validate(document()["knee"]).rolling == 1.0

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import osim_knees
 import pytest
 from conftest import Result, bench_config, config_text
 
@@ -28,6 +29,7 @@ PREPARED = {
     "json": ("summary", "run.h5", "--json"),
     "plot": ("plot", "run.h5"),
     "export": ("export", "run.h5", "-o", "x.osim"),
+    "knee": ("knee", "theirs.osim", "--strands", "mcl=MCL1", "lcl=LCL"),
     "simulate": ("simulate", "knee.toml", "-o", "x.csv"),
     "priors": ("priors",),
     "help": ("--help",),
@@ -44,6 +46,7 @@ CODES = {"simulate": 0, "run": 3, "resume": 3, "nonsense": 2}
 def place(folder: Path) -> Path:
     """Return a folder with a configuration, its data, and a short run."""
     start_run(bench_config(extra="[sampling]\nmax_steps = 40\nwalkers = 16\nensembles = 2\n"), folder / "run.h5")
+    (folder / "theirs.osim").write_bytes(osim_knees.model())
     return folder
 
 
@@ -60,7 +63,7 @@ STREAMS = {"closed": ">&-", "full": ">/dev/full", "only to be read": "1</dev/nul
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("name", [name for name in PREPARED if name != "plot"])  # as export, and takes its time
+@pytest.mark.parametrize("name", [name for name in PREPARED if name not in ("plot", "drawn")])  # as export
 def test_results_that_cannot_be_written_are_exit_1_and_one_line(name: str, stream: str, place: Path) -> None:
     command = "calibrate " + " ".join(PREPARED[name])
     # The reader has ended before anything is written.
@@ -135,8 +138,12 @@ MOMENTS = [
     ("plot", "call:savefig"),
     ("export", "call:planar_model"),
     ("export", "call:replacing"),
+    ("knee", "numpy"),
+    ("knee", "call:knee_table"),
     ("simulate", "call:format_measurement"),
     ("simulate", "call:unfinished"),
+    ("predict", "call:compare"),
+    ("drawn", "call:savefig"),
     ("run", "emcee"),
     ("run", "call:find_map"),
     ("run", "call:settle"),
@@ -235,6 +242,8 @@ def test_names_reach_the_terminal_written_out(name: str, place: Path, command: C
     for arguments in (
         ("summary", f"{name}.h5"),
         ("export", f"{name}.h5", "-o", f"{name}.osim"),
+        ("knee", f"{name}.osim", "--strands", "mcl=MCL", "lcl=LCL"),
+        ("knee", f"{name}.osim", "--strands", f"{name}=MCL"),
         ("run", f"{name}.toml", "-o", f"{name}2.h5"),
         ("resume", f"{name}.h5", "--steps", 1),
         ("repair", f"{name}.h5", "-o", f"{name}3.h5"),
@@ -304,7 +313,7 @@ def test_an_ordinary_run_needs_little(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux limits the space of addresses")
 @pytest.mark.parametrize("megabytes", [60, 300, 600])
-@pytest.mark.parametrize("name", ["summary", "run", "plot"])
+@pytest.mark.parametrize("name", ["summary", "run", "plot", "drawn", "simulate", "knee"])
 def test_a_limit_of_memory_is_one_line_or_enough(name: str, megabytes: int, place: Path) -> None:
     done = shell(f"ulimit -v {megabytes * 1024}; calibrate {' '.join(PREPARED[name])}", place)
     assert done.returncode in (1, CODES.get(name, 0))

@@ -142,8 +142,8 @@ def test_names_without_a_model_and_a_model_without_names_are_refused(run, tmp_pa
         export_osim(run, tmp_path / "out.osim", mcl="MCL")
     theirs = tmp_path / "theirs.osim"
     theirs.write_bytes(THEIRS)
-    for names in ({}, {"mcl": "LCL", "lcl": "LCL"}):
-        with pytest.raises(ExportError, match="each another one"):
+    for names, words in (({}, "name the ligaments to update"), ({"mcl": "LCL", "lcl": "LCL"}, "'LCL' is named twice")):
+        with pytest.raises(ExportError, match=words):
             export_osim(run, tmp_path / "out.osim", model=theirs, **names)
     assert not (tmp_path / "out.osim").exists()
 
@@ -219,7 +219,7 @@ def test_a_model_that_is_none_is_refused_before_memory_is_gone(run, tmp_path, ki
 
 
 def test_a_pipe_without_an_end_is_refused(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("calibrate.export._LARGEST", 1 << 20)
+    monkeypatch.setattr("calibrate.osim.source._LARGEST", 1 << 20)
     pipe = tmp_path / "pipe.osim"
     os.mkfifo(pipe)
     endless = ["dd", "if=/dev/zero", f"of={pipe}", "bs=64k"]

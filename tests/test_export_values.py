@@ -207,6 +207,12 @@ FOREIGN = (
 )
 
 
+DONE = {
+    "mcl": "mcl: '{}' has 3600 N per strain, transition strain 0.08, slack length 75 mm",
+    "lcl": "lcl: '{}' has 3920 N per strain, transition strain 0.125, slack length 56 mm",
+}
+
+
 def tare(name: str, value: str) -> str:
     """Return what is said of a reading that was tared."""
     return (
@@ -235,7 +241,8 @@ def test_notes_name_the_tare_of_what_is_written_and_the_attachments_of_others(
     model = None if names is None else tmp_path / "theirs.osim"
     if model is not None:
         model.write_bytes(THEIRS)
-    assert export_osim(run, tmp_path / "out.osim", model=model, **(names or {})) == notes
+    done = [DONE[ours].format(theirs) for ours, theirs in (names or {}).items()]
+    assert export_osim(run, tmp_path / "out.osim", model=model, **(names or {})) == done + notes
 
 
 @pytest.mark.parametrize("names", [{"mcl": "A", "lcl": "B"}, {"mcl": "B", "lcl": "A"}, {"mcl": "A"}, {"lcl": "B"}])
@@ -255,14 +262,20 @@ def test_each_ligament_goes_where_it_is_told(tmp_path: Path, names: dict[str, st
         assert told(model, name) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("names", [{}, {"mcl": "A", "lcl": "A"}])
-def test_names_that_leave_open_what_is_meant_are_refused(tmp_path: Path, names: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ({}, "--model: name the ligaments to update, each once, like --map mcl=MCL1,MCL2"),
+        ({"mcl": "A", "lcl": "A"}, "{}: 'A' is named twice; name each once"),
+    ],
+)
+def test_names_that_leave_open_what_is_meant_are_refused(tmp_path: Path, names: dict[str, str], words: str) -> None:
     theirs = tmp_path / "theirs.osim"
     theirs.write_bytes(THEIRS)
     run = plant(tmp_path, constant(*LAW))
     with pytest.raises(ExportError) as refused:
         export_osim(run, tmp_path / "out.osim", model=theirs, **names)
-    assert str(refused.value) == "--model: name the ligaments to update, each another one, with --mcl and --lcl"
+    assert str(refused.value) == words.format(theirs)
     assert not (tmp_path / "out.osim").exists()
 
 
@@ -270,7 +283,7 @@ def test_names_that_leave_open_what_is_meant_are_refused(tmp_path: Path, names: 
 def test_names_of_no_model_are_refused(tmp_path: Path, names: dict[str, str]) -> None:
     with pytest.raises(ExportError) as refused:
         export_osim(plant(tmp_path, constant(*LAW)), tmp_path / "out.osim", **names)
-    assert str(refused.value) == "--mcl and --lcl name ligaments of a model; give it with --model"
+    assert str(refused.value) == "--map, --mcl and --lcl name ligaments of a model; give it with --model"
 
 
 def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path: Path) -> None:

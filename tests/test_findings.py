@@ -9,7 +9,7 @@ from clouds import SIGMA, TRUTH, angles_of, around, loads_of, measured, noisy, p
 from conftest import PARAMETERS
 
 from calibrate import findings
-from calibrate.bestfit import best_fit
+from calibrate.bestfit import best_fits
 from calibrate.data import Measurement
 from calibrate.posterior import Posterior
 from calibrate.results import Run
@@ -24,6 +24,7 @@ FINDINGS = {
     "bounds": "the bounds, not the data, decide",
     "pulls": "a condyle would have to pull",
     "sigma": "sigma is too small",
+    "prior": "the prior, not the data, decides",
 }
 
 
@@ -264,7 +265,7 @@ def test_no_bound_is_to_be_widened_where_the_data_are_wrong(name: str) -> None:
 def test_loads_of_any_size_break_nothing(factor: float) -> None:
     data = noisy()
     posterior = posterior_of(measured(data.angles, factor * data.loads))
-    fit = best_fit(posterior, around(posterior)[:50])
+    (fit,) = best_fits(posterior, around(posterior)[:50])
     assert np.isfinite(fit.by_angle).all()
     assert not list(findings.outlying_readings(run_of(posterior, around(posterior)), fit)) or fit.outlying.size <= 4
 

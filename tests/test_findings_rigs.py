@@ -7,7 +7,7 @@ from conftest import DATA
 from test_findings import best, found
 
 from calibrate import findings
-from calibrate.bestfit import best_fit
+from calibrate.bestfit import best_fits
 from calibrate.config import load_config
 from calibrate.data import parse_measurement
 from calibrate.posterior import Posterior
@@ -40,7 +40,11 @@ def test_clean_knees_have_no_findings_on_their_fit() -> None:
         n = (12, 15, 24, 40, 80)[seed % 5]
         posterior = posterior_of(noisy(n, seed=100 + seed))
         fits = find_map(posterior, np.random.default_rng(1))
-        fit = best_fit(posterior, fits[0].q[np.newaxis])
+        (fit,) = best_fits(posterior, fits[0].q[np.newaxis])
         run = run_of(posterior, around(posterior))
-        bad += [*findings.explains_little(run, fit), *findings.patterns(fit), *findings.outlying_readings(run, fit)]
+        bad += [
+            *findings.explains_little(run, fit),
+            *findings.patterns(run, fit),
+            *findings.outlying_readings(run, fit),
+        ]
     assert len(bad) <= 2, bad

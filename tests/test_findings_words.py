@@ -11,14 +11,44 @@ import numpy as np
 import pytest
 
 from calibrate import findings
-from calibrate.config import SIGMA
+from calibrate.knee.slots import CORRELATED, GAUSSIAN, STUDENT
+from calibrate.priors import LogNormal, Normal, Uniform
 
 ABOVE = float(np.nextafter(0.3, 1.0))
+
+
+NOTHING = 50  # the row of what is not declared
+READINGS: Any = SimpleNamespace(
+    angles=np.array([-4.5, -2.0, 0.0, 2.25, 4.0, 5.0]),
+    loads=np.array([-40.0, -1.0, 0.5, 1.125, 30.0, 500.0]),
+    sigma=None,
+    unit="N·m",
+    angle_unit="deg",
+)
+
+
+def laxity_test(kind: int = GAUSSIAN, name: str = "", measurement: Any = READINGS, **rows: int) -> Any:
+    """Return a test with errors of a kind; rows of `sigma`, `angle_sigma` and `offset` as given."""
+    nu, amplitude = (3 if kind == STUDENT else NOTHING), (4 if kind == CORRELATED else NOTHING)
+    errors = [rows.get("sigma", 2), nu, rows.get("angle_sigma", NOTHING), amplitude, amplitude]
+    slots = SimpleNamespace(errors=np.array(errors), reading=np.array([rows.get("offset", NOTHING), NOTHING, NOTHING]))
+    return SimpleNamespace(name=name, positive="valgus", measurement=measurement, slots=slots)
+
+
+def run_of(*, several: bool = False, inferred: tuple[int, ...] = (), **posterior: Any) -> Any:
+    """Return a run of one test or of more, some rows of whose parameters are free."""
+    table = SimpleNamespace(parameters=[None] * NOTHING, columns=np.array(inferred, dtype=int))
+    return SimpleNamespace(
+        posterior=SimpleNamespace(tests=(None, None) if several else (None,), table=table, **posterior)
+    )
 
 
 def fit(**changes: Any) -> Any:
     """Return a fit in which nothing is odd, but for what is given."""
     usual = {
+        "test": laxity_test(),
+        "q": np.zeros(1),
+        "misfit": 1.0,
         "explained": 0.99,
         "possible": 1.0,
         "outlying": np.array([], dtype=int),
@@ -33,8 +63,13 @@ def fit(**changes: Any) -> Any:
 # --- Which of them are asked for, in which order, and with what. ------------------------------------------------------
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, *found: str) -> tuple[list[str], list[tuple[Any, ...]], Any]:
-    """Return what a run is warned of, and how the findings were called, where those given find something."""
+def asked(
+    monkeypatch: pytest.MonkeyPatch, *found: str, fits: tuple[str, ...] = ("the fit",), kind: int = GAUSSIAN
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return what a run is warned of, and how the findings were called, where those given find something.
+
+    A finding given with a fit's name finds something there only.
+    """
     calls: list[tuple[Any, ...]] = []
     few = object()
 
@@ -45,19 +80,22 @@ def asked(monkeypatch: pytest.MonkeyPatch, *found: str) -> tuple[list[str], list
     run = SimpleNamespace(posterior=SimpleNamespace(warnings=("of the numbers",)), thinned=thinned)
 
     def stub(name: str) -> Callable[..., Any]:
-        def finding(*arguments: object) -> Iterator[str]:
+        def finding(*arguments: Any) -> Iterator[str]:
             calls.append((name, *arguments))
-            if name in found:
+            if name in found or any(f"{name} {argument.name}" in found for argument in arguments[1:2]):
                 yield f"{name} 1"
                 yield f"{name} 2"
 
         return finding
 
-    def best_fit(*arguments: object) -> str:
-        calls.append(("best_fit", *arguments))
-        return "the fit"
+    looked = tuple(SimpleNamespace(name=name, test=None) for name in fits)
 
-    monkeypatch.setattr(findings, "best_fit", best_fit)
+    def best_fits(*arguments: object) -> Any:
+        calls.append(("best_fits", *arguments))
+        return looked
+
+    monkeypatch.setattr(findings, "best_fits", best_fits)
+    monkeypatch.setattr(findings, "_errors", lambda run, fit: kind)
     for name in (
         "not_converged",
         "walkers_straggle",
@@ -65,24 +103,25 @@ def asked(monkeypatch: pytest.MonkeyPatch, *found: str) -> tuple[list[str], list
         "patterns",
         "outlying_readings",
         "bounds_reached",
+        "prior_decides",
         "condyle_pulls",
         "sigma_too_small",
     ):
         monkeypatch.setattr(findings, name, stub(name))
     sentences = list(findings.warnings_of(run))  # type: ignore[arg-type]  # a stand-in
-    named = {id(run): "run", id(few): "few", id(run.posterior): "posterior"}
-    shown = [tuple(named.get(id(part), part) for part in call) for call in calls]
-    return sentences, shown, run
+    named = {id(run): "run", id(few): "few", id(run.posterior): "posterior"} | {id(one): one.name for one in looked}
+    return sentences, [tuple(named.get(id(part), part) for part in call) for call in calls]
 
 
 FIRST = [
     ("not_converged", "run"),
     ("walkers_straggle", "run"),
     ("thinned", 2000),
-    ("best_fit", "posterior", "few"),
+    ("best_fits", "posterior", "few"),
     ("explains_little", "run", "the fit"),
 ]
-LAST = [("condyle_pulls", "run", "few"), ("sigma_too_small", "run", "few")]
+PRIOR = ("prior_decides", "run")
+LAST = [PRIOR, ("condyle_pulls", "run", "the fit", "few"), ("sigma_too_small", "run", "the fit")]
 
 
 def both(*names: str) -> list[str]:
@@ -90,34 +129,56 @@ def both(*names: str) -> list[str]:
 
 
 def test_everything_is_asked_of_a_clean_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    sentences, calls, _ = asked(monkeypatch)
+    sentences, calls = asked(monkeypatch)
     assert sentences == ["of the numbers"]
-    middle = [("patterns", "the fit"), ("outlying_readings", "run", "the fit"), ("bounds_reached", "run")]
+    middle = [("patterns", "run", "the fit"), ("outlying_readings", "run", "the fit"), ("bounds_reached", "run")]
     assert calls == [*FIRST, *middle, *LAST]
 
 
 def test_data_come_first_and_settings_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("not_converged", "walkers_straggle", "bounds_reached", "condyle_pulls", "sigma_too_small")
+    names = ("not_converged", "walkers_straggle", "bounds_reached", "prior_decides", "condyle_pulls", "sigma_too_small")
     assert asked(monkeypatch, *names)[0] == ["of the numbers", *both(*names)]
 
 
 def test_of_a_model_that_explains_little_neither_residuals_nor_bounds_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     everything = ("explains_little", "patterns", "outlying_readings", "bounds_reached", "condyle_pulls")
-    sentences, calls, _ = asked(monkeypatch, *everything)
+    sentences, calls = asked(monkeypatch, *everything)
     assert sentences == ["of the numbers", *both("explains_little", "condyle_pulls")]
     assert calls == [*FIRST, *LAST]
 
 
 def test_what_a_pattern_puts_far_off_is_no_slip(monkeypatch: pytest.MonkeyPatch) -> None:
-    sentences, calls, _ = asked(monkeypatch, "patterns", "outlying_readings", "bounds_reached")
+    sentences, calls = asked(monkeypatch, "patterns", "outlying_readings", "bounds_reached")
     assert sentences == ["of the numbers", *both("patterns", "bounds_reached")]
-    assert calls == [*FIRST, ("patterns", "the fit"), ("bounds_reached", "run"), *LAST]
+    assert calls == [*FIRST, ("patterns", "run", "the fit"), ("bounds_reached", "run"), *LAST]
 
 
 def test_bounds_that_a_slip_drags_parameters_to_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    sentences, calls, _ = asked(monkeypatch, "outlying_readings", "bounds_reached")
+    sentences, calls = asked(monkeypatch, "outlying_readings", "bounds_reached")
     assert sentences == ["of the numbers", *both("outlying_readings")]
-    assert calls == [*FIRST, ("patterns", "the fit"), ("outlying_readings", "run", "the fit"), *LAST]
+    assert calls == [*FIRST, ("patterns", "run", "the fit"), ("outlying_readings", "run", "the fit"), *LAST]
+
+
+def test_far_readings_that_count_little_drag_nothing_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences, _ = asked(monkeypatch, "outlying_readings", "bounds_reached", kind=STUDENT)
+    assert sentences == ["of the numbers", *both("outlying_readings", "bounds_reached")]
+
+
+def test_each_of_several_tests_is_looked_at_and_bounds_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences, calls = asked(monkeypatch, "patterns b", "outlying_readings", "bounds_reached", fits=("a", "b"))
+    assert sentences == ["of the numbers", *both("outlying_readings", "patterns")]
+    of_a = [(name, "run", "a") for name in ("explains_little", "patterns", "outlying_readings")]
+    of_b = [("explains_little", "run", "b"), ("patterns", "run", "b")]
+    last = [
+        (name, "run", of, *extra)
+        for of in "ab"
+        for name, extra in (("condyle_pulls", ("few",)), ("sigma_too_small", ()))
+    ]
+    assert calls == [*FIRST[:4], *of_a, *of_b, PRIOR, *last]
+    sentences, _ = asked(monkeypatch, "explains_little b", "bounds_reached", fits=("a", "b"))
+    assert sentences == ["of the numbers", *both("explains_little")]
+    sentences, _ = asked(monkeypatch, "patterns b", "bounds_reached", fits=("a", "b"))
+    assert sentences == ["of the numbers", *both("patterns", "bounds_reached")]
 
 
 # --- Convergence. -----------------------------------------------------------------------------------------------------
@@ -186,11 +247,9 @@ def test_where_walkers_stay() -> None:
 
 # --- The fit. ---------------------------------------------------------------------------------------------------------
 
-VALGUS: Any = SimpleNamespace(config=SimpleNamespace(data=SimpleNamespace(positive="valgus")))
-
 
 def explains(explained: float, possible: float) -> list[str]:
-    return list(findings.explains_little(VALGUS, fit(explained=explained, possible=possible)))
+    return list(findings.explains_little(run_of(), fit(explained=explained, possible=possible)))
 
 
 def test_a_model_has_to_explain_three_quarters_of_what_a_curve_could() -> None:
@@ -210,19 +269,15 @@ def test_how_little_is_explained(explained: float, words: str) -> None:
     ]
 
 
-READINGS: Any = SimpleNamespace(
-    measurement=SimpleNamespace(
-        angles=np.array([-4.5, -2.0, 0.0, 2.25, 4.0, 5.0]),
-        loads=np.array([-40.0, -1.0, 0.5, 1.125, 30.0, 500.0]),
-        unit="N·m",
-        angle_unit="deg",
+def outlying(rows: list[int], sizes: list[float], explained: float = 0.9, kind: int = GAUSSIAN) -> list[str]:
+    odd = fit(
+        test=laxity_test(kind),
+        explained=explained,
+        outlying=np.array(rows, dtype=int),
+        sizes=np.array(sizes),
+        threshold=5.67,
     )
-)
-
-
-def outlying(rows: list[int], sizes: list[float], explained: float = 0.9) -> list[str]:
-    odd = fit(explained=explained, outlying=np.array(rows, dtype=int), sizes=np.array(sizes), threshold=5.67)
-    return list(findings.outlying_readings(READINGS, odd))
+    return list(findings.outlying_readings(run_of(), odd))
 
 
 TOO_FAR = (
@@ -242,6 +297,12 @@ def test_readings_far_off_are_named_three_at_the_most() -> None:
             "times the scale)"
         )
     ]
+
+
+def test_far_readings_with_student_errors_need_not_go() -> None:
+    (said,) = outlying([3], [60.6], kind=STUDENT)
+    assert said.endswith("with Student-t errors they carry little weight; look for a slip all the same")
+    assert "remove" not in said
 
 
 ALIKE = (
@@ -269,12 +330,46 @@ ROWS = "in the order of the file"
 def test_neighbours_alike_are_told_by_the_order_that_shows_it_best(
     by_angle: tuple[float, float], by_row: tuple[float, float] | None, expected: tuple[str, str, str] | None
 ) -> None:
-    found = list(findings.patterns(fit(by_angle=by_angle, by_row=by_row)))
+    found = list(findings.patterns(run_of(), fit(by_angle=by_angle, by_row=by_row)))
     assert found == ([] if expected is None else [ALIKE.format(*expected)])
 
 
 def test_loads_that_do_not_vary_have_no_pattern() -> None:
-    assert list(findings.patterns(fit(explained=float("nan"), by_angle=(0.9, 0.0)))) == []
+    assert list(findings.patterns(run_of(), fit(explained=float("nan"), by_angle=(0.9, 0.0)))) == []
+
+
+def test_a_correlated_discrepancy_expects_a_pattern() -> None:
+    assert list(findings.patterns(run_of(), fit(test=laxity_test(CORRELATED), by_angle=(0.9, 0.0)))) == []
+    assert list(findings.patterns(run_of(), fit(test=laxity_test(STUDENT), by_angle=(0.9, 0.0))))
+
+
+def test_a_zero_that_is_free_is_not_to_be_looked_for() -> None:
+    odd = fit(test=laxity_test(offset=7), by_angle=(0.456, 3.4e-5))
+    assert list(findings.patterns(run_of(inferred=(6, 8)), odd)) == [ALIKE.format("by angle", "0.46", "3e-05")]
+    expected = ALIKE.format("by angle", "0.46", "3e-05").replace("a zero of the angle that is off, ", "")
+    assert list(findings.patterns(run_of(inferred=(6, 7, 8)), odd)) == [expected]
+
+
+def test_of_several_tests_each_sentence_names_its_own() -> None:
+    odd = fit(
+        test=laxity_test(name="flex60"),
+        explained=0.1,
+        outlying=np.array([3]),
+        sizes=np.array([61.0]),
+        by_angle=(0.9, 0.0),
+        misfit=9.0,
+    )
+    knee = SimpleNamespace(push=lambda law: -np.ones((1, 3)))
+    run = run_of(several=True, knee_at=lambda *_: knee, law=lambda q, test: q)
+    said = [
+        *findings.explains_little(run, odd),
+        *findings.outlying_readings(run, odd),
+        *findings.patterns(run, odd),
+        *findings.condyle_pulls(run, odd, np.zeros((1, 1))),
+        *findings.sigma_too_small(run, odd),
+    ]
+    assert len(said) == 5
+    assert all(sentence.startswith("test flex60: ") for sentence in said)
 
 
 # --- Bounds. ----------------------------------------------------------------------------------------------------------
@@ -289,7 +384,9 @@ def bounded(count: int, lower: float, upper: float) -> list[str]:
     run: Any = SimpleNamespace(
         names=("mcl.k", "lcl.k"),
         some_samples=lambda: np.column_stack([one, 1e3 * one]),
-        posterior=SimpleNamespace(lower=np.array([100.0 + lower, -1e9]), upper=np.array([100.0 + upper, 1e9])),
+        posterior=SimpleNamespace(
+            lower=np.array([100.0 + lower, -1e9]), upper=np.array([100.0 + upper, 1e9]), priors=(Uniform(0.0, 1.0),) * 2
+        ),
     )
     return list(findings.bounds_reached(run))
 
@@ -314,32 +411,71 @@ def test_a_strip_just_as_full_as_that_is_not_filled() -> None:
     assert bounded(400, -1e9, 383.5 + 18.9525) == [DECIDE.format("its upper bound")]
 
 
+def test_the_end_of_a_log_normal_priors_range_is_no_bound_unless_it_is_given() -> None:
+    even = np.linspace(0.0, 1.0, 1001)[:, np.newaxis]
+
+    def reached(prior: Any) -> list[str]:
+        posterior = SimpleNamespace(lower=np.array([prior.lower]), upper=np.array([prior.upper]), priors=(prior,))
+        run: Any = SimpleNamespace(names=("mcl.k",), some_samples=lambda: even, posterior=posterior)
+        return list(findings.bounds_reached(run))
+
+    assert reached(LogNormal(1.0, 2.0)) == reached(Normal(0.0, 1.0)) == []
+    assert reached(LogNormal(1.0, 2.0, lower=0.01)) == [DECIDE.format("its lower bound")]
+    assert reached(LogNormal(1.0, 2.0, upper=1.0)) == [DECIDE.format("its upper bound")]
+    assert reached(Normal(0.0, 1.0, lower=0.0, upper=1.0)) == [DECIDE.format("both bounds")]
+
+
+def decided(*priors: Any, sd: tuple[float, ...]) -> list[str]:
+    """Return what is said of parameters whose draws have these standard deviations."""
+    draws = np.array([[-1.0], [1.0]]) * sd
+    posterior = SimpleNamespace(priors=priors, scale=np.array([prior.sd for prior in priors]))
+    run: Any = SimpleNamespace(names=("mcl.k", "lcl.k"), some_samples=lambda: draws, posterior=posterior)
+    return list(findings.prior_decides(run))
+
+
+def test_a_parameter_that_was_not_learnt_is_the_priors() -> None:
+    normal = Normal(50.0, 10.0)
+    left = "in brackets the share of the prior's standard deviation that is left (below 90 % the data say something)"
+    assert decided(normal, normal, sd=(8.999, 1.0)) == []
+    assert decided(normal, normal, sd=(9.001, 1.0)) == [
+        f"the prior, not the data, decides mcl.k (90 %): {left}; report the prior with it"
+    ]
+    log_normal = LogNormal(50.0, 1.4)
+    assert decided(normal, log_normal, sd=(9.8, log_normal.sd)) == [
+        f"the prior, not the data, decides mcl.k (98 %), lcl.k (100 %): {left}; report the prior with them"
+    ]
+    # By what is left of the prior between its bounds, and not where the prior is flat: there bounds are told.
+    narrow = Normal(50.0, 10.0, lower=48.0, upper=52.0)
+    assert decided(narrow, Uniform(0.0, 12.0**0.5), sd=(1.0, 1.0)) == []
+    assert len(decided(narrow, Uniform(0.0, 12.0**0.5), sd=(1.1, 1.0))) == 1
+
+
 # --- Contact and sigma. -----------------------------------------------------------------------------------------------
+
+
+def measured(angles: np.ndarray) -> Any:
+    return laxity_test(measurement=SimpleNamespace(angles=angles, sigma=None), name="one")
 
 
 def pulling(draws: int, push: float = -1e-9) -> list[str]:
     """Return what is said if in so many of 200 draws the condyle has this push at the second angle."""
-    few = np.arange(1800.0).reshape(200, 9)
+    few, laws, best = np.zeros((200, 9)), object(), np.zeros(9)
 
-    def full(q: np.ndarray) -> np.ndarray:
-        assert q is few
-        return q
+    def law(q: np.ndarray, test: str) -> object:
+        assert (q is few, test) == (True, "one")
+        return laws
 
-    def pushes(law: np.ndarray) -> np.ndarray:
-        np.testing.assert_array_equal(law, few[:, :8])
+    def pushes(of: object) -> np.ndarray:
+        assert of is laws
         found = np.ones((200, 3))
         found[:draws, 1] = push
         return found
 
-    def knee_at(angles: object) -> Any:
-        assert angles is None
+    def knee_at(angles: object, q: np.ndarray, test: str) -> Any:
+        assert (angles, q is best, test) == (None, True, "one")
         return SimpleNamespace(push=pushes)
 
-    run: Any = SimpleNamespace(
-        posterior=SimpleNamespace(knee_at=knee_at, full=full),
-        measurement=SimpleNamespace(angles=np.zeros(3)),
-    )
-    return list(findings.condyle_pulls(run, few))
+    return list(findings.condyle_pulls(run_of(knee_at=knee_at, law=law), fit(test=measured(np.zeros(3)), q=best), few))
 
 
 def test_a_condyle_may_pull_in_one_draw_of_a_hundred() -> None:
@@ -355,21 +491,18 @@ def test_a_condyle_may_pull_in_one_draw_of_a_hundred() -> None:
 def test_a_condyle_is_looked_at_where_there_are_angles() -> None:
     seen = []
 
-    def knee_at(angles: np.ndarray) -> Any:
+    def knee_at(angles: np.ndarray, *_: object) -> Any:
         seen.append(angles)
         return SimpleNamespace(push=lambda _: np.ones((1, 1000)))
 
-    posterior = SimpleNamespace(knee_at=knee_at, full=lambda q: q)
-    run: Any = SimpleNamespace(posterior=posterior, measurement=SimpleNamespace(angles=np.linspace(-8.0, 8.0, 1999)))
-    assert list(findings.condyle_pulls(run, np.zeros((1, 9)))) == []
+    odd = fit(test=measured(np.linspace(-8.0, 8.0, 1999)))
+    assert list(findings.condyle_pulls(run_of(knee_at=knee_at, law=lambda *_: None), odd, np.zeros((1, 9)))) == []
     np.testing.assert_array_equal(seen, [np.linspace(-8.0, 8.0, 1000)])
 
 
 def test_of_very_many_angles_a_thousand_are_looked_at_both_ends_included() -> None:
     def some(count: int) -> np.ndarray | None:
-        angles = np.random.default_rng(0).permutation(count) * 1.0
-        run: Any = SimpleNamespace(measurement=SimpleNamespace(angles=angles))
-        return findings._some_angles(run)
+        return findings._some_angles(measured(np.random.default_rng(0).permutation(count) * 1.0))
 
     assert some(3) is None
     assert some(1000) is None
@@ -381,28 +514,28 @@ def test_of_very_many_angles_a_thousand_are_looked_at_both_ends_included() -> No
     assert (found.size, found[0], found[-1]) == (1000, 0.0, 1000.0)
 
 
-def misses(chi2: float, names: tuple[str, ...] = ("mcl.k",)) -> list[str]:
-    """Return what is said of 50 readings whose best draw has this sum of squared residuals in units of sigma."""
-    few = object()
+def misses(chi2: float, inferred: tuple[int, ...] = (), sigma: Any = None, **test: Any) -> list[str]:
+    """Return what is said of 50 readings whose best draw has this sum of squared residuals in units of sigma.
 
-    def log_likelihood(q: object) -> np.ndarray:
-        assert q is few
-        return np.array([7.0 - 400.0, 7.0 - 0.5 * chi2, 7.0 - 500.0])
-
-    density = SimpleNamespace(knee=SimpleNamespace(constant=7.0))
-    run: Any = SimpleNamespace(
-        names=names,
-        measurement=SimpleNamespace(angles=np.zeros(50)),
-        posterior=SimpleNamespace(density=density, log_likelihood=log_likelihood),
-    )
-    return list(findings.sigma_too_small(run, few))  # type: ignore[arg-type]  # a stand-in
+    The rows of sigma and of the angle's are 2 and 3.
+    """
+    data = SimpleNamespace(angles=np.zeros(50), sigma=sigma)
+    odd = fit(misfit=chi2 / 50.0, test=laxity_test(measurement=data, **test))
+    return list(findings.sigma_too_small(run_of(inferred=inferred), odd))
 
 
 def test_a_known_sigma_may_be_missed_by_four_standard_deviations_of_chi2() -> None:
-    assert misses(90.0) == []  # 50 + 4 sqrt(100)
-    assert misses(700.0, ("mcl.k", SIGMA)) == []
+    assert misses(89.999) == []  # 50 + 4 sqrt(100)
     assert misses(90.001) == [
         "the best fit misses the data by 1.3 sigma on average: sigma is too small or the model does not hold here; "
         "infer sigma by giving it bounds"
     ]
     assert "by 3.5 sigma" in misses(600.0)[0]
+
+
+def test_only_errors_that_are_known_can_be_too_small() -> None:
+    assert misses(700.0, inferred=(2,)) == []
+    assert misses(700.0, inferred=(2,), sigma=np.ones(50))  # a column says it
+    assert misses(700.0, angle_sigma=3)
+    assert misses(700.0, inferred=(3,), angle_sigma=3) == []
+    assert misses(700.0, kind=STUDENT) == misses(700.0, kind=CORRELATED) == []

@@ -11,7 +11,7 @@ from calibrate.config import load_config
 from calibrate.figures import ligament_plot, load_angle_plot
 from calibrate.posterior import MANY
 from calibrate.results import Run
-from calibrate.simulate import simulate, write
+from calibrate.simulation import simulate, write
 
 POINTS = 4 * MANY
 TRUTH = {"mcl.k": 33.5, "mcl.alpha": 0.06, "mcl.l_0": 94.0, "lcl.k": 42.8, "lcl.alpha": 0.06, "lcl.l_0": 62.5}
@@ -23,8 +23,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("many")
     (folder / "knee.toml").write_text(config_text(noise="sigma = { lower = 0.5, upper = 9.0 }", file="many.csv"))
     config = load_config(folder / "knee.toml")
-    settings = [f"{name}={value}" for name, value in TRUTH.items()] + ["noise.sigma=2.0"]
-    write(simulate(config, settings, angles=f"-8:8:{POINTS}", load="force"), folder / "many.csv", config)
+    truth = {**TRUTH, "noise.sigma": 2.0}
+    write(simulate(config, truth, angles=f"-8:8:{POINTS}", load="force"), folder / "many.csv", config)
     assert start_run(config, folder / "run.h5").reason == "converged"
     return folder / "run.h5"
 

@@ -14,6 +14,7 @@ import pytest
         (("export", "run.h5", "-oa.osim", "-ob.osim"), "-o/--output"),
         (("export", "--model", "a", "run.h5", "-o", "b", "--model", "c"), "--model"),
         (("export", "run.h5", "-o", "b", "--draw", "1", "--draw", "1"), "--draw"),
+        (("knee", "a.osim", "--strands", "mcl=A", "--side", "r", "--side", "l"), "--side"),
         (("run", "knee.toml", "--seed", "1", "--seed", "2"), "--seed"),
         (("resume", "run.h5", "--max-time", "1", "--max-time", "2"), "--max-time"),
         (("plot", "run.h5", "-o", "a", "-o", "b"), "-o/--output"),

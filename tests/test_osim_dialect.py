@@ -213,17 +213,17 @@ def test_after_any_accident_a_model_is_updated_or_refused():
 
 def test_remarks_name_the_strands_and_what_is_switched_off():
     strands = BASE.replace(b'"MCL"', b'"MCL1"').replace(b'"LCL"', b'"MCL2"')
-    (remark,) = ForeignModel(strands).remarks({"mcl": "MCL1"})
+    (remark,) = ForeignModel(strands).remarks({"mcl": ["MCL1"]})
     assert "the whole stiffness goes into 'MCL1', one of 2 strands that look like one ligament: MCL1, MCL2" in remark
-    assert ForeignModel(BASE).remarks({"mcl": "MCL", "lcl": "LCL"}) == []
+    assert ForeignModel(BASE).remarks({"mcl": ["MCL"], "lcl": ["LCL"]}) == []
     of_another_law = changed(TAG, b'<Ligament name="MCL2"></Ligament>' + TAG)
-    assert ForeignModel(of_another_law).remarks({"mcl": "MCL"}) == []
+    assert ForeignModel(of_another_law).remarks({"mcl": ["MCL"]}) == []
 
 
 @pytest.mark.parametrize("tag", [b"unknown", b"groups", b"ForceSet"])
 def test_a_ligament_outside_of_all_lists_deserves_a_word(tag):
     model = beside(b"<%b>%b</%b>" % (tag, LIGAMENT.replace(b"MCL", b"X"), tag))
-    (remark,) = ForeignModel(model).remarks({"mcl": "X"})
+    (remark,) = ForeignModel(model).remarks({"mcl": ["X"]})
     assert remark.startswith("mcl: 'X' stands outside of <objects> and <components>")
 
 
@@ -247,5 +247,5 @@ def test_a_ligament_outside_of_all_lists_deserves_a_word(tag):
 )
 def test_a_ligament_that_is_switched_off_deserves_a_word(xml, version, remark):
     model = ForeignModel(changed(STIFFNESS, STIFFNESS + xml).replace(b"40600", version))
-    remarks = model.remarks({"mcl": "MCL", "lcl": "LCL"})
+    remarks = model.remarks({"mcl": ["MCL"], "lcl": ["LCL"]})
     assert remarks == ([f"mcl: 'MCL' has {remark}: OpenSim does not let it pull"] if remark else [])

@@ -93,7 +93,7 @@ def test_opensim_calls_a_ligament_as_we_think_it_does(opensim, case):
 )
 def test_opensim_switches_off_what_we_say_it_does(opensim, xml, version):
     model = changed(STIFFNESS, STIFFNESS + xml).replace(b"40600", version)
-    assert bool(ForeignModel(model).remarks({"mcl": "MCL"})) == (b"MCL" in opensim.switched_off(model))
+    assert bool(ForeignModel(model).remarks({"mcl": ["MCL"]})) == (b"MCL" in opensim.switched_off(model))
 
 
 @pytest.mark.parametrize("version", [b"10905", b"20302", b"30000"])

@@ -21,6 +21,9 @@ TABLE = {
     "k": ("N/mm", 0.2, 2000.0, 5.0, 500.0, {"N/m": 1e-3, "kN/mm": 1e3, "N per strain (k l_0)": 0.0125}),
     "alpha": ("", 0.0, 0.5, 0.01, 0.3, {"per cent": 0.01, "per mille": 0.001}),
     "l_0": ("mm", 10.0, 400.0, 20.0, 150.0, LENGTHS),
+    "reference_strain": ("", -0.5, 0.5, -0.2, 0.2, {"per cent": 0.01}),
+    "angle_offset": ("degrees", -45.0, 45.0, -20.0, 20.0, {}),
+    "angle_sigma": ("degrees", 1e-6, 20.0, 0.001, 5.0, {"radians": 57.29577951308232}),
     "f_ref": ("N", -2000.0, 2000.0, -500.0, 500.0, {"mN": 1e-3}),
     "sigma_moment": ("N·m", 1e-5, 25.0, 0.001, 5.0, {"N·mm": 1e-3, "N·cm": 1e-2}),
     "sigma_force": ("N", 1e-5, 250.0, 0.005, 50.0, {"mN": 1e-3}),
@@ -64,7 +67,7 @@ def nothing(key: str, value: str, name: str, units: str = "", row: int | None = 
 
 
 def doubts(name: str, value: float) -> list[Doubt]:
-    return list(plausible._doubts_of_number("x", QUANTITIES[name], value))
+    return list(plausible.doubts_of_number("x", QUANTITIES[name], value))
 
 
 def test_the_table_has_these_quantities() -> None:
@@ -506,10 +509,10 @@ def test_loads_that_fall_as_the_angles_rise() -> None:
 def test_doubts_of_a_calibration_are_those_of_its_parts() -> None:
     odd = config(noise__sigma=6.0, parameters__mcl__k=4.5)
     data = measurement(ANGLES, [7.0] * 4, None, "moment", "deg")
-    assert list(doubts_of(odd, data)) == [
+    assert list(doubts_of(odd, {"": data})) == [
         nobody("parameters.mcl.k", "4.5", "k"),
         Doubt("all loads are 7: nothing was measured; check the column", refused=False),
         nobody("noise.sigma", "6", "sigma_moment"),
     ]
     force = measurement(ANGLES, LOADS, None, "force", "deg")
-    assert list(doubts_of(config(noise__sigma=6.0), force)) == []
+    assert list(doubts_of(config(noise__sigma=6.0), {"": force})) == []

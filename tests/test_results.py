@@ -269,7 +269,7 @@ def test_without_arviz_it_is_said_how_to_get_it(varus: Run, monkeypatch: pytest.
 
 def test_the_tilted_run_is_what_was_planted(valgus: Run) -> None:
     np.testing.assert_array_equal(valgus.samples(), valgus_draws()[:, 20:].reshape(-1, 3))
-    assert math.degrees(valgus.posterior.geometry.theta_0) == pytest.approx(ANGLE)
+    assert math.degrees(valgus.posterior.geometry().theta_0) == pytest.approx(ANGLE)
     assert valgus.measurement.angle_unit == "rad"
 
 

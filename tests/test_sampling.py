@@ -20,7 +20,7 @@ from calibrate.sampling.fit import find_map
 from calibrate.sampling.loop import Budget, next_check, random_states, sample
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
 from calibrate.sampling.start import first_walkers
-from calibrate.simulate import simulate
+from calibrate.simulation import simulate
 
 # benchmarks.md, "penalty 1e6": mean and sd of each parameter from about a million effective samples.
 REFERENCE = {
@@ -97,8 +97,8 @@ def coverage(sigma_factor: float, folder: Path) -> tuple[int, int, int]:
     for seed in range(20):
         rng = np.random.default_rng(1000 + seed)
         truth = rng.uniform(prior.lower, prior.upper)
-        settings = [f"{name}={value}" for name, value in zip(prior.names, truth, strict=True)]
-        data = simulate(config, [*settings, "noise.sigma=2"], angles="-8:8:15", load="force", seed=seed)
+        known = dict(zip(prior.names, truth, strict=True)) | {"noise.sigma": 2.0}
+        data = simulate(config, known, angles="-8:8:15", load="force", seed=seed)
         posterior = Posterior.from_config(
             config.model_copy(update={"noise": config.noise.model_copy(update={"sigma": 2.0 * sigma_factor})}), data
         )

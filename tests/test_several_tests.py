@@ -145,7 +145,7 @@ def test_a_fingerprint_has_the_form_of_the_calibration() -> None:
     assert mark["data_sha256"] == one.sha256
     assert chain.fingerprint(CONFIG, TESTS)["data_sha256"] == several
     assert chain.fingerprint(CONFIG, {"a": one})["data_sha256"] == {"a": one.sha256}
-    assert mark["config"]["data"] == {"file": "bench_toe.csv", "positive": "valgus"}
+    assert mark["config"]["data"] == {"file": "bench_toe.csv", "positive": "valgus", "flexion": 0.0}
     assert "workers" not in mark["config"]["sampling"]
 
 

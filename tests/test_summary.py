@@ -63,7 +63,11 @@ def test_parameters_carry_unit_and_truth_by_name(summary: Summary) -> None:
     truth = {name: entry["truth"] for name, entry in parameters.items() if "truth" in entry}
     assert truth == {"mcl.k": 41.5, "noise.sigma": 2.25}
     for name, entry in parameters.items():
-        assert set(entry) == {"unit", *STATISTICS, *CONVERGENCE} | ({"truth"} & set(entry)), name
+        expected = {"unit", "prior", "sd_of_prior", *STATISTICS, *CONVERGENCE} | ({"truth"} & set(entry))
+        assert set(entry) == expected, name
+    assert parameters["mcl.k"]["prior"] == "uniform, 5 to 200 N/mm"
+    assert parameters["noise.sigma"]["prior"] == "uniform, 0.3 to 9 N·m"
+    assert parameters["mcl.k"]["sd_of_prior"] == pytest.approx(parameters["mcl.k"]["sd"] * 12**0.5 / 195.0)
 
 
 def test_derived_quantities_are_described_as_parameters_are(summary: Summary, varus: Run) -> None:
@@ -72,7 +76,7 @@ def test_derived_quantities_are_described_as_parameters_are(summary: Summary, va
     assert list(summary["derived"]) == list(derived)
     for name, entry in summary["derived"].items():
         assert set(entry) == {"unit", *STATISTICS, "share"}
-        assert entry["unit"] == units[name.split(".")[1]]
+        assert entry["unit"] == units.get(name.split(".")[-1], "deg")
         assert entry["share"] == 1.0
         for statistic, of in STATISTICS.items():
             assert entry[statistic] == pytest.approx(of(derived[name]), rel=1e-12), (name, statistic)
@@ -82,7 +86,7 @@ def test_the_run_as_a_whole(summary: Summary, varus: Run) -> None:
     assert summary["file"] == str(varus.path)
     assert summary["calibrate"] == __version__
     assert summary["created"] == varus.file.created
-    assert summary["data"] == {
+    data = {
         "file": "planted.csv",
         "points": 14,
         "load": "moment",
@@ -90,6 +94,8 @@ def test_the_run_as_a_whole(summary: Summary, varus: Run) -> None:
         "positive": "varus",
         "sha256": varus.measurement.sha256,
     }
+    assert summary["data"] == data
+    assert summary["tests"] == [{"name": "", "flexion": 0.0, **data}]
     assert summary["converged"] is True
     # Every third step is stored: 121 of them, the first 60 dropped; 3 ensembles of 16 walkers, 7 of which move.
     whole = ("steps", "burn_in", "ensembles", "walkers", "draws", "acceptance")
@@ -152,7 +158,7 @@ def test_a_long_run_is_described_by_the_steps_that_its_convergence_is_judged_by(
 
 
 def test_a_summary_is_a_mapping_and_tells_its_state_in_a_line(summary: Summary, varus: Run, valgus: Run) -> None:
-    assert len(summary) == len(list(summary)) == len(dict(summary)) == 20
+    assert len(summary) == len(list(summary)) == len(dict(summary)) == 22
     assert summary.keys() >= {"file", "converged", "parameters", "derived", "warnings"}
     with pytest.raises(TypeError):
         summary["file"] = "mine"  # type: ignore[index]  # that it cannot be written to is the point
@@ -176,21 +182,23 @@ def test_the_share_of_stragglers_and_the_worst_error_of_a_standard_deviation_are
 def shown(**changes: Any) -> str:
     """Return the HTML of a summary that has one parameter and one derived quantity."""
     entry = {"unit": "N/mm", "median": 1.23456, "q2.5": 2.0, "q97.5": 3.5, "mean": 4.0, "sd": 0.5, "rhat": None}
-    content = {"parameters": {"mcl.k": entry | {"ess_bulk": 12345.6}}, "derived": {"d.e": entry}, "warnings": []}
+    parameter = entry | {"ess_bulk": 12345.6, "sd_of_prior": 0.25, "prior": "uniform"}
+    content = {"parameters": {"mcl.k": parameter}, "derived": {"d.e": entry}, "warnings": [], "assumes": ["a", "<b>"]}
     return Summary(content | changes)._repr_html_()
 
 
 def test_a_notebook_shows_each_number_in_its_column() -> None:
-    cells = "<td>N/mm</td><td>1.235</td><td>2</td><td>3.5</td><td>4</td><td>0.5</td><td></td>"
-    head = "".join(f"<th>{name}</th>" for name in ("", "unit", "median", "q2.5", "q97.5", "mean", "sd", "rhat"))
+    cells = "<td>N/mm</td><td>1.235</td><td>2</td><td>3.5</td><td>4</td><td>0.5</td>"
+    head = "".join(f"<th>{name}</th>" for name in ("", "unit", "median", "q2.5", "q97.5", "mean", "sd"))
     assert shown() == (
-        f"<table><tr>{head}<th>ess_bulk</th></tr>"
-        f"<tr><th>mcl.k</th>{cells}<td>1.235e+04</td></tr><tr><th>d.e</th>{cells}<td></td></tr></table><p></p>"
+        f"<table><tr>{head}<th>sd_of_prior</th><th>rhat</th><th>ess_bulk</th><th>prior</th></tr>"
+        f"<tr><th>mcl.k</th>{cells}<td>0.25</td><td></td><td>1.235e+04</td><td>uniform</td></tr>"
+        f"<tr><th>d.e</th>{cells}<td></td><td></td><td></td><td></td></tr></table><p></p><p>a; &lt;b&gt;</p>"
     )
 
 
 def test_a_notebook_shows_what_looks_like_html_as_text() -> None:
     page = shown(warnings=["sigma < 1 & > 0", "two"], parameters={"<b>": {"unit": "<i>", "mean": 3}})
-    assert page.endswith("<p>sigma &lt; 1 &amp; &gt; 0; two</p>")
+    assert page.endswith("<p>sigma &lt; 1 &amp; &gt; 0; two</p><p>a; &lt;b&gt;</p>")
     assert "<th>&lt;b&gt;</th><td>&lt;i&gt;</td>" in page
     assert "<td>3</td>" in page

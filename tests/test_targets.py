@@ -45,8 +45,8 @@ def place(folder: Path, finished_run: Path) -> Iterator[Path]:
 READS = {
     "knee.toml": ("run", "simulate", "profile"),
     "bench_toe.csv": ("run", "simulate", "profile"),
-    "run.h5": ("export", "model", "repair", "plot"),
-    "theirs.osim": ("model",),
+    "run.h5": ("export", "model", "repair", "plot", "predict"),
+    "theirs.osim": ("model", "knee"),
 }
 COMMANDS = {
     "run": ("run", "knee.toml", "--max-steps", 3, "--overwrite", "-o"),
@@ -54,10 +54,13 @@ COMMANDS = {
     "profile": ("profile", "knee.toml", "--angles=-8:8:2", "--workers", 1, "-o"),
     "export": ("export", "run.h5", "--overwrite", "-o"),
     "model": ("export", "run.h5", "--model", "theirs.osim", "--mcl", "m", "--overwrite", "-o"),
+    "knee": ("knee", "theirs.osim", "--strands", "mcl=m", "-o"),
     "repair": ("repair", "run.h5", "-o"),
     "plot": ("plot", "run.h5", "-o"),
+    "predict": ("predict", "run.h5", "-o"),
 }
 ENDINGS = {"run": ".h5", "repair": ".h5", "simulate": ".csv", "profile": ".png", "export": ".osim", "model": ".osim"}
+ENDINGS |= {"predict": ".png", "knee": ".toml"}
 
 
 def _symbolic(path: Path, ending: str) -> str:
@@ -107,7 +110,9 @@ def test_an_input_is_never_written_over_however_it_is_spelled(
     result = command(*COMMANDS[name], output)
     assert result.code == 2
     assert result.err.count("\n") == 1
-    assert "is what this command reads" in result.err or (name == "profile" and "no kind of picture" in result.err)
+    assert "is what this command reads" in result.err or (
+        name in ("profile", "predict") and "no kind of picture" in result.err
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system has no names for open files")
@@ -157,8 +162,10 @@ MEANT = {
     "run": ("x.csv", "x.osim", "x.png", "x.toml", "x.JSON", "x.npz"),
     "simulate": ("x.h5", "x.HDF5", "x.osim", "x.pdf", "x.toml"),
     "export": ("x.csv", "x.h5", "x.svg", "x.toml", "x.mot"),
+    "knee": ("x.osim", "x.h5", "x.csv", "x.yaml"),
     "repair": ("x.csv", "x.osim", "x.jpeg"),
     "profile": ("x.h5", "x.csv", "x.osim", "x"),
+    "predict": ("x.h5", "x.csv", "x.osim", "x", "x.tiff"),
     "plot": ("fig.png", "fig.PDF", "fig.h5", "fig.csv"),
 }
 
@@ -203,12 +210,12 @@ def _write(path: Path, kind: str) -> None:
         )
 
 
-OWN = {"run": "run", "simulate": "measurement", "export": "model", "profile": "png"}
+OWN = {"run": "run", "simulate": "measurement", "export": "model", "profile": "png", "predict": "png"}
 ALL = ("run", "foreign HDF5", "text", "measurement", "other table", "configuration", "model", "web page", "png", "pdf")
 
 
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize("name", ["run", "simulate", "export"])
+@pytest.mark.parametrize("name", ["run", "simulate", "export", "predict"])
 def test_overwrite_replaces_only_a_file_of_the_kind_that_is_written(
     name: str, kind: str, place: Path, command: Command
 ) -> None:

@@ -20,15 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.chain import guard
+from calibrate.config.parameters import MOST_TESTS
+from calibrate.config.values import LONGEST_NAME
 from calibrate.data import Measurement, stored_measurement
 from calibrate.errors import ChainError
 from calibrate.files import MOST
 
 Arrays = dict[str, NDArray[Any]]
 
-MOST_TESTS = 1000
-# Characters of a test's name; of the name of its file, which is no longer on any system.
-LONGEST_NAME, _LONGEST_FILE = 64, 255
+# Characters of the name of a test's file, which is no longer on any system.
+_LONGEST_FILE = 255
 # Bytes of the list, larger than any of that many tests.
 _LONGEST_LIST = 2**22
 # Bytes of all data together: some ten million points, which take minutes to read.

@@ -1,6 +1,6 @@
 """What a configuration file says: models, loading, and what a value may be."""
 
-from calibrate.config.knee import MAIN_STRANDS, Attachments, KneeConfig
+from calibrate.config.knee import MAIN_STRANDS, Attachments, Condyle, KneeConfig
 from calibrate.config.load import Config, load_config, parse_config
 from calibrate.config.parameters import DataConfig, NoiseConfig, ParametersConfig, StrandConfig, TestConfig
 from calibrate.config.sampling import MovesConfig, PriorConfig, SamplingConfig
@@ -11,6 +11,7 @@ __all__ = [
     "AnyValue",
     "Attachments",
     "Bounds",
+    "Condyle",
     "Config",
     "DataConfig",
     "Distribution",

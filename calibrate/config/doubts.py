@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from calibrate.config.knee import KneeConfig
 from calibrate.config.values import AnyValue, Bounds, Distribution, middle, reach
 from calibrate.plausible import (
     QUANTITIES,
@@ -18,33 +17,38 @@ from calibrate.plausible import (
     outside,
     range_of,
 )
-from calibrate.problem.quantities import place
+from calibrate.problem.quantities import key_of, place, quantity_of
 
 if TYPE_CHECKING:
     from calibrate.columns import LoadKind
     from calibrate.config.load import Config
     from calibrate.data import Measurement
 
-# Quantities of parameters that are checked by name; sigma's range depends on the data's unit.
-_CHECKED = ("k", "alpha", "l_0", "reference_strain", "f_ref", "angle_offset", "angle_sigma")
+# Whose range does not depend on the data's unit, as sigma's does.
+_CHECKED = ("k", "alpha", "l_0", "reference_strain", "f_ref", "measurement.angle_offset", "noise.angle_sigma")
+_Shape = Mapping[str, float]
 
 
 def doubts_of_config(config: Config) -> Iterator[Doubt]:
     """Yield what is odd about a configuration's numbers, sigma apart, whose unit only the data know."""
-    yield from _doubts_of_knee(config.knee)
-    declared = config.declared()
-    for name, value in declared.items():
-        end = name.rsplit(".", 1)[-1]
-        if end in _CHECKED and not isinstance(value, str):
-            yield from _doubts_of_parameter(place(name, config.tests), QUANTITIES[end], value)
-    for strand in config.knee.strands:
-        for name, value in declared.items():
-            if name.endswith(f"{strand}.l_0") and not isinstance(value, str):
-                yield from _doubts_of_slack(place(name, config.tests), config.knee, strand, value)
+    shapes = {"": _shape_of(config)}
+    shapes |= {name: _shape_of(config, name) for name, test in config.tests.items() if any(test.knee.items())}
+    for test, shape in shapes.items():
+        yield from _doubts_of_knee(f"tests.{test}.knee" if test else "knee", shape, config.knee.strands)
+    for name, value in config.declared().items():
+        key = key_of(name, config.tests)
+        quantity = quantity_of(key).key
+        if isinstance(value, str) or quantity not in _CHECKED:
+            continue
+        where = place(name, config.tests)
+        yield from _doubts_of_parameter(where, QUANTITIES[quantity.rsplit(".", 1)[-1]], value)
+        if quantity == "l_0":
+            shape = shapes.get(name.partition(".")[0] if key != name else "", shapes[""])
+            yield from _doubts_of_slack(where, shape, key.partition(".")[0], value)
 
 
 def doubts_of_sigma(config: Config, kind: LoadKind | None = None, test: str = "") -> Iterator[Doubt]:
-    """Yield what is odd about the configuration's sigma, for data of a kind, or for any as long as it is not known."""
+    """Yield what is odd about the sigma that a test has, for data of a kind, or for any as long as it is not known."""
     declared = config.declared()
     name = f"{test}.noise.sigma" if f"{test}.noise.sigma" in declared else "noise.sigma"
     value = declared.get(name)
@@ -56,35 +60,45 @@ def doubts_of_sigma(config: Config, kind: LoadKind | None = None, test: str = ""
 def doubts_of(config: Config, measurements: Mapping[str, Measurement]) -> Iterator[Doubt]:
     """Yield all that is odd about a calibration's numbers; of several tests, each doubt names its own."""
     yield from doubts_of_config(config)
+    sigmas: dict[Doubt, None] = {}  # one that tests share is doubted once
     for name, measurement in measurements.items():
         label = f"tests.{name}: " if name else ""
-        for doubt in (*doubts_of_data(measurement), *doubts_of_sigma(config, measurement.kind, name)):
+        for doubt in doubts_of_data(measurement):
             yield doubt._replace(text=label + doubt.text)
+        sigmas |= dict.fromkeys(doubts_of_sigma(config, measurement.kind, name))
+    yield from sigmas
 
 
-def _doubts_of_knee(knee: KneeConfig) -> Iterator[Doubt]:
+def _shape_of(config: Config, test: str = "") -> _Shape:
+    """Return the geometry of a test, or the shared one, by key, with the middles of what is uncertain."""
+    found = {key: middle(config.resolved(f"knee.{key}")) for key, _ in config.knee.items()}
+    if test:
+        found |= {key: middle(config.resolved(f"{test}.knee.{key}")) for key, _ in config.tests[test].knee.items()}
+    return found
+
+
+def _point(shape: _Shape, name: str, axes: str = "xy") -> tuple[float, ...]:
+    return tuple(shape.get(f"{name}.{axis}", 0.0) for axis in axes)
+
+
+def _doubts_of_knee(knee: str, shape: _Shape, strands: Sequence[str]) -> Iterator[Doubt]:
     """Doubt the geometry: sizes, and where things lie to each other, which a unit mixed up puts elsewhere."""
-    numbers = {key: middle(value) for key, value in knee.items() if not isinstance(value, str)}
-
-    def point(name: str, axes: str = "xy") -> tuple[float, ...]:
-        return tuple(numbers.get(f"{name}.{axis}", 0.0) for axis in axes)
-
     for side in ("lateral_condyle", "medial_condyle"):
-        yield from doubts_of_number(f"knee.{side}.radius", QUANTITIES["radius"], numbers[f"{side}.radius"])
-    lateral, medial = point("lateral_condyle.centre"), point("medial_condyle.centre")
-    radii = numbers["lateral_condyle.radius"], numbers["medial_condyle.radius"]
+        yield from doubts_of_number(f"{knee}.{side}.radius", QUANTITIES["radius"], shape[f"{side}.radius"])
+    lateral, medial = _point(shape, "lateral_condyle.centre"), _point(shape, "medial_condyle.centre")
+    radii = shape["lateral_condyle.radius"], shape["medial_condyle.radius"]
     spacing = math.dist(lateral, medial)
     if lateral[0] <= medial[0] or spacing <= abs(radii[0] - radii[1]):
         return  # the sides are exchanged, or no plateau touches both: the geometry says so
-    yield from doubts_of_number("knee: the distance of the condyles' centres", QUANTITIES["spacing"], spacing)
+    yield from doubts_of_number(f"{knee}: the distance of the condyles' centres", QUANTITIES["spacing"], spacing)
     joint_line = min(lateral[1] - radii[0], medial[1] - radii[1])
-    if knee.application_point is not None:
-        lever = math.dist(point("application_point"), (0.5 * (lateral[0] + medial[0]), joint_line))
-        yield from doubts_of_number("knee.application_point: its distance", QUANTITIES["lever"], lever)
-    for strand in knee.strands:
-        ends = point(f"{strand}.femur", "xyz"), point(f"{strand}.tibia", "xyz")
+    if "application_point.x" in shape:
+        lever = math.dist(_point(shape, "application_point"), (0.5 * (lateral[0] + medial[0]), joint_line))
+        yield from doubts_of_number(f"{knee}.application_point: its distance", QUANTITIES["lever"], lever)
+    for strand in strands:
+        ends = _point(shape, f"{strand}.femur", "xyz"), _point(shape, f"{strand}.tibia", "xyz")
         condyle = {"mcl": (-1.0, medial[0]), "lcl": (1.0, lateral[0])}.get(strand)
-        yield from _doubts_of_strand(strand, *ends, joint_line, condyle)
+        yield from _doubts_of_strand(f"{knee}.{strand}", *ends, joint_line, condyle)
 
 
 def _doubts_of_strand(
@@ -93,9 +107,12 @@ def _doubts_of_strand(
     """Doubt a strand's attachments; `side` is -1 for the medial one, and its condyle's centre, where that is known."""
     length = math.dist(femur, tibia)
     if length == 0.0:
-        yield Doubt(f"knee: {name}: femur and tibia are one point, the attachments coincide; check both", refused=True)
+        knee, _, strand = name.rpartition(".")
+        yield Doubt(
+            f"{knee}: {strand}: femur and tibia are one point, the attachments coincide; check both", refused=True
+        )
         return
-    yield from doubts_of_number(f"knee.{name}: the distance of its attachments", QUANTITIES["strand"], length)
+    yield from doubts_of_number(f"{name}: the distance of its attachments", QUANTITIES["strand"], length)
     if side is None:
         return
     remedy = "check its unit, all lengths are in mm, and its sign: x points laterally, y proximally"
@@ -105,13 +122,12 @@ def _doubts_of_strand(
         ("femur", femur, side[0] * (femur[0] - side[1]) < 0.0, "on the wrong side of its condyle's centre"),
     ):
         if wrong:
-            yield Doubt(f"knee.{name}.{end} = [{x:g}, {y:g}] lies {where}; {remedy}", refused=True)
+            yield Doubt(f"{name}.{end} = [{x:g}, {y:g}] lies {where}; {remedy}", refused=True)
 
 
-def _doubts_of_slack(key: str, knee: KneeConfig, strand: str, l_0: AnyValue) -> Iterator[Doubt]:
+def _doubts_of_slack(key: str, shape: _Shape, strand: str, l_0: AnyValue) -> Iterator[Doubt]:
     """Doubt a slack length that is another ligament's, or in another unit, by the attachments' distance."""
-    ends = knee.attachments(strand)
-    distance = math.dist([middle(value) for value in ends.femur], [middle(value) for value in ends.tibia])
+    distance = math.dist(*(_point(shape, f"{strand}.{end}", "xyz") for end in ("femur", "tibia")))
     low, high = reach(l_0)
     if distance > 0.0 and (high < 0.5 * distance or low > 2.0 * distance):
         found = f"{low:g}" if low == high else f"{low:g} to {high:g}"

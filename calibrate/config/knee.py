@@ -7,27 +7,16 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from calibrate.complaints import did_you_mean
-from calibrate.config.values import Model, Number, Value, check_name, check_positive
+from calibrate.complaints import PlacedError, SlipError, did_you_mean
+from calibrate.config.values import AnyValue, Bounds, Model, Number, Value, check_name, check_positive
 
 Point = tuple[Value, Value]
-Attachment = tuple[Value, Value] | tuple[Value, Value, Value]
+Attachment = Annotated[tuple[Value, ...], Field(min_length=2, max_length=3)]
+Flexion = Annotated[Number, Field(ge=-30, le=180)]  # degrees
 CONDYLES = ("lateral_condyle", "medial_condyle")
 MAIN_STRANDS = ("mcl", "lcl")
 AXES = ("x", "y", "z")
-_TAKEN = (
-    "knee",
-    "measurement",
-    "noise",
-    "parameters",
-    "tests",
-    "data",
-    "prior",
-    "sampling",
-    "file",
-    "positive",
-    "flexion",
-)
+ENDS = ("femur", "tibia")
 
 
 class Condyle(Model):
@@ -48,8 +37,8 @@ class Attachments(Model):
     Two coordinates, x and y, or three, with z anterior.
     """
 
-    femur: Annotated[tuple[Value, ...], Field(min_length=2, max_length=3)]
-    tibia: Annotated[tuple[Value, ...], Field(min_length=2, max_length=3)]
+    femur: Attachment
+    tibia: Attachment
 
     @model_validator(mode="after")
     def _check(self) -> Attachments:
@@ -74,8 +63,8 @@ class CondylePart(Model):
 class AttachmentsPart(Model):
     """What a test says of a strand's attachments that is its own."""
 
-    femur: Annotated[tuple[Value, ...], Field(min_length=2, max_length=3)] | None = None
-    tibia: Annotated[tuple[Value, ...], Field(min_length=2, max_length=3)] | None = None
+    femur: Attachment | None = None
+    tibia: Attachment | None = None
 
 
 class KneePart(Model):
@@ -90,14 +79,29 @@ class KneePart(Model):
     application_point: Point | None = None
     flexion_axis: Point | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_slips(cls, given: Any) -> Any:
+        refuse_slips(given, [*cls.model_fields, *MAIN_STRANDS], ENDS)
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> KneePart:
+        _check_rolling(self.rolling)
+        return self
+
     @property
     def strands(self) -> tuple[str, ...]:
         """The strands whose attachments are given."""
         return tuple(self.__pydantic_extra__)
 
-    def items(self) -> Iterator[tuple[str, Any]]:
+    def attachments(self, strand: str) -> AttachmentsPart:
+        """Return what is said of a strand's attachments."""
+        return self.__pydantic_extra__[strand]
+
+    def items(self) -> Iterator[tuple[str, AnyValue]]:
         """Yield the numbers that are given, by name without the leading `knee.`."""
-        yield from _items(self, list(self.__pydantic_extra__))
+        yield from _items(self, self.strands)
 
 
 class KneeConfig(Model):
@@ -113,7 +117,7 @@ class KneeConfig(Model):
     medial_condyle: Condyle
     rolling: Value = 1.0
     application_point: Point | None = None
-    reference_flexion: Number = 0.0
+    reference_flexion: Flexion = 0.0
     flexion_axis: Point | None = None
     mcl: Attachments
     lcl: Attachments
@@ -121,17 +125,12 @@ class KneeConfig(Model):
     @model_validator(mode="before")
     @classmethod
     def _no_slips(cls, given: Any) -> Any:
-        for key, value in given.items() if isinstance(given, dict) else ():
-            if key not in cls.model_fields:
-                refuse_slip("knee", str(key), value, list(cls.model_fields), ("femur", "tibia"))
+        refuse_slips(given, list(cls.model_fields), ENDS)
         return given
 
     @model_validator(mode="after")
     def _check(self) -> KneeConfig:
-        if isinstance(self.rolling, float) and not 0.0 <= self.rolling <= 1.0:
-            raise ValueError(f"rolling = {self.rolling:g}: must be 0 (slides) to 1 (rolls)")
-        if abs(self.reference_flexion) > 180.0:
-            raise ValueError(f"reference_flexion = {self.reference_flexion:g}: is in degrees, 0 to 150 in a knee")
+        _check_rolling(self.rolling)
         return self
 
     @property
@@ -141,37 +140,40 @@ class KneeConfig(Model):
 
     def attachments(self, strand: str) -> Attachments:
         """Return where a strand is attached."""
-        found: Attachments = getattr(self, strand)
-        return found
+        return {"mcl": self.mcl, "lcl": self.lcl, **self.__pydantic_extra__}[strand]
 
-    def items(self) -> Iterator[tuple[str, Any]]:
+    def items(self) -> Iterator[tuple[str, AnyValue]]:
         """Yield all of the geometry's numbers by name without the leading `knee.`, like `mcl.femur.x`."""
-        yield from _items(self, list(self.strands))
+        yield from _items(self, self.strands)
 
 
-def refuse_slip(table: str, key: str, value: Any, known: list[str], inside: tuple[str, ...]) -> None:
-    """Refuse a key that is no strand's table but a known one misspelt.
+def refuse_slips(given: Any, known: list[str], inside: tuple[str, ...]) -> None:
+    """Refuse keys of a table that are no strands but known ones misspelt; a strand's table has some of `inside`.
 
     Raises
     ------
     ValueError
         With the key that was meant.
     """
-    looks_right = isinstance(value, (dict, Model)) and (isinstance(value, Model) or set(value) & set(inside))
-    if not looks_right:
-        raise SlipError(key, did_you_mean(key, known))
-    check_name(f"{table}: the strand", key, _TAKEN)
+    for key, value in given.items() if isinstance(given, dict) else ():
+        if key in known:
+            continue
+        if not isinstance(value, Model) and not (isinstance(value, dict) and value.keys() & set(inside)):
+            raise SlipError(key, did_you_mean(key, known))
+        check_name("the strand", key)
 
 
-class SlipError(ValueError):
-    """A key that is not known: its name and the remedy."""
+def _check_rolling(rolling: AnyValue | None) -> None:
+    """Refuse what is neither sliding nor rolling nor between the two."""
+    ends = (rolling.lower, rolling.upper) if isinstance(rolling, Bounds) else (rolling, rolling)
+    for name, value in zip(("lower", "upper"), ends, strict=True):
+        if isinstance(value, (int, float)) and not 0.0 <= value <= 1.0:
+            key = f"rolling.{name}" if isinstance(rolling, Bounds) else "rolling"
+            limit = "greater than or equal to 0.0" if value < 0.0 else "less than or equal to 1.0"
+            raise PlacedError(f"{key} = {value!r}: must be {limit}; 0 slides, 1 rolls")
 
-    def __init__(self, key: str, remedy: str) -> None:
-        super().__init__(remedy)
-        self.key, self.remedy = key, remedy
 
-
-def _items(knee: Any, strands: list[str]) -> Iterator[tuple[str, Any]]:
+def _items(knee: KneeConfig | KneePart, strands: tuple[str, ...]) -> Iterator[tuple[str, AnyValue]]:
     for condyle in CONDYLES:
         part = getattr(knee, condyle)
         if part is not None:
@@ -183,11 +185,13 @@ def _items(knee: Any, strands: list[str]) -> Iterator[tuple[str, Any]]:
     yield from _point("application_point", knee.application_point)
     yield from _point("flexion_axis", knee.flexion_axis, ("y", "z"))
     for strand in strands:
-        ends = getattr(knee, strand)
+        ends = knee.attachments(strand)
         yield from _point(f"{strand}.femur", ends.femur)
         yield from _point(f"{strand}.tibia", ends.tibia)
 
 
-def _point(name: str, point: Any, axes: tuple[str, ...] = AXES) -> Iterator[tuple[str, Any]]:
+def _point(
+    name: str, point: tuple[AnyValue, ...] | None, axes: tuple[str, ...] = AXES
+) -> Iterator[tuple[str, AnyValue]]:
     for axis, value in zip(axes, point or (), strict=False):
         yield f"{name}.{axis}", value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,17 @@ from calibrate.config.parameters import (
     MeasurementConfig,
     NoiseConfig,
     ParametersConfig,
+    StrandConfig,
     TestConfig,
     check_tests,
+    no_strand,
 )
 from calibrate.config.sampling import PriorConfig, SamplingConfig
 from calibrate.config.values import AnyValue, Model
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
 from calibrate.plausible import refuse
+from calibrate.problem.ties import root_of
 
 # What a shared parameter is where nobody says anything.
 _DEFAULTS = {f"measurement.{key}": 0.0 for key in ("angle_offset", "load_bias", "hysteresis")}
@@ -63,19 +67,29 @@ class Config(Model):
     def _check(self) -> Config:
         strands = self.knee.strands
         if self.data is None and not self.tests:
-            raise ValueError("data: missing")
+            raise ValueError("data: missing; give [data] for a single test, or [tests.NAME] for each of several")
         if self.data is not None and self.tests:
             raise ValueError("data and tests are both given; [data] is for a single test, so make it one of [tests]")
-        check_tests(self.tests, strands)
-        for where, named in (("parameters", self.parameters.strands), *_own_strands(self.tests)):
-            if unknown := [name for name in named if name not in strands]:
-                raise ValueError(f"{where}.{unknown[0]}: there is no such strand in [knee]; add knee.{unknown[0]}")
-        for name, test in self.all_tests.items():
-            own = dict(test.items()) if isinstance(test, TestConfig) else {}
+        check_tests(self.tests, self.knee)
+        named = {"parameters": tuple(self.parameters.strands)}
+        named |= {f"tests.{name}.parameters": tuple(test.parameters.strands) for name, test in self.tests.items()}
+        for where, names in named.items():
+            if unknown := [name for name in names if name not in strands]:
+                raise ValueError(f"{where}.{unknown[0]}: {no_strand(unknown[0], strands)}")
+        for name in self.all_tests:
             for strand in strands:
-                given = dict(self.parameters.strand(strand).items())
-                _need_law(strand, {key.rsplit(".", 1)[1] for key in own if key.startswith(f"{strand}.")}, given, name)
+                self._need_law(strand, name)
+        self._roots  # noqa: B018  # refuses ties that lead nowhere
         return self
+
+    def _need_law(self, strand: str, test: str) -> None:
+        """Refuse a strand whose law is not complete for a test."""
+        declared, whose = self._declared, f", and tests.{test} has none of its own" if test else ""
+        for options in (("k",), ("alpha",), ("l_0", "reference_strain")):
+            names = [f"{owner}{strand}.{key}" for owner in ("", f"{test}." if test else "") for key in options]
+            if not any(name in declared for name in names):
+                also = f"; give {' or '.join(options)}" if len(options) > 1 else ""
+                raise ValueError(f"parameters.{strand}.{options[0]}: missing{whose}{also}")
 
     @property
     def all_tests(self) -> Mapping[str, DataConfig]:
@@ -93,22 +107,37 @@ class Config(Model):
         """The measurement file of the first test."""
         return next(iter(self.data_paths.values()))
 
-    def declared(self) -> dict[str, AnyValue]:
+    def declared(self) -> Mapping[str, AnyValue]:
         """Return all that is said of parameters, by name: what is shared first, then each test's own.
 
         Strands come first, `mcl` and `lcl` before the others, then the geometry, readings and errors.
         """
+        return self._declared
+
+    def roots(self) -> Mapping[str, str]:
+        """Return for each declared name the one whose value it has, itself unless it is tied."""
+        return self._roots
+
+    def resolved(self, name: str) -> AnyValue:
+        """Return a declared parameter's number or distribution, if it is tied that of the other."""
+        return self._declared[self._roots[name]]
+
+    @cached_property
+    def _declared(self) -> dict[str, AnyValue]:
         found: dict[str, AnyValue] = {}
         for strand in self.knee.strands:
-            given = dict(self.parameters.strand(strand).items())
-            found |= {f"{strand}.{key}": value for key, value in ({"f_ref": 0.0} | given).items() if key != "f_ref"}
-            found[f"{strand}.f_ref"] = given.get("f_ref", 0.0)
+            given = self.parameters.strands.get(strand, StrandConfig())
+            found |= {f"{strand}.{key}": value for key, value in given.items()}
         found |= {f"knee.{key}": value for key, value in self.knee.items()}
         found |= _DEFAULTS | {f"measurement.{key}": value for key, value in self.measurement.items()}
         found |= {f"noise.{key}": value for key, value in self.noise.items()}
         for name, test in self.tests.items():
             found |= {f"{name}.{key}": value for key, value in test.items()}
         return found
+
+    @cached_property
+    def _roots(self) -> dict[str, str]:
+        return {name: root_of(name, self._declared, self.tests) for name in self._declared}
 
     def with_sampling(self, **changes: Any) -> Config:
         """Return a copy with some of the `[sampling]` values replaced; None leaves a value as it is.
@@ -128,24 +157,6 @@ class Config(Model):
         copy = self.model_copy(update={"sampling": sampling})
         copy._source, copy._text = self._source, self._text
         return copy
-
-
-def _own_strands(tests: Mapping[str, TestConfig]) -> list[tuple[str, tuple[str, ...]]]:
-    found = [(f"tests.{name}.parameters", test.parameters.strands) for name, test in tests.items()]
-    return found + [(f"tests.{name}.knee", test.knee.strands) for name, test in tests.items()]
-
-
-def _need_law(strand: str, own: set[str], shared: Mapping[str, Any], test: str) -> None:
-    """Refuse a strand whose law is not complete for a test."""
-    for key in ("k", "alpha"):
-        if key not in own and key not in shared:
-            raise ValueError(f"parameters.{strand}.{key}: missing" + (f", and tests.{test} has none" if test else ""))
-    slack = {"l_0", "reference_strain"}
-    if not slack & (own | set(shared)):
-        raise ValueError(
-            f"parameters.{strand}.l_0: missing; give l_0 or reference_strain"
-            + (f", here or in tests.{test}" if test else "")
-        )
 
 
 def load_config(path: str | Path) -> Config:
@@ -170,7 +181,8 @@ def load_config(path: str | Path) -> Config:
     path = Path(path)
     text = read_text(path, ConfigError, "TOML")
     config = parse_config(text.removeprefix("\ufeff"), path)
-    refuse(doubts_of_sigma(config), ConfigError, where=str(path))
+    for test in config.all_tests:
+        refuse(doubts_of_sigma(config, test=test), ConfigError, where=str(path))
     return config
 
 

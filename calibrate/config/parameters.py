@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from calibrate.config.knee import KneePart, refuse_slip
-from calibrate.config.values import Model, Number, Published, Value, check_name, check_positive
+from calibrate.complaints import PlacedError, did_you_mean
+from calibrate.config.knee import MAIN_STRANDS, Flexion, KneeConfig, KneePart, refuse_slips
+from calibrate.config.values import AnyValue, Distribution, Model, Value, check_name, check_positive, look_up
 
+# More than any laboratory has; a file of a run holds so many.
+MOST_TESTS = 1000
 LAW_KEYS = ("k", "alpha", "l_0", "reference_strain", "f_ref")
 
 
-class StrandConfig(Model):
-    """The four parameters of one strand, the slack length as such or by the reference strain."""
+class StrandPart(Model):
+    """What a test says of the four parameters of one strand that is its own."""
 
     k: Value | None = None
     alpha: Value | None = None
@@ -25,35 +28,36 @@ class StrandConfig(Model):
     @model_validator(mode="before")
     @classmethod
     def _look_up(cls, given: Any) -> Any:
-        """Put numbers in the place of published values' keys."""
-        if not isinstance(given, dict):
-            return given
-        return {
-            key: Published.model_validate(value).expanded(key) if _is_published(value) else value
-            for key, value in given.items()
-        }
+        return {key: look_up(key, value) for key, value in given.items()} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
-    def _check(self) -> StrandConfig:
+    def _check(self) -> Self:
         for name in ("alpha", "k", "l_0"):
             check_positive(name, getattr(self, name))
         if self.l_0 is not None and self.reference_strain is not None:
             raise ValueError("l_0 and reference_strain are both given, and each says the other; keep one")
-        if isinstance(self.reference_strain, float) and self.reference_strain <= -0.5:
-            raise ValueError(
-                f"reference_strain = {self.reference_strain:g} means nothing in a knee: it is a share, like 0.03"
-            )
+        _check_strain(self.reference_strain)
         return self
 
-    def items(self) -> Iterator[tuple[str, Any]]:
+    def items(self) -> Iterator[tuple[str, AnyValue]]:
         """Yield what is given, by quantity."""
         for key in LAW_KEYS:
             if (value := getattr(self, key)) is not None:
                 yield key, value
 
 
-def _is_published(value: Any) -> bool:
-    return isinstance(value, dict) and "literature" in value and not value.keys() & {"mean", "median"}
+class StrandConfig(StrandPart):
+    """The four parameters of one strand, the slack length as such or by the reference strain."""
+
+    f_ref: Value = 0.0
+
+
+def _check_strain(strain: AnyValue | None) -> None:
+    """Refuse strains at which nothing is left of a strand, for its slack length is L / (1 + strain)."""
+    lowest = getattr(strain, "lower", None) if isinstance(strain, Distribution) else strain
+    if isinstance(lowest, (int, float)) and lowest <= -1.0:
+        key = "reference_strain.lower" if isinstance(strain, Distribution) else "reference_strain"
+        raise PlacedError(f"{key} = {lowest!r}: must be greater than -1; a strain is a share, like 0.03")
 
 
 class ParametersConfig(Model):
@@ -62,26 +66,37 @@ class ParametersConfig(Model):
     model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
     __pydantic_extra__: dict[str, StrandConfig]
 
-    mcl: StrandConfig = StrandConfig()
-    lcl: StrandConfig = StrandConfig()
+    mcl: StrandConfig
+    lcl: StrandConfig
 
     @model_validator(mode="before")
     @classmethod
     def _no_slips(cls, given: Any) -> Any:
-        for key, value in given.items() if isinstance(given, dict) else ():
-            if key not in cls.model_fields:
-                refuse_slip("parameters", str(key), value, list(cls.model_fields), LAW_KEYS)
+        refuse_slips(given, list(cls.model_fields), LAW_KEYS)
         return given
 
     @property
-    def strands(self) -> tuple[str, ...]:
-        """The names of the strands that have parameters."""
-        return ("mcl", "lcl", *self.__pydantic_extra__)
+    def strands(self) -> dict[str, StrandConfig]:
+        """What is said of each strand, by name."""
+        return {"mcl": self.mcl, "lcl": self.lcl, **self.__pydantic_extra__}
 
-    def strand(self, name: str) -> StrandConfig:
-        """Return what is said of one strand."""
-        found: StrandConfig = getattr(self, name, StrandConfig())
-        return found
+
+class ParametersPart(Model):
+    """What a test says of strands' parameters that is its own."""
+
+    model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
+    __pydantic_extra__: dict[str, StrandPart]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_slips(cls, given: Any) -> Any:
+        refuse_slips(given, list(MAIN_STRANDS), LAW_KEYS)
+        return given
+
+    @property
+    def strands(self) -> dict[str, StrandPart]:
+        """What is said of each strand, by name."""
+        return dict(self.__pydantic_extra__)
 
 
 class DiscrepancyConfig(Model):
@@ -113,7 +128,7 @@ class NoiseConfig(Model):
             raise ValueError("discrepancy and nu are both given, and correlated errors are Gaussian here; keep one")
         return self
 
-    def items(self) -> Iterator[tuple[str, Any]]:
+    def items(self) -> Iterator[tuple[str, AnyValue]]:
         """Yield what is given, by name without the leading `noise.`."""
         for key in ("sigma", "nu", "angle_sigma"):
             if (value := getattr(self, key)) is not None:
@@ -130,14 +145,11 @@ class MeasurementConfig(Model):
     load_bias: Value | None = None
     hysteresis: Value | None = None
 
-    def items(self) -> Iterator[tuple[str, Any]]:
+    def items(self) -> Iterator[tuple[str, AnyValue]]:
         """Yield what is given, by name without the leading `measurement.`."""
         for key in ("angle_offset", "load_bias", "hysteresis"):
             if (value := getattr(self, key)) is not None:
                 yield key, value
-
-
-Flexion = Annotated[Number, Field(ge=-30, le=180)]
 
 
 class DataConfig(Model):
@@ -154,28 +166,43 @@ class TestConfig(DataConfig):
     __test__ = False  # is no test of pytest's
 
     knee: KneePart = KneePart()
-    parameters: ParametersConfig = ParametersConfig()
+    parameters: ParametersPart = ParametersPart()
     noise: NoiseConfig = NoiseConfig()
     measurement: MeasurementConfig = MeasurementConfig()
 
-    def items(self) -> Iterator[tuple[str, Any]]:
+    def items(self) -> Iterator[tuple[str, AnyValue]]:
         """Yield what is this test's own, by name without that of the test."""
-        for strand in self.parameters.strands:
-            yield from ((f"{strand}.{key}", value) for key, value in self.parameters.strand(strand).items())
+        for strand, given in self.parameters.strands.items():
+            yield from ((f"{strand}.{key}", value) for key, value in given.items())
         for table in ("knee", "measurement", "noise"):
             yield from ((f"{table}.{key}", value) for key, value in getattr(self, table).items())
 
 
-TestName = str
-
-
-def check_tests(tests: dict[TestName, TestConfig], strands: tuple[str, ...]) -> None:
-    """Refuse tests whose names are no names, or taken by strands.
+def check_tests(tests: dict[str, TestConfig], knee: KneeConfig) -> None:
+    """Refuse tests whose names are no names, or taken by strands, and attachments of theirs that do not fit the knee.
 
     Raises
     ------
     ValueError
         Naming the test.
     """
-    for name in tests:
-        check_name("tests: the test", name, ("knee", "measurement", "noise", *strands))
+    if len(tests) > MOST_TESTS:
+        raise ValueError(f"tests: there are {len(tests)}, and a calibration has {MOST_TESTS} at the most")
+    for name, test in tests.items():
+        check_name("tests: the test", name, knee.strands)
+        for strand in test.knee.strands:
+            if strand not in knee.strands:
+                raise ValueError(f"tests.{name}.knee.{strand}: {no_strand(strand, knee.strands)}")
+            own, shared = test.knee.attachments(strand), len(knee.attachments(strand).femur)
+            for end, point in (("femur", own.femur), ("tibia", own.tibia)):
+                if point is not None and len(point) != shared:
+                    raise ValueError(
+                        f"tests.{name}.knee.{strand}.{end} has {len(point)} coordinates and knee.{strand} has "
+                        f"{shared}; give as many in both"
+                    )
+
+
+def no_strand(name: str, strands: tuple[str, ...]) -> str:
+    """Say what to do about a strand that the knee does not have."""
+    near = did_you_mean(name, strands, otherwise="")
+    return "there is no such strand in [knee]; " + (near or f"add knee.{name}")

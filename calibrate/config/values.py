@@ -6,10 +6,10 @@ import math
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from calibrate import literature
-from calibrate.complaints import NEITHER
+from calibrate.complaints import BOUNDS, LOG_NORMAL, NEITHER, NORMAL, NUMBER, TIE, WANTED, PlacedError, explain
 from calibrate.priors import LogNormal, Normal, Prior, Uniform
 
 # Strict: neither "60" nor true is a number; 60 is.
@@ -32,7 +32,7 @@ class Model(BaseModel):
 class Distribution(Model):
     """A free parameter: where it may lie, and optionally a point to start the fit from."""
 
-    wanted: ClassVar[str] = "must be a number (fixed) or { lower = ..., upper = ... } (free)"
+    wanted: ClassVar[str] = WANTED
     tag: ClassVar[str]
 
     @property
@@ -66,7 +66,7 @@ def _within(value: float | None, lower: float | None, upper: float | None) -> No
 class Bounds(Distribution):
     """The range in which a free parameter is uniformly likely."""
 
-    tag = "<bounds>"
+    tag = BOUNDS
 
     lower: Number
     upper: Number
@@ -86,7 +86,7 @@ class Bounds(Distribution):
 class Gaussian(Distribution):
     """A normal distribution, cut off at the bounds if there are any."""
 
-    tag = "<normal>"
+    tag = NORMAL
 
     mean: Number
     sd: Positive
@@ -112,7 +112,7 @@ class Gaussian(Distribution):
 class LogGaussian(Distribution):
     """A log-normal distribution: the logarithm's sd is `ln factor`."""
 
-    tag = "<log-normal>"
+    tag = LOG_NORMAL
 
     median: Positive
     factor: Annotated[Number, Field(gt=1)]
@@ -162,12 +162,26 @@ class Published(Model):
         return {"mean": found.location, "sd": found.scale, **rest}
 
 
+def look_up(quantity: str, value: Any) -> Any:
+    """Put numbers in the place of a published value's key, for a parameter of some quantity.
+
+    Raises
+    ------
+    PlacedError
+        If there is no such value, or it cannot be a prior of this quantity.
+    """
+    if not isinstance(value, dict) or "literature" not in value or value.keys() & {"mean", "median"}:
+        return value
+    try:
+        return Published.model_validate(value).expanded(quantity)
+    except ValidationError as error:
+        raise PlacedError(explain(error, Published, quantity)) from None
+    except ValueError as error:
+        raise PlacedError(f"{quantity}: {error}") from None
+
+
 def _ends(lower: float | None, upper: float | None) -> tuple[float, float]:
     return -math.inf if lower is None else lower, math.inf if upper is None else upper
-
-
-NUMBER, TIE = "<number>", "<tie>"
-_WANTED = "must be a number, a distribution or another parameter's name"
 
 
 def _form(value: Any) -> str | None:
@@ -193,13 +207,28 @@ Value = Annotated[
     | Annotated[Gaussian, Tag(Gaussian.tag)]
     | Annotated[LogGaussian, Tag(LogGaussian.tag)]
     | Annotated[Tie, Tag(TIE)],
-    Discriminator(_form, custom_error_type=NEITHER, custom_error_message=_WANTED),
+    Discriminator(_form, custom_error_type=NEITHER, custom_error_message=WANTED),
 ]
 AnyValue = float | Bounds | Gaussian | LogGaussian | str
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+# Of the names that users give to strands and tests: what a file of a run can hold, and what else is said by a name.
+LONGEST_NAME = 64
+TAKEN = (
+    "knee",
+    "parameters",
+    "measurement",
+    "noise",
+    "tests",
+    "data",
+    "prior",
+    "sampling",
+    "file",
+    "positive",
+    "flexion",
+)
 
 
-def check_name(what: str, name: str, taken: tuple[str, ...]) -> None:
+def check_name(what: str, name: str, taken: tuple[str, ...] = ()) -> None:
     """Refuse a user's own name that is no word, or another's.
 
     Raises
@@ -207,9 +236,11 @@ def check_name(what: str, name: str, taken: tuple[str, ...]) -> None:
     ValueError
         Saying what it may be.
     """
-    if len(name) > 60 or not _NAME.fullmatch(name):
-        raise ValueError(f"{what} {name[:60]!r}: a name is letters, digits, - and _, and begins with a letter")
-    if name in taken:
+    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{what} {name[:60]!r}: a name is up to {LONGEST_NAME} letters, digits, - and _, a letter first"
+        )
+    if name in TAKEN or name in taken:
         raise ValueError(f"{what} {name!r}: this name has a meaning of its own; choose another")
 
 
@@ -223,12 +254,16 @@ def check_positive(name: str, value: AnyValue | None) -> None:
     """
     if isinstance(value, Distribution):
         lower, upper = getattr(value, "lower", None), getattr(value, "upper", None)
+        if upper is not None and upper < 0:
+            raise ValueError(f"{name}: upper = {upper:g}, but {name} is positive: use bounds above 0")
         if upper is not None and upper < 1.0 / LARGEST:
             raise ValueError(f"{name}: upper = {upper:g} means nothing here: check the unit")
         if lower is not None and lower < 0:
             raise ValueError(f"{name}: lower = {lower:g}, but {name} is positive: use a lower bound of 0 or more")
         if isinstance(value, Gaussian) and value.mean + 5.0 * value.sd < 0.0:
-            raise ValueError(f"{name}: mean = {value.mean:g} with sd = {value.sd:g}, but {name} is positive")
+            raise ValueError(
+                f"{name}: mean = {value.mean:g} with sd = {value.sd:g}, but {name} is positive: check its sign"
+            )
     elif isinstance(value, float | int):
         if value <= 0:
             raise ValueError(f"{name} = {value:g}, but it has to be positive")

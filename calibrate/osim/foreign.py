@@ -6,15 +6,16 @@ OpenSim would find no value (none, several texts, elements among them), there is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from numpy.typing import ArrayLike
 
 from calibrate.errors import ExportError
 from calibrate.osim.ligament import LIGAMENT, properties
-from calibrate.osim.names import find, listed, remedy
+from calibrate.osim.names import find, listed, printable, remedy
 from calibrate.osim.places import Ligament, read
-from calibrate.osim.strands import strands
+from calibrate.osim.sharing import account, number, shared
+from calibrate.osim.strands import crossed, strands
 
 _LONGEST_INDENT = 1000
 
@@ -58,54 +59,148 @@ class ForeignModel:
         ExportError
             If there is no such ligament, several of them, or one of another kind.
         """
+        chosen = self.chosen({name: [name] for name in ligaments})
+        return self._rewritten([(chosen[name][0], properties(values)) for name, values in ligaments.items()])
+
+    def shared_out(
+        self, mapping: Mapping[str, Sequence[str]], parameters: Mapping[str, ArrayLike]
+    ) -> tuple[bytes, list[str]]:
+        """Return the file with each strand of ours shared out over some of its ligaments; see `osim.sharing`.
+
+        Parameters
+        ----------
+        mapping : mapping of str to sequence of str
+            Names in the model by our strand's name.
+        parameters : mapping of str to array_like, shape (4,)
+            `[k, alpha, l_0, f_ref]` by our strand's name.
+
+        Returns
+        -------
+        bytes
+            The model with new values; every other byte stays as it is.
+        list of str
+            A sentence for each strand of ours on what it has become.
+
+        Raises
+        ------
+        ExportError
+            If there is no such ligament, several of them, one of another kind, one named twice, or one without a
+            positive stiffness or slack length to share by.
+        """
+        rewritten: list[tuple[Ligament, dict[str, float]]] = []
+        sentences = []
+        for ours, theirs in self.chosen(mapping).items():
+            old = [0.0]
+            new = [properties(parameters[ours])]
+            if len(theirs) > 1:
+                old = [self._positive(ligament, b"slack_length") for ligament in theirs]
+                new = shared(
+                    parameters[ours], [self._positive(ligament, b"linear_stiffness") for ligament in theirs], old
+                )
+            rewritten += zip(theirs, new, strict=True)
+            sentences.append(account(ours, [ligament.name.shown for ligament in theirs], new, old))
+        return self._rewritten(rewritten), sentences
+
+    def remarks(self, mapping: Mapping[str, Sequence[str]]) -> list[str]:
+        """Return what a user should know about the ligaments chosen.
+
+        Parameters
+        ----------
+        mapping : mapping of str to sequence of str
+            Names in the model by our strand's name.
+
+        Returns
+        -------
+        list of str
+            A sentence for strands that were left out, for a ligament that is called like one of the knee's other side,
+            is switched off, or that OpenSim may not look at.
+        """
+        sentences = []
+        chosen = self.chosen(mapping)
+        taken = {ligament.name.shown for theirs in chosen.values() for ligament in theirs}
+        for ours, theirs in chosen.items():
+            sentences += self._left_out(ours, [ligament.name.shown for ligament in theirs], taken)
+            for ligament in theirs:
+                name = f"{ours}: '{ligament.name.shown}'"
+                if crossed(ours, ligament.name.shown):
+                    sentences.append(f"{name} is called like a ligament of the knee's other side; check the map")
+                if not ligament.in_list:
+                    sentences.append(
+                        f"{name} stands outside of <objects> and <components>, where OpenSim looks for forces; check "
+                        "that it reads it"
+                    )
+                if ligament.switch:
+                    sentences.append(f"{name} has {ligament.switch}: OpenSim does not let it pull")
+        return sentences
+
+    def chosen(self, mapping: Mapping[str, Sequence[str]], *, any_kind: bool = False) -> dict[str, list[Ligament]]:
+        """Return the ligaments that a map names, as OpenSim reads them.
+
+        Parameters
+        ----------
+        mapping : mapping of str to sequence of str
+            Names in the model, as a user may write them, by our strand's name.
+        any_kind : bool
+            Take ligaments of all laws; by default only those of the law that values can be written to.
+
+        Raises
+        ------
+        ExportError
+            If there is no such ligament, or several, or one is named twice.
+        """
+        found: dict[str, list[Ligament]] = {}
+        named: dict[int, str] = {}
+        for ours, names in mapping.items():
+            found[ours] = []
+            for name in names:
+                ligament = self._find(name, any_kind)
+                if ligament.opening in named:
+                    before = named[ligament.opening]
+                    what = f"'{name}' is named twice" if before == name else f"'{before}' and '{name}' are one ligament"
+                    raise ExportError(f"{self._source}: {what}; name each once")
+                named[ligament.opening] = name
+                found[ours].append(ligament)
+        return found
+
+    def _left_out(self, ours: str, chosen: Sequence[str], taken: set[str]) -> list[str]:
+        """Say which strands look like parts of the same ligament and get nothing of it, if there are any."""
+        names = [ligament.name.shown for ligament in self._ligaments if ligament.kind == LIGAMENT and ligament.in_list]
+        alike = {name for one in chosen for name in strands(one, names, ours)}
+        if not alike - taken:
+            return []
+        into = ", ".join(f"'{name}'" for name in chosen)
+        return [
+            f"{ours}: the whole stiffness goes into {into}, {len(chosen) if len(chosen) > 1 else 'one'} of "
+            f"{len(alike | set(chosen))} strands that look like one ligament: "
+            f"{listed([name for name in names if name in alike])}"
+        ]
+
+    def _positive(self, ligament: Ligament, tag: bytes) -> float:
+        """Return a property that several strands are shared out by."""
+        text = ligament.spots[tag].text if tag in ligament.spots else b""
+        value = number(text)
+        if value is None or value <= 0:
+            found = f"{tag.decode()} = {printable(text.decode('utf-8', 'replace'))}" if text else f"no {tag.decode()}"
+            raise ExportError(
+                f"{self._source}: '{ligament.name.shown}' has {found}; one strand is shared out over several in "
+                "proportion to their stiffness, and their slack lengths are scaled, so both have to be positive"
+            )
+        return value
+
+    def _rewritten(self, new: Sequence[tuple[Ligament, Mapping[str, float]]]) -> bytes:
+        """Return the file with new properties of some ligaments."""
         edits: dict[int, tuple[int, bytes]] = {}
-        chosen: dict[int, str] = {}
-        for name, parameters in ligaments.items():
-            ligament = self._find(name)
-            if ligament.opening in chosen:
-                raise ExportError(f"{self._source}: '{chosen[ligament.opening]}' and '{name}' are one ligament")
-            chosen[ligament.opening] = name
-            edits |= self._edits(ligament, properties(parameters))
+        for ligament, values in new:
+            edits |= self._edits(ligament, values)
         pieces, at = [], 0
         for start, (end, text) in sorted(edits.items()):
             pieces += [self._content[at:start], text]
             at = end
         return b"".join([*pieces, self._content[at:]])
 
-    def remarks(self, chosen: Mapping[str, str]) -> list[str]:
-        """Return what a user should know about the ligaments chosen.
-
-        Parameters
-        ----------
-        chosen : mapping of str to str
-            Names in the model by "mcl" and "lcl".
-
-        Returns
-        -------
-        list of str
-            A sentence for a ligament that is one strand of several, is switched off, or that OpenSim may not look at.
-        """
-        sentences = []
-        names = [ligament.name.shown for ligament in self._ligaments if ligament.kind == LIGAMENT and ligament.in_list]
-        for kind, name in chosen.items():
-            ligament = self._find(name)
-            alike = strands(ligament.name.shown, names, kind)
-            if len(alike) > 1:
-                sentences.append(
-                    f"{kind}: the whole stiffness goes into '{ligament.name.shown}', one of {len(alike)} strands that "
-                    f"look like one ligament: {listed(alike)}"
-                )
-            if not ligament.in_list:
-                sentences.append(
-                    f"{kind}: '{ligament.name.shown}' stands outside of <objects> and <components>, where OpenSim "
-                    "looks for forces; check that it reads it"
-                )
-            if ligament.switch:
-                sentences.append(f"{kind}: '{ligament.name.shown}' has {ligament.switch}: OpenSim does not let it pull")
-        return sentences
-
-    def _find(self, name: str) -> Ligament:
-        ours = [ligament for ligament in self._ligaments if ligament.kind == LIGAMENT]
+    def _find(self, name: str, any_kind: bool) -> Ligament:
+        """Return the ligament of a name."""
+        ours = [ligament for ligament in self._ligaments if any_kind or ligament.kind == LIGAMENT]
         seen = [ligament for ligament in ours if not ligament.unread]
         found = find(name, seen, lambda ligament: ligament.name)
         found = [ligament for ligament in found if ligament.in_list] or found

@@ -78,7 +78,7 @@ def pair_of(test: LaxityTest, full: FloatArray, *, inferred: bool) -> tuple[Pair
     known = measurement.sigma if measurement.sigma is not None else np.full(count, full[test.slots.errors[0]])
     weight = np.ones(count) if inferred else 1.0 / known
     constant = -0.5 * count * math.log(2.0 * math.pi) + float(np.log(weight).sum())
-    loads = measurement.loads - fixed_reading(test, full)
+    loads = measurement.loads - test.shift(full[np.newaxis], at_data=True)[0]
     lengths, arms = knee.kinematics.lengths, knee.coefficients * weight
     load = loads * weight
     if not all(np.isfinite(a).all() for a in (lengths, arms, load)):
@@ -91,15 +91,6 @@ def pair_of(test: LaxityTest, full: FloatArray, *, inferred: bool) -> tuple[Pair
     pair = Pair(arrays[0], arrays[1], arrays[2], constant)
     sums = build_sums(pair) if count >= MANY else None
     return (pair if sums is None else pair._replace(sums=sums)), order
-
-
-def fixed_reading(test: LaxityTest, full: FloatArray) -> FloatArray:
-    """Return load bias and hysteresis at the data's points, shape (n,), for one full vector."""
-    _, bias, hysteresis = full[test.slots.reading]
-    direction = test.measurement.direction
-    return np.asarray(
-        bias + (0.0 if direction is None else hysteresis * direction) + np.zeros(test.measurement.angles.size)
-    )
 
 
 def general_of(
@@ -130,12 +121,13 @@ def general_of(
     sizes = [len(a) for a in at]
     strands = tests[0].slots.strands
     knees = [_cached(test, full, a) for test, a in zip(tests, at, strict=True)]
+    sigmas = [_known_sigma(test, table, full) for test in tests]
     lengths = None if reference.posed else reference.geometry(full).reference_lengths()
 
     def joined(parts: Sequence[FloatArray]) -> FloatArray:
         return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
-    def of_points(test: LaxityTest, size: int, values: FloatArray | None, otherwise: float) -> FloatArray:
+    def of_points(size: int, values: FloatArray | None, otherwise: float) -> FloatArray:
         return values if own and values is not None else np.full(size, otherwise)
 
     pairs = list(zip(tests, sizes, strict=True))
@@ -152,11 +144,11 @@ def general_of(
         flexion=np.deg2rad([test.flexion for test in tests]),
         errors=np.array([errors_of(test, nothing) for test in tests]),
         angle_error=np.array([test.slots.errors[2] < nothing for test in tests]),
-        known=np.array([test.measurement.sigma is not None for test in tests]),
+        known=np.array([sigma is not None for sigma in sigmas]),
         angle=joined([test.measurement.in_degrees(a) for test, a in zip(tests, at, strict=True)]),
-        load=joined([of_points(test, n, test.measurement.loads, 0.0) for test, n in pairs]),
-        direction=joined([of_points(test, n, test.measurement.direction, 0.0) for test, n in pairs]),
-        sigma=joined([of_points(test, n, test.measurement.sigma, 1.0) for test, n in pairs]),
+        load=joined([of_points(n, test.measurement.loads, 0.0) for test, n in pairs]),
+        direction=joined([of_points(n, test.measurement.direction, 0.0) for test, n in pairs]),
+        sigma=joined([of_points(n, sigma, 1.0) for sigma, n in zip(sigmas, sizes, strict=True)]),
         lengths=joined(
             [knee.kinematics.lengths if knee else np.zeros((strands, n)) for knee, n in zip(knees, sizes, strict=True)]
         ),
@@ -166,6 +158,14 @@ def general_of(
         length_slopes=joined(_slopes(knees, sizes, strands, 0)),
         arm_slopes=joined(_slopes(knees, sizes, strands, 1)),
     )
+
+
+def _known_sigma(test: LaxityTest, table: ParameterTable, full: FloatArray) -> FloatArray | None:
+    """Return sigma at each of a test's points, None if it is inferred."""
+    row = int(test.slots.errors[0])
+    if test.measurement.sigma is not None or row in table.columns:
+        return test.measurement.sigma
+    return np.full(test.measurement.angles.size, full[row])
 
 
 def _cached(test: LaxityTest, full: FloatArray, angles: FloatArray) -> CachedKnee | None:

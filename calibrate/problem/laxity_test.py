@@ -14,6 +14,7 @@ from calibrate.data import Measurement
 from calibrate.errors import ConfigError, GeometryError
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import Geometry, Strand
+from calibrate.knee.many import Knees
 from calibrate.problem.parameters import ParameterTable, slack_keys
 
 FloatArray = NDArray[np.float64]
@@ -191,6 +192,13 @@ class LaxityTest:
             reference_flexion=float(np.deg2rad(self.reference_flexion)),
         )
 
+    def knees(self, full: FloatArray) -> Knees:
+        """Return the knees of rows of all parameters (n, all): one for each row, or one if all rows have the same."""
+        rows = full if self.posed else full[:1]
+        slots = self.slots
+        flexion = float(np.deg2rad(self.flexion))
+        return Knees.of(rows[:, slots.shape], rows[:, slots.ends], flexion, axis_given=slots.axis_given)
+
     def knee(self, full: FloatArray, angles: FloatArray | None = None, *, slopes: bool = False) -> CachedKnee:
         """Return the knee at angles in the file's unit and sign, its own by default, for one full vector.
 
@@ -205,6 +213,62 @@ class LaxityTest:
         return CachedKnee.build(
             self.geometry(full), at - np.deg2rad(offset), measurement.kind, self.positive, slopes=slopes
         )
+
+    def law(self, full: FloatArray, reference_lengths: FloatArray | None) -> FloatArray:
+        """Return the strands' laws, slack lengths in the place of reference strains.
+
+        Parameters
+        ----------
+        full : ndarray, shape (n, all)
+            Full vectors.
+        reference_lengths : ndarray, shape (n, strands), or None
+            What reference strains refer to [mm]; not needed where there are none.
+
+        Returns
+        -------
+        ndarray, shape (n, strands, 4)
+            `[k, alpha, l_0, f_ref]`.
+        """
+        law = full[:, self.slots.law]
+        strain = self.slots.strain
+        if strain.any():
+            assert reference_lengths is not None
+            law[:, strain, 2] = reference_lengths[:, strain] / (1.0 + law[:, strain, 2])
+        return law
+
+    def shift(self, full: FloatArray, *, at_data: bool) -> FloatArray:
+        """Return what is added to loads, (n, points) or (n, 1), for full vectors (n, all).
+
+        Load bias; at the data's own points, which may have a direction, hysteresis as well.
+        """
+        _, bias, hysteresis = self.slots.reading
+        direction = self.measurement.direction
+        if not at_data or direction is None:
+            return full[:, [bias]]
+        return np.asarray(full[:, [bias]] + full[:, [hysteresis]] * direction)
+
+    def readings(self, full: FloatArray, law: FloatArray, angles: FloatArray | None = None) -> FloatArray:
+        """Predict readings without their errors, (n, points), in the file's unit and sign.
+
+        Parameters
+        ----------
+        full : ndarray, shape (n, all)
+            Full vectors; where the test is not posed, their geometry is that of the first.
+        law : ndarray, shape (n, strands, 4)
+            The strands' laws.
+        angles : ndarray, shape (points,), optional
+            In the file's unit and sign; the data's own by default.
+
+        Raises
+        ------
+        GeometryError
+            If a knee has no pose there.
+        """
+        shift = self.shift(full, at_data=angles is None)
+        if not self.posed:
+            return self.knee(full[0], angles).loads(law) + shift
+        pairs = zip(full, law, strict=True)
+        return np.concatenate([self.knee(row, angles).loads(one[np.newaxis]) for row, one in pairs]) + shift
 
 
 def laxity_tests(

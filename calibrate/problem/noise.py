@@ -29,14 +29,9 @@ def noise_of(test: LaxityTest, full: FloatArray, law: FloatArray, rng: np.random
     ndarray, shape (n, points)
         In the file's unit.
     """
-    measurement, (sigma, nu, angle_sigma, amplitude, length) = test.measurement, test.slots.errors.tolist()
+    measurement, (_, nu, _, amplitude, length) = test.measurement, test.slots.errors.tolist()
     nothing = full.shape[1] - 2
-    if measurement.sigma is not None:
-        variance = np.tile(measurement.sigma**2, (len(full), 1))
-    else:
-        variance = np.tile(full[:, [sigma]] ** 2, (1, measurement.angles.size))
-    if angle_sigma < nothing:
-        variance = variance + (full[:, [angle_sigma]] * slopes_of(test, full, law)) ** 2
+    variance = variance_of(test, full, law)
     shape = variance.shape
     normal = rng.standard_t(full[:, [nu]], size=shape) if nu < nothing else rng.standard_normal(shape)
     noise = np.sqrt(variance) * normal
@@ -49,6 +44,18 @@ def noise_of(test: LaxityTest, full: FloatArray, law: FloatArray, rng: np.random
             size, axes = np.linalg.eigh(covariance)
             row += values[amplitude] * (axes @ (np.sqrt(np.clip(size, 0.0, None)) * rng.standard_normal(size.size)))
     return np.asarray(noise)
+
+
+def variance_of(test: LaxityTest, full: FloatArray, law: FloatArray) -> FloatArray:
+    """Return the squared scale of each reading's independent error, (n, points): sigma's and the angle's share."""
+    measurement, (sigma, _, angle_sigma, _, _) = test.measurement, test.slots.errors.tolist()
+    if measurement.sigma is not None:
+        variance = np.tile(measurement.sigma**2, (len(full), 1))
+    else:
+        variance = np.tile(full[:, [sigma]] ** 2, (1, measurement.angles.size))
+    if angle_sigma < full.shape[1] - 2:
+        variance = variance + (full[:, [angle_sigma]] * slopes_of(test, full, law)) ** 2
+    return variance
 
 
 def slopes_of(test: LaxityTest, full: FloatArray, law: FloatArray) -> FloatArray:

@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from calibrate.config import Config, Distribution
 from calibrate.data import Measurement
 from calibrate.errors import ConfigError
-from calibrate.priors import Prior
+from calibrate.priors import Normal, Prior
 from calibrate.problem.quantities import ERROR, LAW, LOAD, READING, Quantity, key_of, quantity_of
-from calibrate.problem.ties import root_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -50,6 +49,21 @@ class Parameter:
     value: float
     start: float = np.nan
 
+    @property
+    def possible(self) -> Prior:
+        """The prior of a free parameter, without what is not positive and has to be.
+
+        Raises
+        ------
+        ValueError
+            If the parameter is fixed, or nothing is left.
+        """
+        if self.prior is None:
+            raise ValueError(f"{self.name} is fixed")
+        if not self.quantity.positive or not isinstance(self.prior, Normal) or self.prior.lower > 0.0:
+            return self.prior
+        return Normal(self.prior.location, self.prior.scale, np.nextafter(0.0, 1.0), self.prior.upper)
+
 
 @dataclass(frozen=True)
 class ParameterTable:
@@ -61,13 +75,21 @@ class ParameterTable:
         All that have a value of their own, fixed ones included.
     roots : mapping of str to int
         For each declared name, tied ones included, the row of the parameter whose value it has.
-    tests : tuple of str
-        The tests' names.
+    uses : mapping of str to frozenset of str
+        For each test the parameters that its readings depend on.
+    unused : tuple of str
+        What was given as free and no test depends on; it is no parameter.
     """
 
     parameters: tuple[Parameter, ...]
     roots: Mapping[str, int]
-    tests: tuple[str, ...]
+    uses: Mapping[str, frozenset[str]]
+    unused: tuple[str, ...] = ()
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests' names."""
+        return tuple(self.uses)
 
     @cached_property
     def free(self) -> tuple[Parameter, ...]:
@@ -140,7 +162,7 @@ class ParameterTable:
             owner = _owner(name, quantity, self.tests)
             if owner:
                 by_owner.setdefault(owner, []).append(i)
-            if quantity.key in ("l_0", "reference_strain"):
+            if quantity.key in SLACK:
                 slack.append(i)
         groups = []
         for owner, members in by_owner.items():
@@ -189,45 +211,44 @@ def table_of(config: Config, measurements: Mapping[str, Measurement]) -> Paramet
         If a tie cannot be meant, or tests share what they cannot.
     """
     where = str(config.source or "configuration")
-    declared = config.declared()
-    tests = config.all_tests
-    roots = {name: root_of(name, declared, tests, where) for name in declared}
-    used = _used(config, declared, roots, measurements)
-    kept = [name for name, root in roots.items() if name == root and (name in used or not _is_free(declared[name]))]
-    parameters = tuple(_parameter(name, declared, config, measurements, where) for name in kept)
+    declared, roots = config.declared(), config.roots()
+    keys = keys_of(config)
+    uses = {test: _used(config, keys, test, measurement) for test, measurement in measurements.items()}
+    used = frozenset().union(*uses.values())
+    free = {name for name, value in declared.items() if isinstance(value, Distribution)}
+    kept = [name for name, root in roots.items() if name == root and (name in used or name not in free)]
+    parameters = tuple(_parameter(name, config, measurements) for name in kept)
     rows = {name: i for i, name in enumerate(kept)}
-    table = ParameterTable(parameters, {name: rows[root] for name, root in roots.items() if root in rows}, tuple(tests))
+    at = {name: rows[root] for name, root in roots.items() if root in rows}
+    table = ParameterTable(parameters, at, uses, tuple(name for name in declared if name in free - used))
     _check_sharing(config, table, measurements, where)
     return table
 
 
-def _is_free(value: object) -> bool:
-    return isinstance(value, Distribution)
-
-
 def keys_of(config: Config) -> list[str]:
-    """Return the keys of all that a test may have: laws, geometry, reading and errors, without a test's name."""
-    tests = config.all_tests
-    return list(dict.fromkeys(key_of(name, tests) for name in config.declared()))
+    """Return the keys of all that a test may have, without a test's name."""
+    return list(dict.fromkeys(key_of(name, config.all_tests) for name in config.declared()))
 
 
-def _used(
-    config: Config, declared: Mapping[str, object], roots: Mapping[str, str], measurements: Mapping[str, Measurement]
-) -> set[str]:
-    """Return the parameters that some test's prediction or errors depend on."""
-    used: set[str] = set()
-    for test in config.all_tests:
-        slack = slack_keys(config, test)
-        for key in keys_of(config):
-            name = f"{test}.{key}" if test and f"{test}.{key}" in declared else key
-            if name not in declared or (key.endswith((".l_0", ".reference_strain")) and key not in slack):
-                continue
-            if key == "noise.sigma" and measurements[test].sigma is not None:
-                continue
-            used.add(roots[name])
-        if any(key.endswith("reference_strain") for key in slack):
-            used |= {roots[name] for name in declared if name.startswith("knee.")}
-    return used
+def _used(config: Config, keys: Sequence[str], test: str, measurement: Measurement) -> frozenset[str]:
+    """Return the parameters that a test's readings or their errors depend on."""
+    declared, roots = config.declared(), config.roots()
+    slack = slack_keys(config, test)
+    idle = ["noise.sigma"] if measurement.sigma is not None else []
+    idle += [f"{strand}.{key}" for strand in config.knee.strands for key in SLACK if f"{strand}.{key}" not in slack]
+    idle += [] if measurement.kind == "force" else _POINT
+    still = [*idle, *([] if config.all_tests[test].flexion else _AXIS)]
+    own = {key: f"{test}.{key}" if test and f"{test}.{key}" in declared else key for key in keys}
+    used = {roots[name] for key, name in own.items() if key not in still and name in declared}
+    if any(key.endswith("reference_strain") for key in slack):  # it refers to the shared knee's lengths
+        still = [*_POINT, *([] if config.knee.reference_flexion else _AXIS)]
+        used |= {roots[f"knee.{key}"] for key, _ in config.knee.items() if f"knee.{key}" not in still}
+    return frozenset(used)
+
+
+SLACK = ("l_0", "reference_strain")
+_POINT = [f"knee.application_point.{axis}" for axis in "xy"]
+_AXIS = [f"knee.flexion_axis.{axis}" for axis in "yz"]
 
 
 def slack_keys(config: Config, test: str) -> tuple[str, ...]:
@@ -235,16 +256,14 @@ def slack_keys(config: Config, test: str) -> tuple[str, ...]:
     declared = config.declared()
     found = []
     for strand in config.knee.strands:
-        names = [f"{test}.{strand}.{key}" for key in ("l_0", "reference_strain")] if test else []
-        names += [f"{strand}.{key}" for key in ("l_0", "reference_strain")]
+        names = [f"{test}.{strand}.{key}" for key in SLACK] if test else []
+        names += [f"{strand}.{key}" for key in SLACK]
         first = next((name for name in names if name in declared), f"{strand}.l_0")
         found.append(f"{strand}.{first.rsplit('.', 1)[1]}")
     return tuple(found)
 
 
-def _parameter(
-    name: str, declared: Mapping[str, object], config: Config, measurements: Mapping[str, Measurement], where: str
-) -> Parameter:
+def _parameter(name: str, config: Config, measurements: Mapping[str, Measurement]) -> Parameter:
     tests = config.all_tests
     quantity = quantity_of(key_of(name, tests))
     unit = quantity.unit
@@ -252,7 +271,7 @@ def _parameter(
         own = name.partition(".")[0]
         of = [own] if own in measurements else list(measurements)
         unit = measurements[of[0]].unit
-    value = declared[name]
+    value = config.declared()[name]
     if isinstance(value, Distribution):
         start = value.begin
         return Parameter(name, quantity, unit, value.prior, np.nan, np.nan if start is None else start)

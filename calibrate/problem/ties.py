@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from calibrate.complaints import did_you_mean
-from calibrate.config.values import AnyValue
-from calibrate.errors import ConfigError
-from calibrate.problem.quantities import key_of, place, quantity_of
+from calibrate.complaints import WANTED, as_toml, did_you_mean
+from calibrate.problem.quantities import LOAD, key_of, place, quantity_of
 
 
-def root_of(name: str, declared: Mapping[str, AnyValue], tests: Mapping[str, object], where: str) -> str:
+def root_of(name: str, declared: Mapping[str, object], tests: Mapping[str, object]) -> str:
     """Follow a parameter's ties to the one that has a value of its own.
 
     Parameters
@@ -21,30 +19,31 @@ def root_of(name: str, declared: Mapping[str, AnyValue], tests: Mapping[str, obj
         All parameters, see `Config.declared`.
     tests : mapping
         The tests, by name.
-    where : str
-        Names the file, for messages.
 
     Raises
     ------
-    ConfigError
-        If a tie leads nowhere, in a circle, or to another unit.
+    ValueError
+        If a tie leads nowhere, in a circle, or to another quantity.
     """
     seen = [name]
     while isinstance(value := declared[seen[-1]], str):
-        what = f"{where}: {place(seen[-1], tests)} = '{value[:60]}'"
+        what = f"{place(seen[-1], tests)} = {as_toml(value)}"
         if value not in declared:
-            raise ConfigError(
-                f"{what}: there is no such parameter to be tied to; {did_you_mean(value, list(declared))}"
-            )
+            meant = value.removeprefix("parameters.").removeprefix("tests.")
+            remedy = f"did you mean '{meant}'?" if meant in declared else did_you_mean(value, list(declared), _NOWHERE)
+            raise ValueError(f"{what}: {WANTED}, or the name of another parameter; {remedy}")
         if value in seen:
-            raise ConfigError(
-                f"{what}: the ties go in a circle ({' -> '.join([*seen, value])}); give one of them a value"
-            )
+            circle = seen[seen.index(value) :]
+            shown = " -> ".join([*circle[:4], *(["..."] if len(circle) > 4 else []), value])
+            raise ValueError(f"{what}: the ties go in a circle ({shown}); give one of them a value")
         here, there = (quantity_of(key_of(one, tests)) for one in (seen[-1], value))
-        if here.unit != there.unit:
-            raise ConfigError(
-                f"{what}: {here.key} is in {here.unit or 'no unit'} and {there.key} in {there.unit or 'no unit'}; "
-                "tie it to a parameter of the same unit"
-            )
+        if here != there:
+            units = f"{_NAMED.get(here.unit, here.unit)} and {_NAMED.get(there.unit, there.unit)}"
+            why = f"are in {units}" if here.unit != there.unit else "are different quantities"
+            raise ValueError(f"{what}: {here.key} and {there.key} {why}; tie it to another {here.key}")
         seen.append(value)
     return seen[-1]
+
+
+_NOWHERE = "there is none of this name"
+_NAMED = {"": "no unit", LOAD: "the load's unit"}

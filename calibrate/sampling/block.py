@@ -25,6 +25,8 @@ _STRETCH_SCALE = 2.0
 _JUMP_SHARE = 0.1
 # Walkers of the other half that kernels are fitted to, at the most; the split is random, so any do.
 _KERNELS = 32
+# Parameters up to which kernels have their full share of the proposals; beyond, so many in all.
+_GROUPED = 8
 # Of a kernel, in standard deviations of the walkers that they are fitted to.
 _BANDWIDTH = 0.9
 # Directions narrower than this, against their parameter's own spread, are rounding errors.
@@ -58,7 +60,7 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
     updates : int
         How often each walker moves in a turn.
     stretch, de : float
-        Shares of the first two proposals; the third has the rest.
+        Shares of the first two proposals; the third has the rest. Of more than eight parameters, it has less.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         de: float = DE_SHARE,
     ) -> None:
         self._density = posterior.density
-        self._below = (stretch, stretch + de)
+        # Where groups are small parts of the whole, moving one at a time gets nowhere; what kernels lose, others share.
+        lost = (1.0 - stretch - de) * max(0.0, 1.0 - _GROUPED / posterior.ndim)
+        self._below = (stretch + 0.5 * lost, stretch + de + lost)
         self._rounds, self._updates = rounds, updates
         self._groups, self._sizes = _padded(posterior.table.groups(), posterior.ndim)
 

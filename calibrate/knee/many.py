@@ -1,0 +1,137 @@
+"""Many knees posed at once, each at angles of its own: one knee for each posterior draw whose geometry is its own.
+
+The same pose as in `calibrate.knee.geometry`, said in the tibia frame as in `calibrate.knee.pose`, in NumPy and with
+knees as an axis. Which condyle bears is the caller's to say, so that both sides of the jump at `theta_0` can be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.knee.ligament import tension
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_MM_PER_M = 1000.0
+_LARGEST = np.pi / 4.0  # of theta_0, as in `Geometry`
+
+
+@dataclass(frozen=True)
+class Knees:
+    """The geometry of m knees with S strands [mm, radians]; m is 1 where all draws have the same.
+
+    Attributes
+    ----------
+    theta_0 : ndarray, shape (m,)
+        Where both condyles touch; NaN for a knee that has no pose.
+    condyles : ndarray, shape (2, 3, m)
+        Centre x and y and radius, of the medial condyle, then of the lateral one.
+    rolling : ndarray, shape (m,)
+        See `Geometry`.
+    femur, tibia : ndarray, shape (3, m, S)
+        Attachments x, y, z; the femoral ones where the flexion puts them.
+    """
+
+    theta_0: FloatArray
+    condyles: FloatArray
+    rolling: FloatArray
+    femur: FloatArray
+    tibia: FloatArray
+
+    @classmethod
+    @np.errstate(invalid="ignore", divide="ignore")
+    def of(cls, shape: FloatArray, ends: FloatArray, flexion: float, *, axis_given: bool) -> Knees:
+        """Take knees from their numbers.
+
+        Parameters
+        ----------
+        shape : ndarray, shape (m, 11 or more)
+            Lateral centre x, y and radius, the same of the medial condyle, rolling, application point x, y, and
+            flexion axis y, z.
+        ends : ndarray, shape (m, S, 6)
+            Femoral x, y, z at flexion 0, then tibial x, y, z.
+        flexion : float
+            Radians.
+        axis_given : bool
+            Whether the flexion axis is; else it is midway between the femoral attachments of the first two strands.
+        """
+        lateral, medial = shape[:, :3].T, shape[:, 3:6].T
+        dx, dy = lateral[0] - medial[0], lateral[1] - medial[1]
+        theta_0 = np.arctan2(dy, dx) + np.arcsin((medial[2] - lateral[2]) / np.hypot(dx, dy))
+        good = (dx > 0.0) & (lateral[2] > 0.0) & (medial[2] > 0.0) & (np.abs(theta_0) < _LARGEST)
+        x, y, z = ends[:, :, :3].transpose(2, 0, 1)
+        axis = shape[:, 9:11].T[..., np.newaxis] if axis_given else np.stack([y, z])[:, :, :2].mean(-1, keepdims=True)
+        y, z = y - axis[0], z - axis[1]
+        sine, cosine = np.sin(flexion), np.cos(flexion)
+        femur = np.stack([x, axis[0] + y * cosine + z * sine, axis[1] - y * sine + z * cosine])
+        return cls(
+            np.where(good, theta_0, np.nan),
+            np.stack([medial, lateral]),
+            shape[:, 6],
+            femur,
+            ends[:, :, 3:].transpose(2, 0, 1),
+        )
+
+    def rows(self, part: slice) -> Knees:
+        """Return some of the knees; the only one if it stands for all."""
+        if self.theta_0.size == 1:
+            return self
+        return Knees(
+            self.theta_0[part],
+            self.condyles[..., part],
+            self.rolling[part],
+            self.femur[:, part],
+            self.tibia[:, part],
+        )
+
+    def pose(self, theta: FloatArray, lateral: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Return lengths [mm] and arms [N·mm that balance one newton of tension].
+
+        Parameters
+        ----------
+        theta : ndarray, shape (m, n)
+            Angles [rad], valgus positive.
+        lateral : ndarray of bool, shape (m, n)
+            Where the lateral condyle bears, else the medial one.
+
+        Returns
+        -------
+        lengths, arms : ndarray, shape (m, S, n)
+        """
+        condyle = self.condyles[..., np.newaxis]
+        x, y, r = np.where(lateral, condyle[1], condyle[0])[:, :, np.newaxis]
+        theta_0 = self.theta_0[:, np.newaxis, np.newaxis]
+        beyond = theta[:, np.newaxis] - theta_0
+        f_x, f_y, f_z = self.femur[..., np.newaxis]
+        t_x, t_y, t_z = self.tibia[..., np.newaxis]
+        sine, cosine = np.sin(theta_0), np.cos(theta_0)
+        a_x = t_x - (cosine * x + sine * y) - self.rolling[:, np.newaxis, np.newaxis] * r * beyond
+        a_y = t_y - (cosine * y - sine * x - r)
+        sine, cosine = np.sin(theta)[:, np.newaxis], np.cos(theta)[:, np.newaxis]
+        w_x = cosine * (f_x - x) + sine * (f_y - y) - a_x
+        w_y = cosine * (f_y - y) - sine * (f_x - x) + r - a_y
+        lengths = np.sqrt(w_x * w_x + w_y * w_y + (f_z - t_z) ** 2)
+        return lengths, (a_y * w_x - a_x * w_y) / lengths
+
+    def reference_lengths(self) -> FloatArray:
+        """Return the strands' lengths [mm] where both condyles touch, (m, S)."""
+        return self.pose(self.theta_0[:, np.newaxis], np.array([[False]]))[0][:, :, 0]
+
+    def moments(self, theta: FloatArray, lateral: BoolArray, law: FloatArray) -> FloatArray:
+        """Return the pure moment [N·m], valgus positive, that holds each knee, (m, n), for laws (m, S, 4)."""
+        lengths, arms = self.pose(theta, lateral)
+        k, alpha, l_0, f_ref = np.moveaxis(law, 2, 0)[..., np.newaxis]
+        return np.asarray((arms * (tension(lengths, k, alpha, l_0) - f_ref)).sum(axis=1) / _MM_PER_M)
+
+    def sides(self) -> FloatArray:
+        """Return 1 for strands that valgus stretches at `theta_0`, -1 for those that varus does, shape (S,).
+
+        By their arm there, the mean of that about the one contact and about the other, of the median knee.
+        """
+        theta = np.repeat(self.theta_0[:, np.newaxis], 2, axis=1)
+        _, arms = self.pose(theta, np.array([[False, True]]))
+        return np.where(np.nanmedian(arms.mean(axis=2), axis=0) >= 0.0, 1.0, -1.0)

@@ -1,0 +1,35 @@
+"""What a user should know of a problem before believing a result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from calibrate.config import Config
+from calibrate.config.doubts import doubts_of
+from calibrate.problem.laxity_test import LaxityTest
+from calibrate.problem.parameters import ParameterTable
+from calibrate.problem.quantities import place
+
+
+def warnings_of(config: Config, table: ParameterTable, tests: Sequence[LaxityTest]) -> Iterator[str]:
+    """Yield what is odd about numbers, priors and tests, a sentence each."""
+    yield from (doubt.text for doubt in doubts_of(config, {test.name: test.measurement for test in tests}))
+    count = sum(test.measurement.angles.size for test in tests)
+    if count < len(table.free):
+        yield f"{count} data points for {len(table.free)} free parameters: the priors will decide some of them"
+    spill = 0.0 if config.prior.walls == "hard" else math.sqrt(0.5 / config.prior.weight)
+    bounds = [(p.name, p.prior.upper - p.prior.lower) for p in table.free if p.prior is not None]
+    if loose := [name for name, width in bounds if np.isfinite(width) and spill > 0.05 * width]:
+        yield (
+            f"prior.weight = {config.prior.weight:g} lets parameters spill about {spill:.2g} beyond their "
+            f'bounds, much for {", ".join(loose)}; use a larger weight or walls = "hard"'
+        )
+    for name in table.unused:
+        yield f"{place(name, config.tests)} is free, but no reading depends on it: it is left out"
+    free = set(table.names)
+    for test in tests:
+        if free.isdisjoint(table.uses[test.name]):
+            yield f"tests.{test.name} ({test.measurement.source}) depends on no free parameter: it adds nothing"

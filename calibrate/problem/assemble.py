@@ -1,0 +1,127 @@
+"""How the parts of a posterior are put together from a configuration and its data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.config import Config
+from calibrate.config.doubts import doubts_of_sigma
+from calibrate.data import Measurement, read_measurement
+from calibrate.density import Density, prior_rows
+from calibrate.errors import ConfigError, GeometryError
+from calibrate.knee.pair import Pair
+from calibrate.knee.slots import General
+from calibrate.plausible import refuse
+from calibrate.priors import LogNormal, Prior
+from calibrate.problem.build import general_of, is_pair, pair_of
+from calibrate.problem.laxity_test import LaxityTest, laxity_tests, refused, slots_of
+from calibrate.problem.parameters import ParameterTable, table_of
+from calibrate.problem.residuals import Residuals
+
+FloatArray = NDArray[np.float64]
+
+
+class Parts(NamedTuple):
+    """What a `Posterior` consists of, in its order."""
+
+    config: Config
+    table: ParameterTable
+    tests: tuple[LaxityTest, ...]
+    reference: LaxityTest
+    middle: FloatArray
+    density: Density
+    residuals_of: Residuals
+
+
+def assemble(config: Config, measurement: Measurement | Mapping[str, Measurement] | None, *, normalised: bool) -> Parts:
+    """Build the parts of the posterior that a configuration describes; see `Posterior.from_config`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `Posterior.from_config`.
+    """
+    where = str(config.source or "configuration")
+    measurements = _measurements(config, measurement, where)
+    table = table_of(config, measurements)
+    if not table.names:
+        raise ConfigError(
+            f"{where}: parameters: all are fixed, so nothing is left to calibrate; "
+            "give at least one as { lower = ..., upper = ... }"
+        )
+    tests = laxity_tests(config, table, measurements)
+    slots = slots_of(config, table, "")
+    shared = tests[0].as_reference(slots, not set(table.columns.tolist()).isdisjoint(slots.geometry.tolist()))
+    template = np.concatenate([table.template, [0.0, config.knee.reference_flexion]])
+    middle = np.array([_middle(p.prior, p.start) for p in table.free if p.prior is not None])
+    full = template.copy()
+    full[table.columns] = middle
+    _check_poses(tests, shared, full, where)
+    try:
+        columns, template, knee, order = _compiled_form(tests, table, shared, full)
+    except GeometryError as error:
+        raise refused(error, where, "") from None
+    weight = math.inf if config.prior.walls == "hard" else config.prior.weight
+    density = Density(prior_rows(table.free, weight, normalised=normalised), template, columns, knee)
+    return Parts(config, table, tests, shared, middle, density, Residuals(tests, table, density, full, order))
+
+
+def _measurements(
+    config: Config, given: Measurement | Mapping[str, Measurement] | None, where: str
+) -> dict[str, Measurement]:
+    """Return the data of each test, in the configuration's order; read where they are not given."""
+    if given is None:
+        found = {name: read_measurement(path) for name, path in config.data_paths.items()}
+        for name, measurement in found.items():
+            if measurement.kind == "moment":  # what is none of a force either, `load_config` refuses
+                refuse(doubts_of_sigma(config, "moment", name), ConfigError, where=where)
+        return found
+    named = given if isinstance(given, Mapping) else {next(iter(config.all_tests)): given}
+    if missing := [name for name in config.all_tests if name not in named]:
+        raise ConfigError(f"{where}: no data are given for tests.{missing[0]}")
+    return {name: named[name] for name in config.all_tests}
+
+
+def _check_poses(tests: tuple[LaxityTest, ...], shared: LaxityTest, full: FloatArray, where: str) -> None:
+    """Refuse a knee that has no pose at a test's angles, or none that reference strains could refer to."""
+    for test in tests:
+        try:
+            test.knee(full)
+        except GeometryError as error:
+            raise refused(error, where, test.name) from None
+    if any(test.slots.strain.any() for test in tests):
+        try:
+            shared.geometry(full).reference_lengths()
+        except GeometryError as error:
+            raise refused(error, where, "") from None
+
+
+def _compiled_form(
+    tests: tuple[LaxityTest, ...], table: ParameterTable, shared: LaxityTest, full: FloatArray
+) -> tuple[NDArray[np.int64], FloatArray, Pair | General, NDArray[np.intp] | None]:
+    """Choose the short form or the general one; return where free parameters go, the rest, the knee and its order."""
+    if not is_pair(tests, table):
+        template = full.copy()
+        template[table.columns] = np.nan
+        return table.columns, template, general_of(tests, table, shared, full), None
+    # The laws' eight and sigma, in places of their own.
+    (test,) = tests
+    rows = [*test.slots.law.ravel().tolist(), int(test.slots.errors[0])]
+    inferred = rows[-1] in table.columns
+    knee, order = pair_of(test, full, inferred=inferred)
+    template = full[rows]
+    if not inferred:
+        template[-1] = 1.0
+    return np.array([rows.index(row) for row in table.columns.tolist()], dtype=np.int64), template, knee, order
+
+
+def _middle(prior: Prior, start: float) -> float:
+    """Return where a free parameter is taken to be where one number is needed: its start, or the prior's middle."""
+    if math.isfinite(start):
+        return start
+    return float(prior.quantile(0.5)) if isinstance(prior, LogNormal) else prior.mean
