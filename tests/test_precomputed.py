@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from conftest import BOX
 from knees import REGIONS, knee, random_knee, random_parameters, region_of
 
 from calibrate import (
@@ -15,7 +16,6 @@ from calibrate import (
     PrecomputedKneeModel,
     load_config,
 )
-from calibrate.examples import example
 from calibrate.knee import precomputed
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of, kinematics
@@ -187,7 +187,7 @@ def test_the_hessian_is_the_eighth_order_difference_of_the_complex_step_jacobian
 
 @pytest.fixture(scope="module")
 def posterior():
-    return Posterior.from_config(load_config(example("oks009.toml")))
+    return Posterior.from_config(load_config(BOX))
 
 
 def jacobian_of_residuals(posterior, q):
