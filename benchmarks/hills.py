@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.problems import problem
-from calibrate.config import parse_config
+from calibrate.config import Bounds, parse_config
 from calibrate.data import parse_measurement
-from calibrate.examples import example
 from calibrate.posterior import Posterior
 
 
 def bundled(**bounds: tuple[float, float]) -> Posterior:
-    """Return the bundled real knee with other bounds of some quantities of both ligaments."""
-    path = example("oks009.toml")
-    text = path.read_text()
-    config = parse_config(text, path)
+    """Return the bundled real knee, by bounds alone, with other ones of some quantities of both ligaments."""
+    config = problem("oks009")
+    path, text = config.source, config.text.replace('walls = "hard"', "")
     for ligament in ("mcl", "lcl"):
         for quantity, (low, high) in bounds.items():
-            was = getattr(getattr(config.parameters, ligament), quantity)
+            was = config.declared()[f"{ligament}.{quantity}"]
+            assert isinstance(was, Bounds)
             text = text.replace(
                 f"{quantity} = {{ lower = {was.lower}, upper = {was.upper} }}",
                 f"{quantity} = {{ lower = {low}, upper = {high} }}",

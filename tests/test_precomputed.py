@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 from knees import REGIONS, knee, random_knee, random_parameters, region_of
 
+from benchmarks import problems
 from calibrate import (
     BlankevoortFunction,
     CachedKneeModel,
     KneeModel,
     ParameterError,
-    Posterior,
     PrecomputedKneeModel,
-    load_config,
 )
-from calibrate.examples import example
 from calibrate.knee import precomputed
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of, kinematics
@@ -187,7 +185,7 @@ def test_the_hessian_is_the_eighth_order_difference_of_the_complex_step_jacobian
 
 @pytest.fixture(scope="module")
 def posterior():
-    return Posterior.from_config(load_config(example("oks009.toml")))
+    return problems.posterior("oks009")
 
 
 def jacobian_of_residuals(posterior, q):
