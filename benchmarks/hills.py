@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.problems import BOX, problem
-from calibrate.config import parse_config
+from calibrate.config import Bounds, parse_config
 from calibrate.data import parse_measurement
 from calibrate.posterior import Posterior
 
@@ -16,7 +16,8 @@ def real(**bounds: tuple[float, float]) -> Posterior:
     config = parse_config(text, BOX)
     for ligament in ("mcl", "lcl"):
         for quantity, (low, high) in bounds.items():
-            was = getattr(getattr(config.parameters, ligament), quantity)
+            was = config.declared()[f"{ligament}.{quantity}"]
+            assert isinstance(was, Bounds)
             text = text.replace(
                 f"{quantity} = {{ lower = {was.lower}, upper = {was.upper} }}",
                 f"{quantity} = {{ lower = {low}, upper = {high} }}",

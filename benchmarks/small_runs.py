@@ -11,7 +11,6 @@ import numpy as np
 
 from calibrate import chain
 from calibrate.config import parse_config
-from calibrate.data import parse_measurement
 from calibrate.runner import start_run
 
 ENSEMBLES = 2
@@ -45,6 +44,13 @@ moves = { stretch = 1.0 }
 compression = "%s"
 """
 _DATA = "angle_deg,moment_Nm\n-6,-9.1\n-3,-3.7\n-1,-1.1\n0,0.2\n1,0.9\n3,4.2\n6,8.8\n"
+_FLEX60 = """
+[tests.flex60]
+file = "60deg.csv"
+positive = "valgus"
+flexion = 60.0
+parameters.mcl.l_0 = { mean = 90.0, sd = 3.0, upper = 110.0 }
+"""
 _FREE = "{ lower = 0.02, upper = 0.12 }"
 _LCL = "{ lower = 10.0, upper = 100.0 }"
 
@@ -85,8 +91,10 @@ def _as_schema_2(content: bytes) -> bytes:
 
 
 def _with_two_tests(path: Path) -> bytes:
-    """Return a run like that of a path, but that it holds two tests, of which its configuration does not know."""
-    file = chain.read(path)
-    tests = {"flex30": file.measurement, "flex60": parse_measurement(_DATA.replace("8.8", "8.1"), "60deg.csv")}
-    chain.create(path, chain.new_origin(file.config, tests, file.names, file.starts), file.starts, capacity=3)
+    """Return a run of two tests, as it is while it is being written."""
+    (path.parent / "60deg.csv").write_text(_DATA.replace("8.8", "8.1"))
+    text = (_KNEE % ("0.06", _LCL, 12, 9, "none")).replace("[data]", "[tests.flex30]")
+    start_run(parse_config(text + _FLEX60, path.with_name("knee.toml")), path, overwrite=True)
+    with chain.ChainWriter(path, capacity=3):
+        pass
     return path.read_bytes()

@@ -25,7 +25,8 @@ from calibrate.knee.geometry import geometry_of
 from calibrate.knee.kernel import log_likelihood
 from calibrate.knee.pair import NO_LIST, Pair
 from calibrate.knee.sums import squares
-from calibrate.posterior import MANY, Posterior
+from calibrate.posterior import Posterior
+from calibrate.problem.build import MANY
 
 TRUTH = np.array([60.0, 0.06, 82.0, 0.0, 60.0, 0.06, 58.0, 0.0])
 PROMISE = 1e-9

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-# Where each public name lives; imported when it is first asked for, so that the command line answers at once.
+# Where each public name lives; imported when it is first asked for, so that the command line answers at once. Editors
+# and type checkers read `__init__.pyi` instead.
 _HOME = {
     "CalibrateError": "errors",
     "ConfigError": "errors",
@@ -21,6 +22,12 @@ _HOME = {
     "Measurement": "data",
     "read_measurement": "data",
     "Posterior": "posterior",
+    "LaxityTest": "problem.laxity_test",
+    "ParameterTable": "problem.parameters",
+    "Prior": "priors",
+    "Uniform": "priors",
+    "Normal": "priors",
+    "LogNormal": "priors",
     "Run": "results",
     "open_run": "results",
     "BlankevoortFunction": "knee.law",

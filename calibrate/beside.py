@@ -32,7 +32,8 @@ def changes(path: Path, stored: chain.RunFile) -> Iterator[str]:
     """
     folders = list(dict.fromkeys(place.resolve() for place in (path.parent, path.parent / "..", Path())))
     name = stored.config.source
-    config = _first(folder / name.name for folder in folders) if name is not None else None
+    named = name is not None and name.name != path.name  # one made in Python has no file, and is called like its run
+    config = _first(folder / name.name for folder in folders) if name is not None and named else None
     if config is not None and (differs := _differs(config, stored)):
         yield f"{config}: {differs}; {_GOES_ON}"
     near = [config.parent] if config is not None else folders

@@ -31,6 +31,7 @@ _WORDS = {
     "tuple_type": _POINT,
     "too_long": _POINT,
     "too_short": _POINT_3D,
+    "dict_type": "must be tables with names, like [tests.flex30]",
     "string_type": "must be a text in quotes",
     "string_too_short": "must not be empty",
     "literal_error": "must be {expected}",

@@ -149,10 +149,7 @@ class Posterior:
 
     @property
     def truth(self) -> Mapping[str, float]:
-        """The free parameters' true values, as far as the data files state them.
-
-        A file states those that its test has, its own and shared ones alike, with or without the test's name.
-        """
+        """The free parameters' true values, as far as the data files state them."""
         return truth_of(self.table, self.tests)
 
     @property

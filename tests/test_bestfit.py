@@ -415,6 +415,15 @@ def test_bounds_may_be_infinite_and_what_is_positive_stays_so(monkeypatch: pytes
     assert np.isfinite(found).all()
 
 
+def test_a_place_without_a_pose_is_far_beyond_all_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    real, unit = posterior.residuals, scale(posterior.residuals(BEST))
+    posterior.residuals = lambda q: np.where(q[:, :1] < 3.0, real(q), np.nan)
+    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
+    module._robust(posterior, BEST, LAW_ONLY, np.ones(30))
+    np.testing.assert_allclose(solver.calls[0][0](np.array([3.5, 1.0])), 1e6 * unit)
+
+
 def test_places_without_a_pose_are_no_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     posterior = line()
     real = posterior.residuals

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bad_general import TEXT
 from conftest import BOX
 from pydantic import ValidationError
 
@@ -68,12 +69,29 @@ def keys(table: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[s
             yield from keys(value, (*above, key))
 
 
-WHOLE = whole()
-KEYS = list(keys(WHOLE))
+def general() -> dict[str, Any]:
+    """Return a configuration of several tests in which every form of a value stands once."""
+    document = tomllib.loads(TEXT)
+    document["parameters"]["lcl"]["k"] = {"mean": 40.0, "sd": 4.0, "lower": 1.0, "upper": 90.0, "start": 41.0}
+    document["parameters"]["dmcl"]["k"] = {"median": 40.0, "factor": 1.5, "lower": 1.0, "upper": 90.0, "start": 41.0}
+    document["parameters"]["mcl"]["f_ref"] = "lcl.f_ref"
+    document["knee"]["flexion_axis"] = [0.0, {"mean": 1.0, "sd": 2.0}]
+    document["noise"]["discrepancy"] = {"amplitude": 1.0, "length": {"median": 3.0, "factor": 2.0}}
+    document["tests"]["flex60"] |= {
+        "knee": {"rolling": 0.5, "medial_condyle": {"radius": 21.0}, "dmcl": {"femur": [-38.0, 1.0, 2.0]}},
+        "parameters": {"mcl": {"l_0": {"mean": 91.0, "sd": 2.0}}, "dmcl": {"f_ref": 1.0}},
+        "measurement": {"angle_offset": {"mean": 0.0, "sd": 2.0}, "load_bias": 0.1, "hysteresis": 0.1},
+        "noise": {"angle_sigma": 0.1},
+    }
+    return document
 
 
-def changed(key: tuple[str, ...], value: Any) -> dict[str, Any]:
-    document = copy.deepcopy(WHOLE)
+WHOLES = (whole(), general())
+KEYS = [(number, key) for number, one in enumerate(WHOLES) for key in keys(one)]
+
+
+def changed(key: tuple[str, ...], value: Any, number: int = 0) -> dict[str, Any]:
+    document = copy.deepcopy(WHOLES[number])
     table = document
     for part in key[:-1]:
         table = table[part]
@@ -82,22 +100,25 @@ def changed(key: tuple[str, ...], value: Any) -> dict[str, Any]:
 
 
 def test_the_whole_configuration_is_accepted_and_has_every_key() -> None:
-    assert Config.model_validate(WHOLE).parameters.mcl.f_ref == 0.0
-    assert len(KEYS) > 60
+    assert Config.model_validate(WHOLES[0]).parameters.mcl.f_ref == 0.0
+    assert Config.model_validate(WHOLES[1]).parameters.mcl.f_ref == "lcl.f_ref"
+    assert len(KEYS) > 130
 
 
-@pytest.mark.parametrize("key", KEYS, ids=".".join)
-def test_what_does_not_belong_there_is_answered_in_our_words(key: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("number", "key"), KEYS, ids=lambda part: ".".join(part) if isinstance(part, tuple) else str(part)
+)
+def test_what_does_not_belong_there_is_answered_in_our_words(number: int, key: tuple[str, ...]) -> None:
     refused = 0
     for what, value in WRONG.items():
         try:
-            Config.model_validate(changed(key, value))
+            Config.model_validate(changed(key, value, number))
         except ValidationError as error:
             message = explain(error, Config)
             refused += 1
         else:
             continue
-        assert {complaint["type"] for complaint in error_types(key, value)} <= OURS, what
+        assert {complaint["type"] for complaint in error_types(key, value, number)} <= OURS, what
         assert message.startswith((key[0], ".".join(key))), (what, message)
         assert key[-1] in message or re.search("missing|unknown key|bounds", message), (what, message)
         assert message.isprintable(), (what, message)
@@ -107,9 +128,9 @@ def test_what_does_not_belong_there_is_answered_in_our_words(key: tuple[str, ...
     assert refused > 15
 
 
-def error_types(key: tuple[str, ...], value: Any) -> list[Any]:
+def error_types(key: tuple[str, ...], value: Any, number: int) -> list[Any]:
     with pytest.raises(ValidationError) as error:
-        Config.model_validate(changed(key, value))
+        Config.model_validate(changed(key, value, number))
     return list(error.value.errors())
 
 

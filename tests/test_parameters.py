@@ -280,6 +280,32 @@ def test_groups_hold_what_a_kernel_moves_together() -> None:
     assert set().union(*names_of(posterior)) == set(posterior.names)
 
 
+def test_every_parameter_is_in_a_group_and_no_group_is_large() -> None:
+    free = "{ mean = %s, sd = 1.0 }"
+    knee = KNEE.replace("radius = 20.0", f"radius = {free % 20.0}")
+    for point in ("[22.0, -20.0]", "[-22.0, -20.0]", "[-40.0, 0.0]", "[-36.0, -94.8]", "[38.0, 0.0]", "[36.0, -63.1]"):
+        knee = knee.replace(point, "[" + ", ".join(free % value for value in point[1:-1].split(", ")) + "]")
+    errors = "sigma = { lower = 0.1, upper = 2.0 }\nangle_sigma = { lower = 0.01, upper = 1.0 }\n"
+    errors += "discrepancy = { amplitude = { lower = 0.01, upper = 1.0 }, length = { lower = 1.0, upper = 9.0 } }"
+    reading = "[measurement]\nangle_offset = %s\nload_bias = %s\nhysteresis = %s\n" % ((free % 0.0,) * 3)
+    groups = posterior_of(knee=knee, noise=errors, extra=reading).table.groups()
+    assert sorted({i for group in groups for i in group}) == list(range(27))
+    assert max(map(len, groups)) <= 8
+    assert all(len(set(group)) == len(group) for group in groups)
+
+
+def test_what_has_no_law_to_go_with_is_a_group_of_its_own() -> None:
+    fixed = (
+        "[parameters.mcl]\nk = 50.0\nalpha = 0.06\nl_0 = 90.0\n[parameters.lcl]\nk = 40.0\nalpha = 0.06\nl_0 = 60.0\n"
+    )
+    posterior = posterior_of(
+        parameters=fixed,
+        noise="sigma = { lower = 0.1, upper = 2.0 }",
+        extra="[measurement]\nload_bias = { mean = 0.0, sd = 1.0 }\n",
+    )
+    assert names_of(posterior) == [{"measurement.load_bias"}, {"noise.sigma"}]
+
+
 def test_errors_alone_are_a_group() -> None:
     fixed = (
         "[parameters.mcl]\nk = 50.0\nalpha = 0.06\nl_0 = 90.0\n[parameters.lcl]\nk = 40.0\nalpha = 0.06\nl_0 = 60.0\n"

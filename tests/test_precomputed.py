@@ -12,15 +12,15 @@ from calibrate import (
     CachedKneeModel,
     KneeModel,
     ParameterError,
-    Posterior,
     PrecomputedKneeModel,
-    load_config,
 )
+from calibrate.config import load_config
 from calibrate.knee import precomputed
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of, kinematics
 from calibrate.knee.precomputed import Recent
 from calibrate.losses import parallel_total_loss, vectorized_total_loss
+from calibrate.posterior import Posterior
 
 RELATIVE = 1e-10
 SETS = 50

@@ -11,29 +11,53 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from chains import CONFIG, POSTERIOR, STARTS, store, stored
-from conftest import Result
+from chains import CONFIG as ONE
+from chains import ENSEMBLES, STARTS, WALKERS, store, stored
+from chains import POSTERIOR as POSTERIOR_OF_ONE
+from conftest import KNEE, PARAMETERS, Result
 from test_checksums import flip
 
 from calibrate import beside, chain, runner
 from calibrate.chain import measured
 from calibrate.chain.problem import posterior_in, posterior_of
 from calibrate.chain.repair import repair
-from calibrate.config import Config
+from calibrate.config import parse_config
 from calibrate.data import Measurement, parse_measurement
 from calibrate.errors import ChainError
+from calibrate.posterior import Posterior
 
 HEAD = "angle_deg,moment_Nm\n"
 TESTS = {
     "flex60": parse_measurement(f"{HEAD}-4,-7.25\n4,6.5\n", "some/where/60deg.csv"),
     "flex30": parse_measurement(f"# Knie, 30°\n{HEAD}-4,-9\n4,8\n5,9.5\n", "30deg.csv"),
-    "im Stehen": parse_measurement(f"{HEAD}-3,-2\n3,2\n", "b\udcffse.csv"),  # a name on the disk that is no UTF-8
+    "standing": parse_measurement(f"{HEAD}-3,-2\n3,2\n", "b\udcffse.csv"),  # a name on the disk that is no UTF-8
 }
+CONFIG = parse_config(
+    f"""{KNEE}{PARAMETERS}
+[noise]
+sigma = 2.0
+[tests.flex60]
+file = "some/where/60deg.csv"
+positive = "valgus"
+flexion = 60.0
+[tests.flex30]
+file = "30deg.csv"
+positive = "valgus"
+flexion = 30.0
+[tests.standing]
+file = "bad.csv"
+positive = "valgus"
+[sampling]
+ensembles = {ENSEMBLES}
+walkers = {WALKERS}
+"""
+)
+POSTERIOR = Posterior.from_config(CONFIG, TESTS)
 Spoil = Callable[[h5py.File], Any]
 
 
 def written(path: Path, tests: dict[str, Measurement] = TESTS, steps: int = 0) -> Path:
-    """Write a file with some steps that holds these tests; its configuration knows nothing of them."""
+    """Write a file with some steps that holds these tests; its configuration has the three."""
     chain.create(path, chain.new_origin(CONFIG, tests, POSTERIOR.names, STARTS), STARTS, capacity=4)
     with chain.ChainWriter(path, capacity=4) as writer:
         store(writer, steps)
@@ -48,14 +72,6 @@ def check_same(found: dict[str, Measurement] | Any, wanted: dict[str, Measuremen
         assert (found[name].text, found[name].sha256) == (one.text, one.sha256)
         assert found[name].source == Path(one.source).name
         np.testing.assert_array_equal(found[name].loads, one.loads)
-
-
-@pytest.fixture
-def knows_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every configuration have these tests, and the one posterior of these chains."""
-    paths = {name: Path(one.source) for name, one in TESTS.items()}
-    monkeypatch.setattr(Config, "data_paths", property(lambda self: paths))
-    monkeypatch.setattr("calibrate.chain.problem._posterior", lambda file: POSTERIOR)
 
 
 def test_every_test_is_kept_in_its_order(tmp_path: Path) -> None:
@@ -81,7 +97,7 @@ def test_the_layout_is_the_one_that_is_described(tmp_path: Path) -> None:
 
 
 def test_a_file_of_one_test_lists_it_without_a_name(tmp_path: Path) -> None:
-    one = {"": POSTERIOR.measurement}
+    one = {"": POSTERIOR_OF_ONE.measurement}
     path = written(tmp_path / "run.h5", one)
     check_same(chain.read(path).measurements, one)
     with h5py.File(path) as f:
@@ -90,7 +106,6 @@ def test_a_file_of_one_test_lists_it_without_a_name(tmp_path: Path) -> None:
         assert "data_1" not in f["calibrate"]
 
 
-@pytest.mark.usefixtures("knows_them")
 def test_growing_finishing_and_repairing_keep_every_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, saved = written(tmp_path / "run.h5", steps=21), tmp_path / "saved.h5"  # room for 4 at first
     assert stored(path) == 21
@@ -140,8 +155,8 @@ def test_the_data_are_bounded_together(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_fingerprint_has_the_form_of_the_calibration() -> None:
-    one, several = POSTERIOR.measurement, {name: test.sha256 for name, test in TESTS.items()}
-    mark = chain.fingerprint(CONFIG, {"": one})
+    one, several = POSTERIOR_OF_ONE.measurement, {name: test.sha256 for name, test in TESTS.items()}
+    mark = chain.fingerprint(ONE, {"": one})
     assert mark["data_sha256"] == one.sha256
     assert chain.fingerprint(CONFIG, TESTS)["data_sha256"] == several
     assert chain.fingerprint(CONFIG, {"a": one})["data_sha256"] == {"a": one.sha256}
@@ -155,7 +170,7 @@ def test_differences_name_the_tests() -> None:
     (found,) = chain.differences(before, now)
     assert found.startswith(f"tests.flex30 was '{TESTS['flex30'].sha256[:50]}")
     assert chain.differences(before, chain.fingerprint(CONFIG, dict(reversed(TESTS.items())))) == []
-    fewer = {name: TESTS[name] for name in ("flex60", "im Stehen")}
+    fewer = {name: TESTS[name] for name in ("flex60", "standing")}
     assert "tests.flex30 was '" in chain.differences(before, chain.fingerprint(CONFIG, fewer))[0]
     (found,) = chain.differences(chain.fingerprint(CONFIG, fewer), before)
     assert found.startswith("tests.flex30 was None and is '")
@@ -168,10 +183,10 @@ def test_differences_name_the_tests() -> None:
 
 
 def test_a_file_with_other_tests_than_its_configuration_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path / "run.h5")
-    with pytest.raises(ChainError, match=r"holds tests\.flex60, tests\.flex30, tests\.im Stehen, but .* has data; "):
+    path = written(tmp_path / "run.h5", {"": POSTERIOR_OF_ONE.measurement})
+    with pytest.raises(ChainError, match=r"holds data, but .* has tests\.flex60, tests\.flex30, tests\.standing; "):
         posterior_of(path, *chain.read_run(path))
-    with pytest.raises(ChainError, match="has data"):
+    with pytest.raises(ChainError, match="holds data"):
         repair(path, tmp_path / "saved.h5")
     many = written(tmp_path / "many.h5", {f"t{i}": TESTS["flex60"] for i in range(200)})
     with pytest.raises(ChainError) as caught:
@@ -180,7 +195,6 @@ def test_a_file_with_other_tests_than_its_configuration_is_refused(tmp_path: Pat
     assert len(str(caught.value)) < 300
 
 
-@pytest.mark.usefixtures("knows_them")
 def test_data_forged_with_their_sha256_are_another_problem(tmp_path: Path) -> None:
     path = written(tmp_path / "run.h5")
     posterior_of(path, *chain.read_run(path))
@@ -223,7 +237,7 @@ CRAFTED: dict[str, tuple[Spoil, str]] = {
     "list very long": (lambda f: replace(f, b" " * 2**22 + b"[]"), "more than the"),
     "list empty": (change(lambda tests: []), "there are 0 tests"),
     "list too long": (change(lambda tests: tests * 400), "tests is no list of 1000 tests"),
-    "a line a list": (change(lambda tests: [*tests[:2], ["im Stehen", "x.csv", "0"]]), "without name, file and sha256"),
+    "a line a list": (change(lambda tests: [*tests[:2], ["standing", "x.csv", "0"]]), "without name, file and sha256"),
     "a name a number": (change(lambda tests: tests[1].update(name=3)), "without name, file and sha256"),
     "no file": (change(lambda tests: tests[1].__delitem__("file")), "without name, file and sha256"),
     "no sha256": (change(lambda tests: tests[1].update(sha256=None)), "without name, file and sha256"),
@@ -235,7 +249,7 @@ CRAFTED: dict[str, tuple[Spoil, str]] = {
     "a file name too long": (change(lambda tests: tests[1].update(file="x" * 256)), "whose name no file can have"),
     "a file name of surrogates": (change(lambda tests: tests[1].update(file="\ud800")), "whose name no file can have"),
     "a file name with zero": (change(lambda tests: tests[1].update(file="a\0b")), "whose name no file can have"),
-    "exchanged": (change(lambda tests: tests[::-1]), "the data of tests.im Stehen inside do not match their SHA-256"),
+    "exchanged": (change(lambda tests: tests[::-1]), "the data of tests.standing inside do not match their SHA-256"),
     "one more": (change(lambda tests: [*tests, {**tests[0], "name": "a"}]), "data_3 is missing"),
     "one less": (change(lambda tests: tests[:2]), "data_2 belongs to no test"),
     "data missing": (lambda f: f.__delitem__("calibrate/data_1"), "data_1 is missing"),
@@ -293,27 +307,24 @@ def test_a_flipped_bit_in_any_data_is_named(tmp_path: Path) -> None:
         chain.read(path)
 
 
-@pytest.mark.usefixtures("knows_them")
 def test_every_file_that_has_changed_beside_a_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = written(tmp_path / "run.h5")
-    for one in TESTS.values():
-        place = tmp_path / one.source
+    for name, place in CONFIG.data_paths.items():
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(one.text)
+        place.write_text(TESTS[name].text)
     file = chain.read(path)
     assert [*beside.changes(path, file)] == []
-    for name in ("flex60", "im Stehen"):
-        (tmp_path / TESTS[name].source).write_text(f"{HEAD}1,2\n")
+    for name in ("flex60", "standing"):
+        CONFIG.data_paths[name].write_text(f"{HEAD}1,2\n")
     said = [*beside.changes(path, file)]
     assert [line.partition(": ")[2].partition(";")[0] for line in said] == [
         "has changed since the run was started (tests.flex60)",
-        "has changed since the run was started (tests.im Stehen)",
+        "has changed since the run was started (tests.standing)",
     ]
     assert said[0].startswith(str(tmp_path / "some/where/60deg.csv"))
 
 
-@pytest.mark.usefixtures("knows_them")
 def test_no_run_is_written_over_any_of_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "30deg.csv").write_text("mine")

@@ -158,7 +158,8 @@ def refuse_slips(given: Any, known: list[str], inside: tuple[str, ...]) -> None:
     for key, value in given.items() if isinstance(given, dict) else ():
         if key in known:
             continue
-        if not isinstance(value, Model) and not (isinstance(value, dict) and value.keys() & set(inside)):
+        keys = value if isinstance(value, dict) else ()
+        if not isinstance(value, Model) and not any(did_you_mean(str(word), inside, "") for word in keys):
             raise SlipError(key, did_you_mean(key, known))
         check_name("the strand", key)
 

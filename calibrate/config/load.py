@@ -67,7 +67,8 @@ class Config(Model):
     def _check(self) -> Config:
         strands = self.knee.strands
         if self.data is None and not self.tests:
-            raise ValueError("data: missing; give [data] for a single test, or [tests.NAME] for each of several")
+            what = "tests: there are none" if "tests" in self.model_fields_set else "data: missing"
+            raise ValueError(f"{what}; give [data] for a single test, or [tests.NAME] for each of several")
         if self.data is not None and self.tests:
             raise ValueError("data and tests are both given; [data] is for a single test, so make it one of [tests]")
         check_tests(self.tests, self.knee)
@@ -151,7 +152,7 @@ class Config(Model):
         if not given:
             return self
         try:
-            sampling = SamplingConfig.model_validate({**self.sampling.model_dump(), **given})
+            sampling = SamplingConfig.model_validate({**self.sampling.model_dump(exclude_unset=True), **given})
         except ValidationError as error:
             raise ConfigError(explain(error, SamplingConfig, "sampling")) from None
         copy = self.model_copy(update={"sampling": sampling})

@@ -16,6 +16,7 @@ from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import Geometry, Strand
 from calibrate.knee.many import Knees
 from calibrate.problem.parameters import ParameterTable, slack_keys
+from calibrate.problem.quantities import place
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -304,15 +305,26 @@ def laxity_tests(
 
 
 def _check_errors(config: Config, table: ParameterTable, test: str, measurement: Measurement, where: str) -> None:
-    given = table.find(test, "noise.sigma") is not None or any(
-        name in config.declared() for name in ("noise.sigma", f"{test}.noise.sigma")
-    )
-    label = f"tests.{test}.noise.sigma" if test else "noise.sigma"
+    """Refuse errors of readings that are not given, given twice, or cannot go together.
+
+    Raises
+    ------
+    ConfigError
+        Saying which.
+    """
+    declared, source = config.declared(), measurement.source
+
+    def named(key: str) -> str:
+        own = f"{test}.{key}"
+        return place(own if own in declared or key not in declared else key, config.all_tests)
+
+    given = not {"noise.sigma", f"{test}.noise.sigma"}.isdisjoint(declared)
     if measurement.sigma is not None and given:
         raise ConfigError(
-            f"{where}: {label} is given, and {measurement.source} has a sigma column as well; keep one of them"
+            f"{where}: {named('noise.sigma')} is given, and {source} has a sigma column as well; keep one of them"
         )
     if measurement.sigma is None and not given:
+        label = named("noise.sigma") if test else "noise.sigma"
         raise ConfigError(
             f"{where}: {label}: missing; give a number, bounds to infer it, or a sigma column in the data"
         )
@@ -321,22 +333,15 @@ def _check_errors(config: Config, table: ParameterTable, test: str, measurement:
         raise ConfigError(f"{where}: tests.{test}.noise: discrepancy and nu both hold here; keep one")
     if correlated and measurement.angles.size > MOST_CORRELATED:
         raise ConfigError(
-            f"{where}: noise.discrepancy: {measurement.source} has {measurement.angles.size} readings, and correlated "
+            f"{where}: noise.discrepancy: {source} has {measurement.angles.size} readings, and correlated "
             f"errors are for {MOST_CORRELATED} at the most; average neighbouring ones"
         )
-    if table.find(test, "measurement.hysteresis") is not None and measurement.direction is None:
-        row = table.parameters[table.index(config_name(table, test, "measurement.hysteresis"))]
-        if row.prior is not None or row.value != 0.0:
-            raise ConfigError(
-                f"{where}: measurement.hysteresis is given, but {measurement.source} has no column 'direction' "
-                "with +1 while the load goes up and -1 while it goes down"
-            )
-
-
-def config_name(table: ParameterTable, test: str, key: str) -> str:
-    """Return the declared name under which a test finds `key`."""
-    own = f"{test}.{key}"
-    return own if test and own in table.roots else key
+    row = table.find(test, "measurement.hysteresis")
+    if measurement.direction is None and row is not None and table.template[row] != 0.0:  # NaN of a free one
+        raise ConfigError(
+            f"{where}: {named('measurement.hysteresis')} is given, but {source} has no column 'direction' "
+            "with +1 while the load goes up and -1 while it goes down"
+        )
 
 
 def refused(error: GeometryError, where: str, test: str) -> ConfigError:

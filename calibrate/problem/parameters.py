@@ -152,7 +152,7 @@ class ParameterTable:
 
         Each strand's law goes with the errors, because a strand that explains less leaves more to them; what turns
         loads into readings goes with the slack lengths, which take up a shift of the angle; a strand's ends go with
-        its slack length, and the condyles' numbers with each other.
+        its slack length, and the condyles' numbers with each other. Each is in one group at least.
         """
         keys = [(i, p.name, p.quantity) for i, p in enumerate(self.free)]
         errors = [i for i, _, quantity in keys if quantity in ERROR]
@@ -170,7 +170,8 @@ class ParameterTable:
             if owner.startswith("ends "):
                 extra = [i for i in slack if self.names[i].split(".")[-2] == owner.removeprefix("ends ")]
             groups += _pieces(members, extra)
-        return groups or [errors]
+        moved = {i for group in groups for i in group}
+        return groups + _pieces([i for i in range(len(self.free)) if i not in moved], [])
 
 
 def _owner(name: str, quantity: Quantity, tests: Sequence[str]) -> str:

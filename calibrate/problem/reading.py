@@ -43,11 +43,15 @@ def predicted(
 
 
 def truth_of(table: ParameterTable, tests: Sequence[LaxityTest]) -> dict[str, float]:
-    """Return free parameters' true values, as far as data files state them: a file may leave out its test's name."""
-    found: dict[int, float] = {}
+    """Return free parameters' true values, as far as data files state them.
+
+    A file means its test's own parameter by a name without the test's, unless it states that one with the name, too.
+    """
+    found: dict[str, float] = {}
     for test in tests:
-        for name, value in test.measurement.truth.items():
-            row = table.find(test.name, name)
-            if row is not None:
-                found[row] = value
-    return {name: found[row] for name, row in zip(table.names, table.columns.tolist(), strict=True) if row in found}
+        stated = test.measurement.truth
+        for key, value in stated.items():
+            row = table.roots.get(key) if test.label + key in stated else table.find(test.name, key)
+            if row is not None and table.parameters[row].prior is not None:
+                found[table.parameters[row].name] = value
+    return {name: found[name] for name in table.names if name in found}

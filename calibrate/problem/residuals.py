@@ -68,7 +68,7 @@ class Residuals:
             law = self._pair_law(q)
             tensions = self._pair(knee).tensions(law)
             return self._as_in_file((knee.arms * tensions).sum(axis=1) - knee.load)
-        return np.asarray(general_residuals(self._full(q), knee)) * self._known(knee)
+        return np.asarray(general_residuals(self._full(q), knee))
 
     def jacobian(self, q: FloatArray) -> FloatArray:
         """Return the derivatives of `rows`, (n, points, ndim): exact for a pair, else by central differences."""
@@ -114,15 +114,10 @@ class Residuals:
         sigma = np.zeros((*by_law.shape[:-1], 1))
         return np.concatenate([by_law, sigma], axis=-1)[..., self.density.columns]
 
-    def _known(self, knee: General) -> FloatArray:
-        """Return what is left to multiply by: sigmas of single readings are taken off in the general form already."""
-        return np.asarray(1.0 / (self.unit * knee.weight))
-
     def _differences(self, q: FloatArray, knee: General) -> FloatArray:
         steps = _STEP * np.array([parameter.prior.sd for parameter in self.table.free if parameter.prior is not None])
         ndim = q.shape[1]
         moved = q[:, np.newaxis, np.newaxis, :] + np.stack([np.diag(steps), -np.diag(steps)])
-        found = general_residuals(self._full(moved.reshape(-1, ndim)), knee) * self._known(knee)
-        found = found.reshape(len(q), 2, ndim, -1)
+        found = general_residuals(self._full(moved.reshape(-1, ndim)), knee).reshape(len(q), 2, ndim, -1)
         slopes = (found[:, 0] - found[:, 1]) / (2.0 * steps[:, np.newaxis])
         return np.where(np.isfinite(slopes), slopes, 0.0).transpose(0, 2, 1)

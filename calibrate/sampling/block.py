@@ -26,7 +26,9 @@ _JUMP_SHARE = 0.1
 # Walkers of the other half that kernels are fitted to, at the most; the split is random, so any do.
 _KERNELS = 32
 # Parameters up to which kernels have their full share of the proposals; beyond, so many in all.
-_GROUPED = 8
+FEW = 8
+# Beyond, smaller ensembles have more rounds in a step, as many updates in all as this many walkers have.
+_WALKERS = 512
 # Of a kernel, in standard deviations of the walkers that they are fitted to.
 _BANDWIDTH = 0.9
 # Directions narrower than this, against their parameter's own spread, are rounding errors.
@@ -73,7 +75,7 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
     ) -> None:
         self._density = posterior.density
         # Where groups are small parts of the whole, moving one at a time gets nowhere; what kernels lose, others share.
-        lost = (1.0 - stretch - de) * max(0.0, 1.0 - _GROUPED / posterior.ndim)
+        lost = (1.0 - stretch - de) * max(0.0, 1.0 - FEW / posterior.ndim)
         self._below = (stretch + 0.5 * lost, stretch + de + lost)
         self._rounds, self._updates = rounds, updates
         self._groups, self._sizes = _padded(posterior.table.groups(), posterior.ndim)
@@ -84,7 +86,8 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         order = model.random.permutation(walkers)
         count = _NUMBERS + max(2, int(self._sizes.max()))
         seed = model.random.randint(2**32, size=4, dtype=np.uint32)
-        numbers = np.random.Generator(np.random.PCG64(seed)).random((self._rounds, self._updates, walkers, count))
+        rounds = self._rounds * (max(1, _WALKERS // walkers) if state.coords.shape[1] > FEW else 1)
+        numbers = np.random.Generator(np.random.PCG64(seed)).random((rounds, self._updates, walkers, count))
         accepted = _block(
             state.coords, state.log_prob, order, numbers, self._below, self._groups, self._sizes, self._density
         )
