@@ -34,8 +34,8 @@ def jax_model(target: Posterior) -> Callable[[], None]:
     import numpyro
     import numpyro.distributions as dist
 
-    poses, loads, known = target.knee.kinematics, target.measurement.loads, target.config.noise.sigma
-    mcl, lcl = target.knee.coefficients
+    knee, loads, known = target.knee_at(), target.measurement.loads, target.config.noise.sigma
+    poses, (mcl, lcl) = knee.kinematics, knee.coefficients
 
     def tension(length: Any, k: Any, alpha: Any, l_0: Any) -> Any:
         elongation, toe = length - l_0, alpha * l_0

@@ -41,9 +41,10 @@ _CONTROL_SECONDS = 6.0
 def plain_log_prob(target: Posterior) -> LogProb:
     """Return the log-posterior as a user writes it in NumPy: all walkers at once, uniform within the bounds."""
     names, lower, upper = target.names, target.lower, target.upper
-    poses = target.knee.kinematics
-    mcl, lcl = target.knee.coefficients
+    knee = target.knee_at()
+    poses, (mcl, lcl) = knee.kinematics, knee.coefficients
     load = target.measurement.loads
+    prior = -np.log(upper - lower).sum()
     known = target.config.noise.sigma
 
     def tension(length: FloatArray, k: FloatArray, alpha: FloatArray, l_0: FloatArray) -> FloatArray:
@@ -59,14 +60,15 @@ def plain_log_prob(target: Posterior) -> LogProb:
         predicted += lcl * tension(poses.lengths[1], p["lcl.k"], p["lcl.alpha"], p["lcl.l_0"])
         with np.errstate(all="ignore"):  # proposals beyond the bounds may have no meaning
             each = -0.5 * ((predicted - load) / sigma) ** 2 - np.log(sigma) - 0.5 * math.log(2.0 * math.pi)
-        return np.where(inside, each.sum(axis=1), -np.inf)
+        return np.where(inside, prior + each.sum(axis=1), -np.inf)
 
     return log_prob
 
 
 def starts(target: Posterior, seed: int, ensembles: int, walkers: int) -> FloatArray:
     """Draw first walkers (ensembles, walkers, ndim), as calibrate does."""
-    return first_walkers(target, SamplingConfig(seed=seed, ensembles=ensembles, walkers=walkers))
+    settings = SamplingConfig(seed=seed, ensembles=max(2, ensembles), walkers=walkers)  # one is none of calibrate's
+    return first_walkers(target, settings)[:ensembles]
 
 
 def marked(steps: Iterable[Any], at: int) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """The posteriors that samplers are compared on, all with hard walls so that every sampler can be given the same.
 
-`ridge` and `toe` are simulated knees with known answers, `oks009` is the bundled real knee, and `wide` has so few and
-such poor data that its posterior fills the bounds. Run one with `calibrate run benchmarks/data/toe.toml`.
+`ridge` and `toe` are simulated knees with known answers, `oks009` is a real knee with bounds in the place of priors,
+and `wide` has so few and such poor data that its posterior fills the bounds. Run one with
+`calibrate run benchmarks/data/toe.toml`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from calibrate.config import Config, parse_config
-from calibrate.examples import example
 from calibrate.posterior import Posterior
 
 NAMES = ("ridge", "toe", "oks009", "wide")
+# The knee oks009 with bounds only, an exact geometry and an exact angle, its data beside it.
+BOX = Path(__file__).parent.parent / "tests" / "data" / "oks009_box.toml"
 _DATA = Path(__file__).parent / "data"
 _HARD = '\n[prior]\nwalls = "hard"\n'
 
@@ -20,8 +22,7 @@ _HARD = '\n[prior]\nwalls = "hard"\n'
 def problem(name: str) -> Config:
     """Return the configuration of one of `NAMES`."""
     if name == "oks009":
-        path = example("oks009.toml")
-        return parse_config(path.read_text() + _HARD, path)
+        return parse_config(BOX.read_text() + _HARD, BOX)
     path = _DATA / f"{name}.toml"
     return parse_config(path.read_text(), path)
 

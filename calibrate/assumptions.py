@@ -32,17 +32,17 @@ def assumptions(posterior: Posterior) -> Iterator[str]:
     columns = posterior.table.columns.tolist()
     exact = [test for test in posterior.tests if int(test.slots.reading[0]) not in columns]
     if exact:
-        yield f"the angle's zero is known exactly{_of(posterior, exact)}"
+        yield f"{_of(posterior, exact)}the angle's zero is known exactly"
     by_kind: dict[str, list[LaxityTest]] = {}
     for test in posterior.tests:
         by_kind.setdefault(_errors(posterior, test), []).append(test)
     for errors, tests in by_kind.items():
-        yield f"errors of the readings are {errors}{_of(posterior, tests)}"
+        yield f"{_of(posterior, tests)}errors of the readings are {errors}"
 
 
 def _of(posterior: Posterior, tests: list[LaxityTest]) -> str:
-    """Return of which tests a sentence is, if not of all."""
-    return "" if len(tests) == len(posterior.tests) else f" in {', '.join(test.name for test in tests)}"
+    """Return what a sentence begins with that is not of all tests."""
+    return "" if len(tests) == len(posterior.tests) else f"in {', '.join(test.name for test in tests)}: "
 
 
 def _errors(posterior: Posterior, test: LaxityTest) -> str:

@@ -73,7 +73,7 @@ class Problem:
     thetas, measured : ndarray, shape (n,)
         Angles and loads.
     bounds : ndarray, shape (8, 2)
-        Of the parameters; a fixed one has none.
+        Of the parameters; infinite for a fixed one, and where a prior has none.
     """
 
     config: Config
@@ -101,13 +101,12 @@ def _laws(config: Config) -> list[AnyValue]:
     """
     declared = config.declared()
     names = [f"{ligament}.{quantity}" for ligament in LIGAMENTS for quantity in QUANTITIES]
-    missing = [name for name in names if isinstance(declared.get(name), str) or name not in declared]
-    if missing or config.tests or config.knee.strands != LIGAMENTS:
+    if any(name not in declared for name in names) or config.tests or config.knee.strands != LIGAMENTS:
         raise ConfigError(
             f"{config.source or 'configuration'}: the ladder compares models of one test and two ligaments, k, alpha, "
             "l_0 and f_ref of each; this calibration has more"
         )
-    return [declared[name] for name in names]
+    return [config.resolved(name) for name in names]
 
 
 def problem(config: Config, angles: str | None = None) -> Problem:
@@ -128,7 +127,8 @@ def problem(config: Config, angles: str | None = None) -> Problem:
     measurement = simulate(config, angles=angles) if angles else read_measurement(config.data_path)
     sign = 1.0 if next(iter(config.all_tests.values())).positive == "valgus" else -1.0
     scale = sign * (1.0 if measurement.kind == "force" else MM_PER_M)
-    bounds = np.array([reach(v) if isinstance(v, Distribution) else (-math.inf, math.inf) for v in _laws(config)])
+    priors = [value.prior if isinstance(value, Distribution) else None for value in _laws(config)]
+    bounds = np.array([(-math.inf, math.inf) if p is None else (p.lower, p.upper) for p in priors])
     thetas = sign * measurement.to_radians(measurement.angles)
     return Problem(config, measurement.kind, thetas, scale * measurement.loads, bounds)
 

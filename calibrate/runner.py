@@ -19,7 +19,7 @@ from calibrate.kinds import CHAIN
 from calibrate.needs import check_needs
 from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress, sample
-from calibrate.sampling.start import first_walkers
+from calibrate.sampling.start import first_walkers, walkers_for
 
 # Walkers for each free parameter, at the least.
 _PER_DIMENSION = 2
@@ -77,6 +77,8 @@ def start_run(
     posterior = Posterior.from_config(config)
     for warning in posterior.warnings:
         on_warning(warning)
+    if "walkers" not in config.sampling.model_fields_set:
+        config = config.with_sampling(walkers=walkers_for(posterior.ndim, config.sampling.min_ess))
     settings = config.sampling
     if settings.walkers < _PER_DIMENSION * posterior.ndim:
         raise ConfigError(

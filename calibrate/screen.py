@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -28,6 +28,7 @@ _LOG_EVERY = 10.0
 _NARROW = 88
 # Of columns whose key is none that fits: the standard deviation as a share of the prior's.
 _HEADINGS = {"sd_of_prior": "/prior"}
+_LARGEST = 1000
 _PAGE = 110  # columns of a summary that goes to a file or a pipe
 
 
@@ -124,8 +125,13 @@ class Watch:
 
 def summary_tables(content: Mapping[str, Any]) -> None:
     """Print a summary to stdout: parameters, what follows from them, convergence, warnings."""
-    with page() as paper:
-        _summarise(paper, content)
+    with_truth = any("truth" in entry for entry in content["parameters"].values())
+    tables = [
+        _table("Parameters", content["parameters"], ("sd_of_prior", "rhat", "ess_bulk", "ess_tail"), with_truth),
+        _table("At the reference pose, where each strand becomes taut, and laxity", content["derived"], (), False),
+    ]
+    with page(max(console(sys.stdout, _LARGEST).measure(table).maximum for table in tables)) as paper:
+        _summarise(paper, content, tables)
 
 
 def console(stream: Any, width: int | None = None) -> Console:
@@ -141,8 +147,13 @@ def console(stream: Any, width: int | None = None) -> Console:
 
 
 @contextlib.contextmanager
-def page() -> Iterator[Console]:
+def page(least: int = 0) -> Iterator[Console]:
     """Hand out a console for results; what is printed there goes to stdout in one piece.
+
+    Parameters
+    ----------
+    least : int
+        Columns that are needed, whatever the terminal has.
 
     Raises
     ------
@@ -150,14 +161,14 @@ def page() -> Iterator[Console]:
         If it could not be written.
     """
     paper = console(sys.stdout)
-    if not paper.is_terminal or paper.width < _NARROW:
-        paper = console(sys.stdout, _PAGE)  # a wrapped line can be read, a cropped number not
+    if not paper.is_terminal or paper.width < max(_NARROW, least):
+        paper = console(sys.stdout, max(_PAGE, least))  # a wrapped line can be read, a cropped number not
     with paper.capture() as text:  # the library would end the program by itself where nobody reads on
         yield paper
     sys.stdout.write(text.get())
 
 
-def _summarise(console: Console, content: Mapping[str, Any]) -> None:
+def _summarise(console: Console, content: Mapping[str, Any], tables: Sequence[Table]) -> None:
     state = "converged" if content["converged"] else "NOT CONVERGED"
     _say(console, f"{content['file']}: {state}", style="bold")
     sampled = (
@@ -168,13 +179,8 @@ def _summarise(console: Console, content: Mapping[str, Any]) -> None:
     tests = [_measured(test) for test in content["tests"]]
     for line in [f"{tests[0]}; {sampled}"] if len(tests) == 1 else [*tests, sampled]:
         _say(console, line)
-    with_truth = any("truth" in entry for entry in content["parameters"].values())
-    console.print(
-        _table("Parameters", content["parameters"], ("sd_of_prior", "rhat", "ess_bulk", "ess_tail"), with_truth)
-    )
-    console.print(
-        _table("At the reference pose, where each strand becomes taut, and laxity", content["derived"], (), False)
-    )
+    for table in tables:
+        console.print(table)
     for warning in content["warnings"]:
         _say(console, f"warning: {warning}", style="yellow")
     _say(console, f"assumed: {'; '.join(content['assumes'])}")

@@ -55,7 +55,7 @@ def test_run_interrupted_before_its_first_step_can_be_resumed(tmp_path: Path) ->
 
 def test_resume_to_convergence_stops_where_the_uninterrupted_run_does(tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
-    config = bench_config(extra="[sampling]\nmin_ess = 12000\n")
+    config = bench_config(extra="[sampling]\nmin_ess = 36_000\n")
     assert start_run(config, whole).reason == "converged"
     assert len(coords(whole)[0]) > 70
 

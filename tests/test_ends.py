@@ -31,6 +31,8 @@ PREPARED = {
     "export": ("export", "run.h5", "-o", "x.osim"),
     "knee": ("knee", "theirs.osim", "--strands", "mcl=MCL1", "lcl=LCL"),
     "simulate": ("simulate", "knee.toml", "-o", "x.csv"),
+    "predict": ("predict", "run.h5", "--change", "lcl.k=0"),
+    "drawn": ("predict", "run.h5", "--moments", "10", "-o", "x.png"),
     "priors": ("priors",),
     "help": ("--help",),
     "version": ("--version",),

@@ -10,11 +10,11 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from conftest import BOX
 from opensim_reader import INSTALLED, OpenSim
 
 from calibrate import ExportError, export_osim, open_run, start_run
 from calibrate.config import parse_config
-from calibrate.examples import example
 from calibrate.export import ligaments
 from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
@@ -49,9 +49,9 @@ MCL, LCL = [50.0, 0.0625, 80.0, 3.0], [40.0, 0.05, 60.0, 0.0]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A short, unconverged run of the real knee with a tared LCL: enough draws to export."""
-    text = example("oks009.toml").read_text()
+    text = BOX.read_text()
     head, tail = text.rsplit("f_ref = 0.0", 1)
-    config = parse_config(f"{head}f_ref = 4.0{tail}", example("oks009.toml"))
+    config = parse_config(f"{head}f_ref = 4.0{tail}", BOX)
     path = tmp_path_factory.mktemp("run") / "knee.h5"
     start_run(config.with_sampling(max_steps=200), path)
     return open_run(path)

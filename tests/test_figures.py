@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import config_text, process
+from conftest import BOX, config_text, process
 from matplotlib.figure import Figure
 from pictures import edges, marked, texts
 
@@ -24,10 +24,11 @@ from calibrate.config import load_config, parse_config
 from calibrate.data import parse_measurement
 from calibrate.errors import ChainError
 from calibrate.examples import example
-from calibrate.figures.style import decimals, label
+from calibrate.figures.labels import label
+from calibrate.figures.style import decimals
 from calibrate.knee.geometry import kinematics
 from calibrate.knee.ligament import tension
-from calibrate.posterior import LAW, Posterior
+from calibrate.posterior import Posterior
 from calibrate.results import Run, open_run
 from calibrate.runner import start_run
 
@@ -61,7 +62,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a run of the real knee that has only just begun; every other step is stored."""
     path = tmp_path_factory.mktemp("figures") / "unfinished.h5"
-    config = load_config(example("oks009.toml")).with_sampling(max_steps=20, thin=2)
+    config = load_config(BOX).with_sampling(max_steps=20, thin=2)
     assert start_run(config, path).reason == "steps"
     return open_run(path)
 
@@ -180,6 +181,7 @@ def test_the_corner_labels_every_parameter_and_draws_the_truth_through_it(simula
         low, high = axes[i, i].get_xlim()
         assert low < simulated.truth[name] < high
     assert len(marked(figure, "truth")) == ndim + ndim * (ndim - 1)
+    assert not marked(figure, "left out")
 
 
 def test_the_corner_of_a_real_knee_draws_no_truth_but_the_bounds_it_reaches(unfinished: Run) -> None:
@@ -234,9 +236,9 @@ def test_the_trace_draws_each_ensemble_and_its_convergence(simulated: Run) -> No
 
 
 def test_the_trace_draws_a_true_value_of_zero(single: Run) -> None:
-    posterior = dataclasses.replace(
-        single.posterior, measurement=dataclasses.replace(single.file.measurement, truth={"mcl.l_0": 0.0})
-    )
+    (test,) = single.posterior.tests
+    test = dataclasses.replace(test, measurement=dataclasses.replace(test.measurement, truth={"mcl.l_0": 0.0}))
+    posterior = dataclasses.replace(single.posterior, tests=(test,))
     figure = figures.trace_plot(dataclasses.replace(single, posterior=posterior))
     assert len(marked(figure, "truth")) == 1
 
@@ -332,8 +334,8 @@ def test_the_truth_lies_within_the_bands_and_the_median_between_them(simulated: 
 def test_the_jump_of_the_load_is_a_gap_and_no_slope(which: str, request: pytest.FixtureRequest) -> None:
     run = request.getfixturevalue(which)
     top, bottom = picture("load_angle", run).axes
-    sign = 1.0 if run.config.data.positive == "valgus" else -1.0
-    touch = sign * math.degrees(run.posterior.geometry.theta_0)
+    sign = 1.0 if run.posterior.tests[0].positive == "valgus" else -1.0
+    touch = sign * math.degrees(run.posterior.geometry().theta_0)
     for ax in (top, bottom):
         (line,) = marked(ax, "both touch")
         assert line.get_xdata()[0] == pytest.approx(touch)
@@ -362,8 +364,8 @@ def test_ligament_curves_are_the_law_over_the_length(simulated: Run) -> None:
         x, lower, upper = edges(marked(ax, "band 90")[0])
         assert x == pytest.approx(truth.get_xdata())
         draws = simulated.thinned(2000)
-        first = LAW.index(f"{ligament}.k")
-        k, alpha, l_0 = simulated.posterior.full(draws)[:, first : first + 3].T[:, :, np.newaxis]
+        names = [f"{ligament}.{quantity}" for quantity in ("k", "alpha", "l_0")]
+        k, alpha, l_0 = (simulated.posterior.values(draws, name)[:, np.newaxis] for name in names)
         expected = np.quantile(tension(x, k, alpha, l_0), [0.05, 0.95], axis=0)
         assert lower == pytest.approx(expected[0])
         assert upper == pytest.approx(expected[1])
@@ -371,7 +373,7 @@ def test_ligament_curves_are_the_law_over_the_length(simulated: Run) -> None:
 
 def test_ligament_curves_mark_the_lengths_of_the_test_and_the_slack_length(simulated: Run) -> None:
     figure = picture("ligaments", simulated)
-    geometry, data = simulated.posterior.geometry, simulated.file.measurement
+    geometry, data = simulated.posterior.geometry(), simulated.file.measurement
     poses = kinematics(geometry, np.deg2rad(data.angles))
     for ax, ligament, lengths in zip(figure.axes, ("mcl", "lcl"), poses.lengths, strict=True):
         (ticks,) = marked(ax, "data")

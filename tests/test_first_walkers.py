@@ -21,8 +21,8 @@ from calibrate.sampling.start import draw, first_walkers
 
 
 def population(best: float, n: int = 4) -> Population:
-    """Return a pilot's find of which only the best log-likelihood is of interest."""
-    return Population(np.zeros((n, 2)), np.linspace(best - 5.0, best, n), np.full(n, 1.0 / n), 0.0)
+    """Return a pilot's find of which only the best log-probability is of interest."""
+    return Population(np.zeros((n, 2)), np.full(n, 1e9), np.linspace(best - 5.0, best, n), np.full(n, 1.0 / n), 0.0)
 
 
 # --- has a pilot missed what a fit has found? ---
@@ -98,7 +98,7 @@ def weighted(n: int = 60) -> Population:
     weights = np.where(np.arange(n) % 3 == 0, 0.0, 1.0)
     weights[1] = weights.sum() - 1.0
     coords = np.stack([np.arange(n), 100.0 + np.arange(n)], axis=1).astype(float)
-    return Population(coords, np.zeros(n), weights / weights.sum(), 0.0)
+    return Population(coords, np.zeros(n), np.zeros(n), weights / weights.sum(), 0.0)
 
 
 def test_walkers_are_points_of_the_pilot_none_twice_and_none_without_weight() -> None:
@@ -256,7 +256,7 @@ def test_the_whole_of_it_depends_on_the_seed_and_not_on_the_threads(monkeypatch:
         start_module,
         "explore",
         lambda posterior, rng, points: Population(
-            rng.random((points, 2)), np.zeros(points), np.full(points, 1 / points), 0.0
+            rng.random((points, 2)), np.zeros(points), np.zeros(points), np.full(points, 1 / points), 0.0
         ),
     )
 

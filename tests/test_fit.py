@@ -8,40 +8,38 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
-from toys import Toy, toy
+from toys import Toy, table, toy
 
 from calibrate.errors import ConfigError
+from calibrate.priors import LogNormal, Normal, Prior, Uniform
 from calibrate.sampling import fit as fit_module
 from calibrate.sampling.fit import Fit, find_map
 
 
 class Line(Toy):
-    """Loads along a straight line: residuals are linear in all parameters but sigma, which scales nothing here."""
+    """Loads along a straight line: residuals are linear in all parameters but sigma, which they are not divided by."""
 
-    def __init__(self, names: tuple[str, ...], lower: list[float], upper: list[float]) -> None:
-        super().__init__(np.array(lower), np.array(upper), self.at)
-        self.names = names
-        self.start = np.full(len(names), np.nan)
+    design: np.ndarray
+    loads = np.array([1.0, 3.5, 4.5, 7.0])
+
+    def __init__(self, names: tuple[str, ...], *priors: tuple[float, float] | Prior) -> None:
+        super().__init__(table([Uniform(*p) if isinstance(p, tuple) else p for p in priors], names), self.of_data)
         self.design = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]])[:, : len(self.law)]
-        self.loads = np.array([1.0, 3.5, 4.5, 7.0])
-        self.measurement = SimpleNamespace(angles=np.arange(4.0))
+        self.tests = (SimpleNamespace(measurement=SimpleNamespace(angles=np.arange(4.0))),)
+        self.residuals_of = SimpleNamespace(compressed=self.compressed)
         self.fitted: list[np.ndarray] = []
 
     @property
     def law(self) -> list[int]:
         return [i for i, name in enumerate(self.names) if name != "noise.sigma"]
 
-    def fit_residuals(self, q: np.ndarray) -> np.ndarray:
+    def compressed(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.fitted.append(q.copy())
-        return np.asarray(self.design @ q[self.law] - self.loads)
+        slopes = np.full((4, len(self.names)), np.nan)  # nobody asks for the column of sigma
+        slopes[:, self.law] = self.design
+        return np.asarray(self.design @ q[self.law] - self.loads), slopes
 
-    def fit_jacobian(self, q: np.ndarray) -> np.ndarray:
-        self.fitted.append(q.copy())
-        out = np.full((4, len(self.names)), np.nan)  # nobody asks for the column of sigma
-        out[:, self.law] = self.design
-        return out
-
-    def at(self, q: np.ndarray) -> np.ndarray:
+    def of_data(self, q: np.ndarray) -> np.ndarray:
         rows = np.atleast_2d(q)
         square = ((rows[:, self.law] @ self.design.T - self.loads) ** 2).sum(axis=1)
         sigma = rows[:, self.names.index("noise.sigma")] if "noise.sigma" in self.names else 1.0
@@ -49,6 +47,8 @@ class Line(Toy):
         return np.asarray(value if np.ndim(q) == 2 else value[0])
 
 
+NAMES = ("noise.sigma", "mcl.f_ref", "lcl.f_ref")
+SD = np.sqrt(1.0 / 12.0)  # of a uniform prior's width
 # By the normal equations: the best line through the loads, and its root mean square residual.
 INTERCEPT, SLOPE = 1.15, 1.9
 RMS = np.sqrt(np.mean((np.array([1.0, 3.5, 4.5, 7.0]) - INTERCEPT - SLOPE * np.arange(4.0)) ** 2))
@@ -68,42 +68,139 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_a_line_is_fitted_and_sigma_follows_from_the_residuals(told: list[dict[str, Any]]) -> None:
-    posterior = Line(("noise.sigma", "mcl.k", "lcl.k"), [0.1, -10.0, -20.0], [5.0, 30.0, 80.0])
-    start = np.array([3.0, -10.0, 80.0])  # at the bounds: moved inside by a billionth of their width
+    posterior = Line(NAMES, (0.1, 5.0), (-10.0, 30.0), (-20.0, 80.0))
+    start = np.array([3.0, -10.0, 80.0])  # at the bounds: moved inside by a billionth of the prior's sd
     given = start.copy()
     found = fit_module._fit(posterior, start)
     np.testing.assert_allclose(found.q, [RMS, INTERCEPT, SLOPE], rtol=1e-7)
-    assert found.log_prob == float(posterior.at(found.q))
+    assert found.log_prob == float(posterior.log_prob(found.q))
     assert isinstance(found.log_prob, float)
     np.testing.assert_array_equal(start, given)
     assert {q[0] for q in posterior.fitted} == {3.0}  # all the while sigma is where it began
     (call,) = told
-    np.testing.assert_array_equal(call["start"], [-10.0 + 1e-9 * 40.0, 80.0 - 1e-9 * 100.0])
+    np.testing.assert_array_equal(call["start"], [-10.0 + 1e-9 * 40.0 * SD, 80.0 - 1e-9 * 100.0 * SD])
     np.testing.assert_array_equal(call["bounds"], [[-10.0, -20.0], [30.0, 80.0]])
-    np.testing.assert_array_equal(call["x_scale"], [40.0, 100.0])
-    np.testing.assert_array_equal(call["jac"](np.array([5.0, 6.0])), posterior.design)
+    np.testing.assert_allclose(call["x_scale"], [40.0 * SD, 100.0 * SD], rtol=1e-15)
+    np.testing.assert_array_equal(call["jac"](np.array([5.0, 6.0])), [*posterior.design, [0.0, 0.0], [0.0, 0.0]])
     np.testing.assert_array_equal(posterior.fitted[-1][1:], [5.0, 6.0])
     assert call["max_nfev"] == 200
     assert set(call) == {"start", "jac", "bounds", "x_scale", "max_nfev"}
 
 
 def test_a_line_is_fitted_with_a_known_sigma() -> None:
-    posterior = Line(("mcl.k", "lcl.k"), [-10.0, -20.0], [30.0, 80.0])
+    posterior = Line(NAMES[1:], (-10.0, 30.0), (-20.0, 80.0))
     found = fit_module._fit(posterior, np.array([20.0, 20.0]))
     np.testing.assert_allclose(found.q, [INTERCEPT, SLOPE], rtol=1e-7)
 
 
 def test_sigma_alone_is_fitted_without_least_squares(told: list[dict[str, Any]]) -> None:
-    posterior = Line(("noise.sigma",), [0.1], [5.0])
+    posterior = Line(NAMES[:1], (0.1, 5.0))
     found = fit_module._fit(posterior, np.array([3.0]))
     assert found.q[0] == pytest.approx(np.sqrt((1.0 + 12.25 + 20.25 + 49.0) / 4.0), rel=1e-12)
     assert told == []
 
 
-@pytest.mark.parametrize(("lower", "upper", "sigma"), [(10.0, 30.0, 10.0 + 1e-6 * 20.0), (0.5, 4.5, 4.5 - 1e-6 * 4.0)])
-def test_sigma_stays_within_its_bounds_by_a_millionth_of_their_width(lower: float, upper: float, sigma: float) -> None:
-    posterior = Line(("noise.sigma",), [lower], [upper])
-    assert fit_module._fit(posterior, np.array([lower])).q[0] == pytest.approx(sigma, rel=1e-14)
+@pytest.mark.parametrize(
+    ("lower", "upper", "sigma"), [(10.0, 30.0, 10.0 + 1e-6 * 20.0 * SD), (0.5, 4.5, 4.5 - 1e-6 * 4.0 * SD)]
+)
+def test_sigma_stays_within_its_bounds_by_a_millionth_of_the_priors_deviation(
+    lower: float, upper: float, sigma: float
+) -> None:
+    posterior = Line(NAMES[:1], (lower, upper))
+    assert fit_module._fit(posterior, np.array([0.5 * (lower + upper)])).q[0] == pytest.approx(sigma, rel=1e-14)
+
+
+# --- with priors that are not uniform ---
+
+
+def ridge(sigma: float, means: tuple[float, float], sds: tuple[float, float]) -> np.ndarray:
+    """Return the best line by the normal equations, priors counted as readings of the parameters themselves."""
+    design, loads = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]]), Line.loads
+    weights = np.diag(1.0 / np.array(sds) ** 2)
+    return np.linalg.solve(design.T @ design / sigma**2 + weights, design.T @ loads / sigma**2 + weights @ means)
+
+
+def test_normal_priors_count_as_readings() -> None:
+    posterior = Line(NAMES[1:], Normal(-2.0, 0.5), Normal(1.0, 0.25))
+    found = fit_module._fit(posterior, np.array([20.0, 20.0]))
+    expected = ridge(1.0, (-2.0, 1.0), (0.5, 0.25))
+    # The control: the priors pull the line by much more than what the fit may err.
+    assert (np.abs(expected - [INTERCEPT, SLOPE]) > 0.1).all()
+    np.testing.assert_allclose(found.q, expected, rtol=1e-7)
+    at_best = posterior.log_prob(found.q + 1e-3 * np.random.default_rng(0).standard_normal((200, 2)))
+    assert (at_best < found.log_prob).all()
+
+
+def test_one_prior_of_two_may_be_normal() -> None:
+    posterior = Line(NAMES[1:], (-10.0, 30.0), Normal(1.0, 0.25))
+    np.testing.assert_allclose(
+        fit_module._fit(posterior, np.array([20.0, 20.0])).q, ridge(1.0, (0.0, 1.0), (1e9, 0.25)), rtol=1e-7
+    )
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "end"), [(-np.inf, 0.5, 0.5), (0.75, np.inf, 0.75), (-np.inf, np.inf, None)]
+)
+def test_a_truncated_normal_prior_ends_the_fit_at_its_bound(lower: float, upper: float, end: float | None) -> None:
+    posterior = Line(NAMES[1:2], Normal(-8.0, 1.0, lower, upper))
+    # Four readings whose mean is 4, and one of the prior at -8.
+    expected = (4.0 * 4.0 - 8.0) / 5.0
+    assert expected == 1.6
+    posterior.loads = posterior.loads if end != 0.75 else posterior.loads - 9.0
+    found = fit_module._fit(posterior, np.array([0.6 if end == 0.5 else 2.0]))
+    assert found.q[0] == pytest.approx(expected if end is None else end, abs=1e-6)
+
+
+def test_a_log_normal_prior_has_its_maximum_where_its_density_has() -> None:
+    """The density of x falls by 1 / x besides the bell of its logarithm: without data the mode is median / e^b^2."""
+    posterior = Line(NAMES[1:2], LogNormal(3.0, 1.7))
+    posterior.design = np.zeros((4, 1))
+    found = fit_module._fit(posterior, np.array([20.0]))
+    assert found.q[0] == pytest.approx(3.0 / np.exp(np.log(1.7) ** 2), rel=1e-6)
+    # With the readings, on a fine grid.
+    posterior = Line(NAMES[1:2], LogNormal(1.0, 1.3))
+    grid = np.linspace(0.5, 5.0, 450_001)[:, np.newaxis]
+    best = grid[np.argmax(posterior.log_prob(grid)), 0]
+    assert 1.2 < best < 3.8  # neither the prior's nor the data's
+    assert fit_module._fit(posterior, np.array([20.0])).q[0] == pytest.approx(best, abs=1e-3)
+
+
+def test_an_inferred_sigma_weighs_data_and_priors_in_three_rounds(told: list[dict[str, Any]]) -> None:
+    posterior = Line(NAMES, (0.1, 5.0), Normal(-2.0, 0.5), Normal(1.0, 0.25))
+    sigma = 3.0
+    found = fit_module._fit(posterior, np.array([sigma, 0.0, 0.0]))
+    sigmas = []
+    for _ in range(3):
+        line = ridge(sigma, (-2.0, 1.0), (0.5, 0.25))
+        sigmas.append(sigma)
+        sigma = float(np.sqrt(np.mean((line[0] + line[1] * np.arange(4.0) - Line.loads) ** 2)))
+    np.testing.assert_allclose(found.q, [sigma, *line], rtol=1e-6)
+    assert len(told) == 3
+    for call, at in zip(told, sigmas, strict=True):
+        slopes = call["jac"](np.array([5.0, 6.0]))
+        np.testing.assert_allclose(slopes[:4], posterior.design / at, rtol=1e-6)
+        np.testing.assert_allclose(slopes[4:], np.diag([2.0, 4.0]), rtol=1e-15)
+
+
+def test_positive_parameters_stay_positive_without_a_lower_bound() -> None:
+    posterior = Line(("mcl.k",), Normal(-3.0, 2.0))
+    posterior.design = np.full((4, 1), -1.0)
+    x = fit_module._squares(posterior, np.array([2.0]), np.array([True]), 1.0)
+    assert 0.0 < x[0] < 1e-6
+    assert all(q[0] > 0.0 for q in posterior.fitted)
+
+
+def test_where_the_knee_has_no_pose_the_fit_turns_back() -> None:
+    posterior = Line(NAMES[1:], (-10.0, 30.0), (-20.0, 80.0))
+    whole = posterior.compressed
+
+    def without_pose(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        residuals, slopes = whole(q)
+        return (residuals if q[1] < 10.0 else np.full(4, np.nan)), slopes
+
+    posterior.residuals_of = SimpleNamespace(compressed=without_pose)
+    found = fit_module._fit(posterior, np.array([20.0, 9.0]))
+    np.testing.assert_allclose(found.q, [INTERCEPT, SLOPE], rtol=1e-6)
 
 
 # --- from several places ---
@@ -125,12 +222,10 @@ class Fitted:
 
 def plain(values: np.ndarray | None = None, start: tuple[float, float] = (np.nan, np.nan)) -> Any:
     """Return a posterior between -3 and 1, and 10 and 30, that is highest where both parameters are small."""
-    posterior: Any = toy(lambda q: -q.sum(axis=1) if values is None else values, (-3.0, 1.0), (10.0, 30.0))
-    posterior.start = np.array(start)
-    return posterior
+    return toy(lambda q: -q.sum(axis=1) if values is None else values, (-3.0, 1.0), (10.0, 30.0), start=start)
 
 
-DRAWN = [-3.0, 10.0] + np.array([4.0, 20.0]) * np.random.default_rng(5).random((8192, 2))
+DRAWN = [-3.0, 10.0] + np.array([4.0, 20.0]) * np.random.default_rng(5).random((2, 8192)).T
 
 
 def test_fits_begin_at_every_other_of_the_best_of_8192_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +284,7 @@ def test_where_no_draw_is_possible_the_reason_is_said() -> None:
 
 
 def test_the_whole_of_it_finds_the_line_from_any_seed() -> None:
-    posterior = Line(("mcl.k", "lcl.k", "noise.sigma"), [-10.0, -20.0, 0.1], [30.0, 80.0, 5.0])
+    posterior = Line((*NAMES[1:], NAMES[0]), (-10.0, 30.0), (-20.0, 80.0), (0.1, 5.0))
     for seed in range(3):
         found = find_map(posterior, np.random.default_rng(seed))
         assert len(found) == 8

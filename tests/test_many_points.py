@@ -9,7 +9,7 @@ from conftest import config_text
 from calibrate import open_run, resume_run, screen, start_run
 from calibrate.config import load_config
 from calibrate.figures import ligament_plot, load_angle_plot
-from calibrate.posterior import MANY
+from calibrate.problem.build import MANY
 from calibrate.results import Run
 from calibrate.simulation import simulate, write
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
-from toys import toy
+from toys import moves_in_python, toy
 
 from calibrate.errors import ConfigError
+from calibrate.priors import LogNormal, Normal, Prior, Uniform
 from calibrate.sampling import pilot
 from calibrate.sampling.pilot import Population, explore, mass_below
 
@@ -26,8 +28,9 @@ class Even:
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
 
-    def random(self, shape: tuple[int, ...]) -> np.ndarray:
+    def random(self, shape: int | tuple[int, ...]) -> np.ndarray:
         self.asked.append(("random", shape))
+        shape = (shape,) if isinstance(shape, int) else shape
         return ((np.arange(math.prod(shape)) + 0.5) / math.prod(shape)).reshape(shape)
 
     def integers(self, *arguments: int) -> np.ndarray:
@@ -87,26 +90,32 @@ def test_a_level_takes_the_lower_half_and_what_ties_with_it(monkeypatch: pytest.
 
     calls = scripted(monkeypatch, level_out)
     rng = Even()
-    posterior = toy(lambda q: start, (0.0, 8.0), (10.0, 18.0))
+    posterior = toy(lambda q: start if len(q) == 8 else np.arange(14.0), (0.0, 8.0), (10.0, 18.0))
     found = explore(posterior, rng, 8)
-    drawn = np.array([[k + 0.25, k + 10.75] for k in range(8)])
+    drawn = np.array([[k + 0.5, k + 10.5] for k in range(8)])
     np.testing.assert_allclose(posterior.asked[0], drawn, rtol=1e-15)
     # Three are at -1 or below in the lower half; the floor is -1, and four lie at it: six are lost, by their order.
-    x, value, floor, order, numbers, lower, upper, density = calls[0]
+    x, value, floor, order, numbers, density = calls[0]
     assert len(calls) == 1
     assert floor == -1.0
     np.testing.assert_array_equal(value, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0])
     np.testing.assert_array_equal(x, drawn[[1, 4, 1, 4, 1, 4, 1, 4]])
     np.testing.assert_array_equal(order, np.arange(8)[::-1])
     assert numbers.shape == (20, 4, 5)
-    assert lower is posterior.lower
-    assert upper is posterior.upper
-    np.testing.assert_array_equal(density.template, np.arange(9.0))
-    assert rng.asked == [("random", (8, 2)), ("integers", 6, 8, 6), ("random", (20, 4, 5)), ("permutation", 8)]
+    np.testing.assert_array_equal(density.prior, posterior.density.prior)
+    assert density.knee.function is posterior.function
+    assert rng.asked == [
+        ("random", 8),
+        ("random", 8),
+        ("integers", 6, 8, 6),
+        ("random", (20, 4, 5)),
+        ("permutation", 8),
+    ]
     # The dead with an eighth of the volume each, then the living with an eighth of the quarter that is left.
     lost = np.array([2, 5, 0, 3, 6, 7])
     np.testing.assert_array_equal(found.coords[:6], drawn[lost])
     np.testing.assert_array_equal(found.log_likelihood, [*start[lost], *[2.0] * 8])
+    np.testing.assert_array_equal(found.log_prob, posterior.log_prob(found.coords))
     mass = np.array([*np.exp(start[lost]) / 8.0, *[math.exp(2.0) * 0.25 / 8.0] * 8])
     np.testing.assert_allclose(found.weights, mass / mass.sum(), rtol=1e-12)
     assert found.log_evidence == pytest.approx(math.log(mass.sum()), rel=1e-12)
@@ -116,7 +125,7 @@ def test_points_are_drawn_between_the_bounds() -> None:
     posterior = toy(lambda q: np.zeros(len(q)), (-3.0, 1.0), (10.0, 30.0))
     found = explore(posterior, np.random.default_rng(3), 64)
     # Of a flat likelihood no level is taken: the points are the draws as they came, all of one weight.
-    expected = [-3.0, 10.0] + np.array([4.0, 20.0]) * np.random.default_rng(3).random((64, 2))
+    expected = [-3.0, 10.0] + np.array([4.0, 20.0]) * np.random.default_rng(3).random((2, 64)).T
     np.testing.assert_allclose(found.coords, expected, rtol=1e-15)
     np.testing.assert_allclose(found.weights, 1.0 / 64.0, rtol=1e-12)
     assert found.log_evidence == pytest.approx(0.0, abs=1e-12)
@@ -143,7 +152,7 @@ def test_the_pilot_ends_when_the_rest_can_add_less_than_a_hundredth(
         value[:] = [best - 3.0, best - 2.0, best - 1.0, best] if len(calls) == 1 else best
 
     calls = scripted(monkeypatch, place)
-    explore(toy(lambda q: np.array([-2.0, -1.0, 0.0, 0.5]), (0.0, 1.0)), Even(), 4)
+    explore(toy(lambda q: np.resize([-2.0, -1.0, 0.0, 0.5], len(q)), (0.0, 1.0)), Even(), 4)
     assert len(calls) == (2 if above else 1)
 
 
@@ -179,14 +188,46 @@ def test_where_no_point_is_possible_the_reason_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("priors", "shape"),
+    [
+        ([(0.0, 1.0)] * 10, (20, 2, 5)),
+        ([(0.0, 1.0)] * 12, (24, 2, 5)),
+        ([(0.0, 1.0)] * 11 + [Normal(0.0, 1.0)], (24, 2, 6)),
+        ([LogNormal(1.0, 2.0)], (20, 2, 6)),
+    ],
+)
+def test_points_move_once_for_each_dimension_and_a_prior_that_is_not_uniform_takes_one_number_more(
+    priors: list[Any], shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def level_out(x: np.ndarray, value: np.ndarray, floor: float) -> None:
+        value[:] = 2.0
+
+    calls = scripted(monkeypatch, level_out)
+    explore(toy(lambda q: np.arange(float(len(q))), *priors), np.random.default_rng(0), 4)
+    assert calls[0][4].shape == shape
+
+
+def test_points_are_drawn_from_the_priors_and_each_has_its_log_probability() -> None:
+    priors = [Normal(3.0, 2.0, 2.0), LogNormal(7.0, 1.5), Uniform(-1.0, 4.0)]
+    found = explore(toy(lambda q: np.full(len(q), 5.0), *priors), np.random.default_rng(3), 64)
+    rng = np.random.default_rng(3)
+    drawn = np.column_stack([prior.quantile(rng.random(64)) for prior in priors])
+    np.testing.assert_allclose(found.coords, drawn, rtol=1e-14)
+    expected = 5.0 + sum(prior.log_density(column) for prior, column in zip(priors, drawn.T, strict=True))
+    np.testing.assert_allclose(found.log_prob, expected, rtol=1e-12)
+    np.testing.assert_array_equal(found.log_likelihood, 5.0)
+    # Of a flat likelihood the evidence is its value, whatever the priors.
+    assert found.log_evidence == pytest.approx(5.0, abs=1e-12)
+
+
 # --- known answers ---
 
 
 @pytest.fixture
 def in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the moves run as Python, on a toy's function."""
-    monkeypatch.setattr(pilot, "likelihood_one", lambda q, scratch, d: float(d.function(q[np.newaxis])[0]))
-    monkeypatch.setattr(pilot, "_climb", pilot._climb.py_func)
+    moves_in_python(monkeypatch)
 
 
 def some(
@@ -231,6 +272,35 @@ def test_a_narrow_hill_has_its_evidence_in_two_dimensions() -> None:
         np.testing.assert_allclose(one.weights @ one.coords, [0.3, 0.6], atol=5.0 * width / math.sqrt(64))
 
 
+SHAPED: dict[str, Prior] = {
+    "normal": Normal(2.0, 1.5),
+    "truncated": Normal(6.0, 1.5, 1.0, 4.0),
+    "log-normal": LogNormal(5.0, 1.6),
+    "truncated log-normal": LogNormal(1.5, 2.5, 2.5, 9.0),
+}
+
+
+@pytest.mark.usefixtures("in_python")
+@pytest.mark.parametrize("name", SHAPED)
+def test_evidence_and_moments_with_a_shaped_prior_are_those_of_quadrature(name: str) -> None:
+    prior = SHAPED[name]
+
+    def hill(q: np.ndarray) -> np.ndarray:
+        return np.asarray(-0.5 * ((q[:, 0] - 3.0) / 0.4) ** 2)
+
+    # Quantiles at even steps are draws that are spread evenly.
+    grid = prior.quantile((np.arange(200_000) + 0.5) / 200_000)
+    likelihood = np.exp(hill(grid[:, np.newaxis]))
+    mean = (likelihood * grid).sum() / likelihood.sum()
+    sd = np.sqrt((likelihood * (grid - mean) ** 2).sum() / likelihood.sum())
+    found = [explore(toy(hill, prior), np.random.default_rng(seed), 256) for seed in range(2)]
+    assert np.mean([one.log_evidence for one in found]) == pytest.approx(math.log(likelihood.mean()), abs=0.3)
+    # Each is worth a thousand draws.
+    assert np.mean([one.weights @ one.coords[:, 0] for one in found]) == pytest.approx(mean, abs=4 * sd / 45)
+    spread = [np.sqrt(one.weights @ (one.coords[:, 0] - mean) ** 2) for one in found]
+    assert np.mean(spread) == pytest.approx(sd, rel=4 / 63)
+
+
 @pytest.mark.usefixtures("in_python")
 def test_one_stream_gives_one_pilot_and_another_stream_another() -> None:
     def slope(q: np.ndarray) -> np.ndarray:
@@ -245,8 +315,10 @@ def test_one_stream_gives_one_pilot_and_another_stream_another() -> None:
 # --- masses ---
 
 
-def population(log_likelihood: list[float], weights: list[float], log_evidence: float = 0.0) -> Population:
-    return Population(np.zeros((len(weights), 1)), np.array(log_likelihood), np.array(weights), log_evidence)
+def population(log_prob: list[float], weights: list[float], log_evidence: float = 0.0) -> Population:
+    """Return a pilot's find; its log-likelihoods, which masses do not ask for, are in another order."""
+    values = np.array(log_prob)
+    return Population(np.zeros((len(weights), 1)), values[::-1], values, np.array(weights), log_evidence)
 
 
 def test_a_mass_is_what_lies_below_and_not_at_a_level() -> None:

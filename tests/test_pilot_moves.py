@@ -6,12 +6,13 @@ That the compiled ones do the same is in test_start.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from toys import moves_in_python, toy
 
+from calibrate.priors import LogNormal, Normal, Prior, Uniform
 from calibrate.sampling import pilot
 
 POINTS = np.array(
@@ -19,7 +20,7 @@ POINTS = np.array(
 )
 # The first three move in even turns by the positions of the last three, and the other way round in odd turns.
 ORDER = np.array([4, 0, 2, 5, 1, 3])
-FAR = np.full(3, 1e6)
+WIDE = Uniform(-1e6, 1e6)
 # A move that leads nowhere: a stretch whose factor is refused.
 STAYS = (0.0, 0.0, 0.0, 0.0, 0.9)
 
@@ -28,24 +29,23 @@ def climb(
     numbers: list[list[tuple[float, ...]]],
     function: Callable[[np.ndarray], float] = lambda q: 7.0,
     floor: float = 0.0,
-    lower: np.ndarray = -FAR,
-    upper: np.ndarray = FAR,
+    priors: Sequence[Prior] = (WIDE,) * 3,
     points: np.ndarray = POINTS,
     order: np.ndarray = ORDER,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where the points are after some turns, and their values, 1 before."""
     x, value = points.copy(), np.ones(len(points))
-    density = SimpleNamespace(template=np.arange(9.0))
+    density = toy(lambda q: q, *priors).density
 
-    def likelihood(q: np.ndarray, scratch: np.ndarray, d: SimpleNamespace) -> float:
-        assert d is density
-        assert scratch is not density.template
-        np.testing.assert_array_equal(scratch, density.template)
+    def likelihood(q: np.ndarray, p: np.ndarray, columns: np.ndarray, knee: object, room: object) -> float:
+        assert p is not density.template
+        np.testing.assert_array_equal(p, density.template)
+        assert (columns is density.columns, knee is density.knee, room) == (True, True, "room")
         return function(q)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pilot, "likelihood_one", likelihood)
-        pilot._climb.py_func(x, value, floor, order, np.array(numbers), lower, upper, density)
+        moves_in_python(patched, likelihood)
+        pilot._climb(x, value, floor, order, np.array(numbers), density)
     return x, value
 
 
@@ -127,7 +127,7 @@ def test_halves_move_in_turns_by_where_the_others_are_by_then() -> None:
 def test_in_one_dimension_every_stretch_is_made() -> None:
     points = np.array([[0.0], [4.0], [1.0], [3.0]])
     numbers = [[(0.0, 0.0, 0.1, 0.0, 0.99), (0.5, 0.0, 0.1, 1.0, 0.99)]]
-    x, _ = climb(numbers, lower=-FAR[:1], upper=FAR[:1], points=points, order=np.arange(4))
+    x, _ = climb(numbers, priors=[WIDE], points=points, order=np.arange(4))
     np.testing.assert_array_equal(x, [[0.5], [5.0], [1.0], [3.0]])
 
 
@@ -143,20 +143,24 @@ def moved(**limits: object) -> bool:
     return arrived
 
 
+def between(i: int, lower: float = -1e6, upper: float = 1e6) -> list[Prior]:
+    """Return priors of which one has these bounds."""
+    return [Uniform(lower, upper) if j == i else WIDE for j in range(3)]
+
+
 @pytest.mark.parametrize("i", [0, 1, 2])
 def test_bounds_belong_to_the_inside(i: int) -> None:
-    at = np.eye(3, dtype=bool)[i]
-    assert moved(lower=np.where(at, ARRIVAL, -FAR))
-    assert moved(upper=np.where(at, ARRIVAL, FAR))
-    assert not moved(lower=np.where(at, ARRIVAL + 1e-9, -FAR))
-    assert not moved(upper=np.where(at, ARRIVAL - 1e-9, FAR))
+    assert moved(priors=between(i, lower=ARRIVAL[i]))
+    assert moved(priors=between(i, upper=ARRIVAL[i]))
+    assert not moved(priors=between(i, lower=ARRIVAL[i] + 1e-9))
+    assert not moved(priors=between(i, upper=ARRIVAL[i] - 1e-9))
 
 
 def test_outside_the_bounds_nothing_is_evaluated() -> None:
     def never(q: np.ndarray) -> float:
         raise AssertionError(q)
 
-    assert not moved(upper=np.full(3, -100.0), function=never)
+    assert not moved(priors=[Uniform(-1e6, -100.0)] * 3, function=never)
 
 
 def test_a_point_has_to_be_above_the_floor() -> None:
@@ -168,3 +172,74 @@ def test_a_point_has_to_be_above_the_floor() -> None:
 def test_the_likelihood_is_that_of_the_place() -> None:
     _, value = climb([[STAYS, jump(0, 0), STAYS]], lambda q: float(q @ [1.0, 10.0, 100.0]))
     assert value[0] == -8.0 - 90.0 + 800.0
+
+
+# --- priors that are not uniform ---
+
+# From 20, 20, 20 a jump leads to 12, 11, 28.
+RAISED = POINTS + 20.0
+SHAPES: dict[str, tuple[list[Prior], float]] = {
+    # Half the squares of (there - mean) / sd and (here - mean) / sd.
+    "normal": ([Normal(18.0, 2.0), WIDE, WIDE], 0.5 * (1.0 - 9.0)),
+    "towards the mean": ([WIDE, WIDE, Normal(30.0, 4.0)], 0.5 * (6.25 - 0.25)),
+    "truncated": ([WIDE, Normal(19.0, 4.0, 10.0, 21.0), WIDE], 0.5 * (0.0625 - 4.0)),
+    # Of logarithms, and the logarithm itself.
+    "log-normal": (
+        [WIDE, WIDE, LogNormal(10.0, math.e)],
+        math.log(20.0 / 28.0) + 0.5 * (math.log(2.0) ** 2 - math.log(2.8) ** 2),
+    ),
+    "log-normal, to the median": (
+        [WIDE, LogNormal(11.0, math.exp(0.5), 1.0, 30.0), WIDE],
+        math.log(20.0 / 11.0) + 0.5 * (math.log(20.0 / 11.0) / 0.5) ** 2,
+    ),
+    "all three": (
+        [Normal(18.0, 2.0), Normal(19.0, 4.0), LogNormal(10.0, math.e)],
+        0.5 * (1.0 - 9.0 + 0.0625 - 4.0) + math.log(20.0 / 28.0) + 0.5 * (math.log(2.0) ** 2 - math.log(2.8) ** 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_move_is_made_as_often_as_the_priors_densities_allow(name: str) -> None:
+    priors, gain = SHAPES[name]
+
+    def made(u: float, function: Callable[[np.ndarray], float] = lambda q: 7.0) -> bool:
+        numbers = [[(*STAYS, 0.5), (*jump(0, 0), u), (*STAYS, 0.5)]]
+        x, value = climb(numbers, function, priors=priors, points=RAISED)
+        assert value[0] == (7.0 if x[0, 0] == 12.0 else 1.0)
+        return bool((x[0] == [12.0, 11.0, 28.0]).all())
+
+    def never(q: np.ndarray) -> float:
+        raise AssertionError(q)
+
+    if gain > 0.0:
+        assert made(1.0 - 2.0**-53)
+    else:
+        assert made(math.exp(gain) * (1.0 - 1e-12))
+        assert not made(math.exp(gain) * (1.0 + 1e-12))
+        # What the prior refuses costs no likelihood.
+        assert not made(math.exp(gain) * 1.01, never)
+
+
+def test_a_truncated_priors_bounds_are_walls() -> None:
+    numbers = [[(*STAYS, 0.5), (*jump(0, 0), 1e-9), (*STAYS, 0.5)]]
+    for prior, made in ((Normal(20.0, 9.0, 12.0), True), (Normal(20.0, 9.0, 12.1), False), (Normal(20.0, 9.0), True)):
+        x, _ = climb(numbers, priors=[prior, WIDE, WIDE], points=RAISED)
+        assert (x[0, 0] == 12.0) == made
+
+
+def test_a_log_normal_parameter_does_not_get_below_zero() -> None:
+    numbers = [[(*STAYS, 0.5), (*jump(0, 0), 1e-300), (*STAYS, 0.5)]]
+    x, _ = climb(numbers, priors=[LogNormal(10.0, 3.0), WIDE, WIDE], points=np.add(POINTS, [8.0, 0.0, 0.0]))
+    assert x[0, 0] == 8.0  # not 0, where the density is none
+
+
+def test_a_stretch_has_both_factors() -> None:
+    """Its own is z^2, the prior's comes on top, each with a number of its own."""
+    z, prior = 0.5, Normal(0.0, 10.0)
+    # From 0 towards point 3, which is at -4 in the first parameter: to -2.
+    gain = -0.5 * 0.2**2
+    for of_stretch, of_prior, made in ((0.99, 0.99, True), (1.01, 0.99, False), (0.99, 1.01, False)):
+        move = (0.99, 0.0, 0.0, 0.0, of_stretch * z**2, of_prior * math.exp(gain))
+        x, _ = climb([[(*STAYS, 0.5), move, (*STAYS, 0.5)]], priors=[prior, WIDE, WIDE])
+        assert (x[0, 0] == -2.0) == made

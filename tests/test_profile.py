@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import BOX
 
-from calibrate import ExportError, profiling
-from calibrate.config import load_config
+from calibrate import ConfigError, ExportError, profiling
+from calibrate.config import load_config, parse_config
 from calibrate.examples import example
 from calibrate.profile_view import check_picture
 
@@ -27,7 +28,7 @@ def calibrate(*arguments):
 def measured(tmp_path_factory):
     """Three angles instead of 33, so that the test is over soon; both sides of the ratio shrink alike."""
     picture = tmp_path_factory.mktemp("profile") / "ladder.svg"
-    done = calibrate("profile", example("oks009.toml"), "--angles=-8:8:3", "--workers", 2, "--json", "-o", picture)
+    done = calibrate("profile", BOX, "--angles=-8:8:3", "--workers", 2, "--json", "-o", picture)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), picture
 
@@ -92,4 +93,42 @@ def test_the_chart_shows_every_rung_with_its_speed_beside_the_original(measured)
 def test_a_chart_that_cannot_be_drawn_is_refused(tmp_path):
     for name, message in (("missing/ladder.png", "no such folder"), ("ladder.xyz", "no kind of picture")):
         with pytest.raises(ExportError, match=message):
-            check_picture(tmp_path / name, load_config(example("oks009.toml")))
+            check_picture(tmp_path / name, load_config(BOX))
+
+
+def test_other_priors_and_ties_are_the_ladders_too(tmp_path):
+    """Speed does not depend on them: a tied parameter has the other's value, and a prior's ends are its bounds."""
+    text = example("simulated.toml").read_text()
+    laws = text[text.index("[parameters.mcl]") : text.index("[noise]")]
+    ours = """[parameters.mcl]
+k = { median = 60.0, factor = 1.4, upper = 300.0 }
+alpha = { mean = 0.05, sd = 0.01 }
+l_0 = { lower = 70.0, upper = 100.0 }
+[parameters.lcl]
+k = { lower = 5.0, upper = 200.0 }
+alpha = "mcl.alpha"
+l_0 = 60.0
+[measurement]
+angle_offset = { mean = 0.0, sd = 2.0 }
+"""
+    config = parse_config(text.replace(laws, ours), tmp_path / "knee.toml")
+    given = profiling.problem(config, "-8:8:5")
+    inf = np.inf
+    mcl = [(0.0, 300.0), (-inf, inf), (70.0, 100.0), (-inf, inf)]
+    np.testing.assert_array_equal(given.bounds, [*mcl, (5.0, 200.0), (-inf, inf), (-inf, inf), (-inf, inf)])
+    drawn = given.parameters(50)
+    assert np.isfinite(drawn).all()
+    assert (drawn[:, 6] == 60.0).all()
+    assert (drawn[:, [3, 7]] == 0.0).all()
+    # Each parameter is drawn by itself; a tie only says what from.
+    assert ((drawn[:, [1, 5]] > 0.03) & (drawn[:, [1, 5]] < 0.07)).all()
+
+
+def test_a_knee_that_the_ladders_models_cannot_be_is_refused(tmp_path):
+    text = example("simulated.toml").read_text()
+    third = (
+        "dmcl = { femur = [-38.2, 1.7], tibia = [-31.4, -32.3] }\n\n[parameters.dmcl]\nk = 50\nalpha = 0.05\nl_0 = 34\n"
+    )
+    more = text.replace("[parameters.mcl]", f"{third}[parameters.mcl]")
+    with pytest.raises(ConfigError, match="two ligaments, k, alpha, l_0 and f_ref of each; this calibration has more"):
+        profiling.problem(parse_config(more, tmp_path / "knee.toml"), "-8:8:5")

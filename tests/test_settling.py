@@ -31,7 +31,7 @@ def below(*levels: tuple[float, float]) -> list[Population]:
     """Return a pilot with these masses below these levels, the rest at 0."""
     masses = np.diff([0.0, *[mass for _, mass in levels], 1.0])
     values = np.array([*[level - 0.001 for level, _ in levels], 0.0])
-    return [Population(np.zeros((len(values), 2)), values, masses, 0.0)]
+    return [Population(np.zeros((len(values), 2)), np.zeros(len(values)), values, masses, 0.0)]
 
 
 NOTHING = below()

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from conftest import bench_config
 
-from benchmarks.hills import bundled, two_hills
+from benchmarks.hills import real, two_hills
 from calibrate.config import SamplingConfig
 from calibrate.data import parse_measurement
 from calibrate.errors import ConfigError
-from calibrate.knee.geometry import geometry_of, kinematics
 from calibrate.posterior import Posterior
 from calibrate.sampling import pilot as pilot_module
 from calibrate.sampling.convergence import diagnose, effective_samples, largest_sd_error
@@ -23,7 +22,7 @@ from calibrate.sampling.start import first_walkers, settle
 
 # Nested sampling by nautilus, error 0.02; uniform prior in the bounds, hard walls.
 EVIDENCE = {"ridge": -81.10, "toe": -79.70}
-# Where the bundled knee has a hill 18 below the other, with a mass of some 1e-5: a slack, short MCL.
+# Where the real knee has a hill 18 below the other, with a mass of some 1e-5: a slack, short MCL.
 SLOPE = [23.39, 0.08, 75.47, 136.28, 0.06, 60.41, 0.85]
 
 
@@ -69,7 +68,7 @@ def test_compiled_moves_are_those_of_the_python_that_they_are_written_in() -> No
     ends = []
     for climb in (pilot_module._climb, pilot_module._climb.py_func):
         where, there = x.copy(), value.copy()
-        climb(where, there, floor, order, numbers, posterior.lower, posterior.upper, posterior.density)
+        climb(where, there, floor, order, numbers, posterior.density)
         ends.append((where, there))
     np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-12)
     np.testing.assert_allclose(ends[0][1], ends[1][1], rtol=1e-10)
@@ -78,8 +77,7 @@ def test_compiled_moves_are_those_of_the_python_that_they_are_written_in() -> No
 
 def longest_length(posterior: Posterior) -> float:
     """Return the MCL's largest length in the test: with a longer slack length the likelihood is the plain's."""
-    poses = kinematics(geometry_of(posterior.config.knee), np.deg2rad(posterior.measurement.angles))
-    return float(poses.lengths[0].max())
+    return float(posterior.knee_at().kinematics.lengths[0].max())
 
 
 @functools.cache
@@ -128,7 +126,7 @@ def test_two_true_hills_keep_their_masses(sigma: float, share: float) -> None:
 def test_no_walker_stays_on_a_hill_without_mass(
     bounds: dict[str, tuple[float, float]], seed: int, slack: float, sigma: float
 ) -> None:
-    outcome, draws = kept(bundled(**bounds), seed)
+    outcome, draws = kept(real(**bounds), seed)
     assert outcome.reason == "converged"
     assert draws[..., 2].std() == pytest.approx(slack, rel=0.05)
     assert draws[..., 6].std() == pytest.approx(sigma, rel=0.05)
@@ -153,12 +151,13 @@ def planted(posterior: Posterior, stray: int) -> np.ndarray:
 
 
 def test_stragglers_are_brought_home_unless_the_mass_is_there() -> None:
-    posterior = bundled()
+    posterior = real()
+    flat = float(posterior.log_prior(posterior.middle))  # the same within all bounds
     walkers = planted(posterior, 2)
     pilots = [explore(posterior, np.random.default_rng(i)) for i in range(2)]
 
     def low(where: np.ndarray) -> int:
-        return int((posterior.log_prob(where) < -14.0).sum())
+        return int((posterior.log_prob(where) < flat - 14.0).sum())
 
     def low_after(known: list[Population]) -> int:
         return sum(low(settle(posterior, walkers, known, np.random.SeedSequence(seed))) for seed in range(6))
@@ -166,15 +165,15 @@ def test_stragglers_are_brought_home_unless_the_mass_is_there() -> None:
     assert low(walkers) == 2
     assert low_after(pilots) == 0
     # The same walkers where pilots say that as much of the posterior is there: some leave by themselves, none is moved.
-    assert low_after([replace(p, weights=np.where(p.log_likelihood < -10.0, 0.05, 0.0)) for p in pilots]) > 0
+    assert low_after([replace(p, weights=np.where(p.log_prob < flat - 10.0, 0.05, 0.0)) for p in pilots]) > 0
 
 
 def test_stragglers_that_all_ensembles_share_are_seen() -> None:
-    posterior = bundled()
+    posterior = real()
     rng = np.random.default_rng(2)
     pilot = explore(posterior, rng)
     rows = rng.choice(len(pilot.coords), (4, 40, 128), p=pilot.weights)
-    chains, log_prob = pilot.coords[rows], pilot.log_likelihood[rows]
+    chains, log_prob = pilot.coords[rows], pilot.log_prob[rows]
     clean = diagnose(chains, log_prob=log_prob)
     assert clean.stragglers is None
     assert clean.converged(1.01, 4000)

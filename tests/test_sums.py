@@ -8,7 +8,6 @@ import pytest
 from conftest import LENHART, SYMMETRIC, bench_config, config_text
 from knees import region_of
 
-from calibrate import posterior as posterior_module
 from calibrate.config import parse_config
 from calibrate.data import Measurement
 from calibrate.density import evaluate
@@ -19,7 +18,9 @@ from calibrate.knee.geometry import Geometry, Strand
 from calibrate.knee.kernel import log_likelihood
 from calibrate.knee.pair import NO_LIST, Pair
 from calibrate.knee.sums import squares
-from calibrate.posterior import MANY, Posterior
+from calibrate.posterior import Posterior
+from calibrate.problem import build as build_module
+from calibrate.problem.build import MANY
 from calibrate.sampling.fit import find_map
 
 PROMISE = 1e-9  # relative to the sum in extended precision
@@ -217,7 +218,7 @@ def test_posterior_of_many_points_is_that_of_few(noise: str, monkeypatch: pytest
     config = parse_config(config_text(noise=noise))
     measurement = laxity_test(MANY, per_point=not noise)
     many = Posterior.from_config(config, measurement)
-    monkeypatch.setattr(posterior_module, "MANY", 10**9)
+    monkeypatch.setattr(build_module, "MANY", 10**9)
     few = Posterior.from_config(config, measurement)
     assert many.density.knee.sums
     assert few.density.knee.sums == ()
@@ -259,7 +260,7 @@ def test_nine_rows_stand_for_all_in_a_fit() -> None:
     slack = [50.0, 0.06, 200.0, 50.0, 0.06, 200.0]  # no derivative but 0: the rank is as low as can be
     for q in [*rng.uniform(posterior.lower, posterior.upper, (50, 6)), np.array(slack)]:
         r, jacobian = posterior.residuals(q[np.newaxis])[0], posterior.jacobian(q[np.newaxis])[0]
-        rows, slopes = posterior.fit_residuals(q), posterior.fit_jacobian(q)
+        rows, slopes = posterior.residuals_of.compressed(q)
         assert rows.shape == (9,)
         assert slopes.shape == (9, 6)
         assert rows @ rows == pytest.approx(r @ r, rel=1e-12)
@@ -272,7 +273,7 @@ def test_fit_of_many_points_finds_what_the_fit_of_all_rows_finds(monkeypatch: py
     config = bench_config(noise="sigma = { lower = 0.5, upper = 9.0 }")
     measurement = laxity_test(2 * MANY)
     many = find_map(Posterior.from_config(config, measurement), np.random.default_rng(0))
-    monkeypatch.setattr(posterior_module, "MANY", 10**9)
+    monkeypatch.setattr(build_module, "MANY", 10**9)
     few = find_map(Posterior.from_config(config, measurement), np.random.default_rng(0))
     # Standard deviations by the residuals' derivatives; sigma's is what that many residuals tell of it.
     best = few[0].q

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -140,6 +140,13 @@ class Config(Model):
     def _roots(self) -> dict[str, str]:
         return {name: root_of(name, self._declared, self.tests) for name in self._declared}
 
+    def model_copy(self, **options: Any) -> Self:
+        """Return a copy, see pydantic's; what was derived from the original is derived anew."""
+        copy = super().model_copy(**options)
+        for derived in ("_declared", "_roots"):
+            copy.__dict__.pop(derived, None)
+        return copy
+
     def with_sampling(self, **changes: Any) -> Config:
         """Return a copy with some of the `[sampling]` values replaced; None leaves a value as it is.
 
@@ -152,7 +159,7 @@ class Config(Model):
         if not given:
             return self
         try:
-            sampling = SamplingConfig.model_validate({**self.sampling.model_dump(), **given})
+            sampling = SamplingConfig.model_validate({**self.sampling.model_dump(exclude_unset=True), **given})
         except ValidationError as error:
             raise ConfigError(explain(error, SamplingConfig, "sampling")) from None
         copy = self.model_copy(update={"sampling": sampling})

@@ -40,7 +40,9 @@ class SamplingConfig(Model):
 
     seed: Annotated[Count, Field(ge=0)] = 1  # one seed gives one chain
     ensembles: Annotated[Count, Field(ge=2, le=64)] = 4  # independent ensembles of walkers
-    walkers: Annotated[Count, Field(ge=4, le=65536)] = 512  # walkers in each ensemble, an even number
+    walkers: Annotated[Count, Field(ge=4, le=65536)] = (
+        512  # walkers in each ensemble, an even number; fewer where there are many parameters, unless given
+    )
     moves: MovesConfig = MovesConfig(block=0.8, stretch=0.1, de=0.1)  # shares of the moves, by name
     # Threads; one for each core by default. The chain does not depend on it.
     workers: Annotated[Count, Field(ge=1)] | None = None

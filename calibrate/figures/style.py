@@ -1,4 +1,4 @@
-"""What all pictures share: sizes for print, colours, the parameters' symbols, and the line on top.
+"""What all pictures share: sizes for print, colours, bands, and the line on top.
 
 Everything is set on the objects themselves, and the rest is matplotlib's default (`calibrate.canvas`), never a global
 setting: so a picture is the same in any process, and a notebook's own style stays untouched.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from calibrate.canvas import PlainFigure
-from calibrate.problem.quantities import SIGMA, quantity_of
+from calibrate.data import Measurement
 from calibrate.results import Run
 from calibrate.texts import printable
 
@@ -34,20 +35,9 @@ BAND_90 = "#C6DBEF"
 TRUTH = "#D55E00"
 WARNING = "#C1272D"
 FAINT = "#767676"
+SHADE = "#EFEFEF"
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # what `bands` shows
 TRUTH_DASHES = (0, (5, 1, 1, 1))  # the truth is told from a median in grey as well
-
-
-def symbol(name: str) -> str:
-    """Return a parameter's symbol, like "MCL $k$" for `mcl.k`."""
-    if name == SIGMA:
-        return r"$\sigma$"
-    ligament, _, key = name.rpartition(".")
-    return f"{ligament.upper()} ${quantity_of(key if '.' not in ligament else name).symbol}$"
-
-
-def label(name: str, unit: str) -> str:
-    """Return a parameter's axis label, like "MCL $k$ [N/mm]"; a pure number has the unit "-"."""
-    return f"{symbol(name)} [{unit or '-'}]"
 
 
 def decimals(width: float) -> int:
@@ -55,6 +45,24 @@ def decimals(width: float) -> int:
     if not width > 0.0 or not math.isfinite(width):
         return 3
     return max(0, 1 - math.floor(math.log10(width)))
+
+
+# More data points than this make a black band: that many are drawn, and the legend says so.
+_MARKS = 1000
+
+
+def shown_of(measurement: Measurement) -> NDArray[np.intp] | slice:
+    """Return which data points are drawn: all, or of very many a random share, which favours none."""
+    count = measurement.angles.size
+    if count <= _MARKS:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).choice(count, _MARKS, replace=False))
+
+
+def share_of(measurement: Measurement) -> str:
+    """Say in a legend that not all data points are drawn; empty if they are."""
+    count = measurement.angles.size
+    return "" if count <= _MARKS else f", {_MARKS:,} of {count:,} points"
 
 
 def new_figure(width: float, height: float, *, constrained: bool = True) -> Figure:

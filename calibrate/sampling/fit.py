@@ -110,11 +110,13 @@ def _squares(posterior: Posterior, q: FloatArray, law: BoolArray, sigma: float) 
         return np.concatenate([slopes, np.diag(_expected(posterior, at(x))[1])[law]])[:, law]
 
     low, high = _inside(posterior, 1e-9)
+    # The margin keeps the start off the bounds; what has to be positive ends at zero even where its prior goes on.
+    ends = np.maximum(posterior.lower, np.where(_positive(posterior), 0.0, -np.inf)), posterior.upper
     result = least_squares(
         residuals,
         np.clip(q[law], low[law], high[law]),
         jac=jacobian,
-        bounds=(posterior.lower[law], posterior.upper[law]),
+        bounds=tuple(end[law] for end in ends),
         x_scale=posterior.scale[law],
         max_nfev=200,
     )
@@ -122,15 +124,16 @@ def _squares(posterior: Posterior, q: FloatArray, law: BoolArray, sigma: float) 
 
 
 def _expected(posterior: Posterior, q: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return how far parameters are from what their priors expect, in standard deviations, and the derivatives."""
+    """Return how far parameters are from their priors' maxima, in standard deviations, and the derivatives."""
     away, slope = np.zeros(q.size), np.zeros(q.size)
     for i, prior in enumerate(posterior.priors):
         _, centre, width, _ = prior.row()
         if isinstance(prior, Normal):
             away[i], slope[i] = (q[i] - centre) / width, 1.0 / width
         elif isinstance(prior, LogNormal):
+            # The density falls by 1 / x, too: half the square of this is minus its logarithm, but for a constant.
             x = max(q[i], 1e-12)
-            away[i], slope[i] = (np.log(x) - centre) / width, 1.0 / (x * width)
+            away[i], slope[i] = (np.log(x) - centre) / width + width, 1.0 / (x * width)
     return away, slope
 
 
@@ -138,8 +141,12 @@ def _is_uniform(prior: object) -> bool:
     return not isinstance(prior, (Normal, LogNormal))
 
 
+def _positive(posterior: Posterior) -> BoolArray:
+    return np.asarray(posterior.density.prior[:-1, POSITIVE] != 0.0)
+
+
 def _inside(posterior: Posterior, share: float) -> tuple[FloatArray, FloatArray]:
     """Return the bounds, moved in by a share of the priors' standard deviation; positive parameters stay positive."""
     margin = share * posterior.scale
-    positive = np.where(posterior.density.prior[:-1, POSITIVE] != 0.0, margin, -np.inf)
+    positive = np.where(_positive(posterior), margin, -np.inf)
     return np.maximum(posterior.lower + margin, positive), posterior.upper - margin

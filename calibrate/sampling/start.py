@@ -10,6 +10,7 @@ below a narrow one keeps its walkers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,7 +21,7 @@ from calibrate.config import SamplingConfig
 from calibrate.errors import ConfigError
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
-from calibrate.sampling.block import Block
+from calibrate.sampling.block import FEW, Block
 from calibrate.sampling.convergence import straggling
 from calibrate.sampling.fit import find_map
 from calibrate.sampling.loop import cores, random_state
@@ -28,6 +29,7 @@ from calibrate.sampling.pilot import POINTS, Population, explore, mass_below
 
 FloatArray = NDArray[np.float64]
 
+_WALKERS = 512
 # A fit this much better than a pilot's best point, plus one per dimension, is on a hill that the pilot has not found.
 _MISSED = 10.0
 # The pilot is then repeated, with so many times the points and so often at the most.
@@ -37,6 +39,17 @@ _PILOTS = 3
 _SETTLE = 16
 # Stragglers are too many if their share of the walkers is this many times the posterior's mass as far down.
 _TOO_MANY = 10.0
+
+
+def walkers_for(ndim: int, min_ess: float) -> int:
+    """Return how many walkers an ensemble has where nobody says: 512, and fewer beyond eight parameters.
+
+    There a chain has to be long before any walker has been everywhere; then four ensembles of a fortieth of the wanted
+    effective samples have these. Never fewer than four for each parameter.
+    """
+    if ndim <= FEW:
+        return _WALKERS
+    return 2 * math.ceil(0.5 * max(4 * ndim, min(_WALKERS, min_ess / 40.0)))
 
 
 def first_walkers(
