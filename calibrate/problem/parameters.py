@@ -233,9 +233,11 @@ def _used(config: Config, keys: Sequence[str], test: str, measurement: Measureme
     still = [*idle, *([] if config.all_tests[test].flexion else _AXIS)]
     own = {key: f"{test}.{key}" if test and f"{test}.{key}" in declared else key for key in keys}
     used = {roots[name] for key, name in own.items() if key not in still and name in declared}
-    if any(key.endswith("reference_strain") for key in slack):  # it refers to the shared knee's lengths
-        still = [*_POINT, *([] if config.knee.reference_flexion else _AXIS)]
-        used |= {roots[f"knee.{key}"] for key, _ in config.knee.items() if f"knee.{key}" not in still}
+    strained = [f"{key.partition('.')[0]}." for key in slack if key.endswith("reference_strain")]
+    if strained:  # it refers to lengths in the shared knee, which turns about an axis only if it is flexed
+        turning = ("flexion_axis.", "mcl.femur.", "lcl.femur.") if config.knee.reference_flexion else ()
+        parts = ("lateral_condyle.", "medial_condyle.", *strained, *turning)
+        used |= {roots[f"knee.{key}"] for key, _ in config.knee.items() if key.startswith(parts)}
     return frozenset(used)
 
 
