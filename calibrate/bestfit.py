@@ -94,8 +94,11 @@ class _Whole:
 
 @np.errstate(all="ignore")  # a stranger's file may hold loads whose squares overflow; then nothing is found
 def best_fits(posterior: Posterior, draws: FloatArray) -> tuple[BestFit, ...]:
-    """Look at the best of some draws, (n, ndim), as a fit of each test."""
-    best = draws[int(np.argmax(posterior.log_prob(draws)))]
+    """Look at the best of some draws, (n, ndim), as a fit of each test; none if no draw has a probability."""
+    log_prob = posterior.log_prob(draws)
+    best = draws[int(np.argmax(log_prob))]
+    if not math.isfinite(log_prob.max()):
+        return ()
     sigma = _sigma(posterior, best)
     weight = posterior.residuals_of.unit / sigma
     residuals = robust = posterior.residuals(best[np.newaxis])[0] * weight

@@ -175,3 +175,15 @@ def test_documents_that_are_cited_exist() -> None:
             if not any((folder / name).is_file() for folder in (TOP, path.parent)):
                 missing.add((path.name, name))
     assert not missing
+
+
+def test_the_architecture_names_what_there_is() -> None:
+    page = (TOP / "docs/architecture.md").read_text()
+    first = re.findall(r"^\| (`[^|]*) \|", page, flags=re.M)
+    named = {name for cell in first for name in re.findall(r"`([a-z_/]+)`", cell)}
+    assert len(named) > 20
+    there = {name for name in named if any((TOP / "calibrate" / end).exists() for end in (name, f"{name}.py"))}
+    assert named - there <= {"_view"}
+    (problem,) = re.findall(r"^\| `problem/` \| (.*?) \|", page, flags=re.M)
+    modules = {path.stem for path in (TOP / "calibrate/problem").glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"`(\w+)`", problem)) == modules
