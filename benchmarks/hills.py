@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.problems import problem
+from benchmarks.problems import BOX, problem
 from calibrate.config import Bounds, parse_config
 from calibrate.data import parse_measurement
 from calibrate.posterior import Posterior
 
 
-def bundled(**bounds: tuple[float, float]) -> Posterior:
-    """Return the bundled real knee, by bounds alone, with other ones of some quantities of both ligaments."""
-    config = problem("oks009")
-    path, text = config.source, config.text.replace('walls = "hard"', "")
+def real(**bounds: tuple[float, float]) -> Posterior:
+    """Return the real knee oks009 with other bounds of some quantities of both ligaments."""
+    text = BOX.read_text()
+    config = parse_config(text, BOX)
     for ligament in ("mcl", "lcl"):
         for quantity, (low, high) in bounds.items():
             was = config.declared()[f"{ligament}.{quantity}"]
@@ -22,7 +22,7 @@ def bundled(**bounds: tuple[float, float]) -> Posterior:
                 f"{quantity} = {{ lower = {was.lower}, upper = {was.upper} }}",
                 f"{quantity} = {{ lower = {low}, upper = {high} }}",
             )
-    changed = parse_config(text, path)
+    changed = parse_config(text, BOX)
     assert not bounds or changed != config
     return Posterior.from_config(changed)
 
@@ -60,11 +60,11 @@ def two_hills(sigma: float) -> Posterior:
 
 
 POSTERIORS: dict[str, Callable[[], Posterior]] = {
-    "oks009": bundled,
-    "oks009, l_0 10 to 500": lambda: bundled(l_0=(10.0, 500.0)),
-    "oks009, k to 5000": lambda: bundled(k=(5.0, 5000.0)),
-    "oks009, k to 100000": lambda: bundled(k=(5.0, 100000.0)),
-    "oks009, all bounds wide": lambda: bundled(k=(0.0, 1000.0), alpha=(0.001, 0.3), l_0=(30.0, 120.0)),
+    "oks009": real,
+    "oks009, l_0 10 to 500": lambda: real(l_0=(10.0, 500.0)),
+    "oks009, k to 5000": lambda: real(k=(5.0, 5000.0)),
+    "oks009, k to 100000": lambda: real(k=(5.0, 100000.0)),
+    "oks009, all bounds wide": lambda: real(k=(0.0, 1000.0), alpha=(0.001, 0.3), l_0=(30.0, 120.0)),
     "ridge": lambda: Posterior.from_config(problem("ridge")),
     "toe": lambda: Posterior.from_config(problem("toe")),
     "two hills, 0.7 and 0.3": lambda: two_hills(5.58),

@@ -25,9 +25,9 @@ from typing import Any
 import emcee
 import numpy as np
 
+from benchmarks.problems import BOX
 from calibrate import chain, cli, runner
 from calibrate.chain import whole, writer
-from calibrate.examples import example
 from calibrate.results import open_run
 
 STEPS = 160
@@ -44,7 +44,7 @@ min_ess = 1e9
 
 def knee() -> str:
     """Return the configuration of the bundled example with a short run."""
-    text = example("oks009.toml").read_text()
+    text = BOX.read_text()
     return text.split("[sampling]")[0] + CONFIG
 
 
@@ -135,7 +135,7 @@ def campaign(kills: int, seed: int, folder: Path) -> tuple[Counter[str], int]:
     """Kill that many times; return how often in which phase, and how many runs came to their end."""
     rng = random.Random(seed)
     (folder / "knee.toml").write_text(knee())
-    for data in example("oks009.toml").parent.glob("*.csv"):
+    for data in BOX.parent.glob("*.csv"):
         (folder / data.name).write_bytes(data.read_bytes())
     code, err = Child(["run", "knee.toml", "-o", "whole.h5"], folder).end(kill=False)
     assert code == 3, err

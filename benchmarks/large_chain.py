@@ -19,8 +19,9 @@ from pathlib import Path
 import emcee
 import numpy as np
 
-from benchmarks.problems import problem
+from benchmarks.problems import BOX
 from calibrate import chain
+from calibrate.config import load_config
 from calibrate.posterior import Posterior
 
 LIMIT = 2**30
@@ -44,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="1 GB")
     size = 10**9 if parser.parse_args().quick else 10**10
-    config = problem("oks009")
+    config = load_config(BOX)
     posterior = Posterior.from_config(config)
     ensembles, walkers, ndim = config.sampling.ensembles, config.sampling.walkers, posterior.ndim
     rng = np.random.default_rng(1)

@@ -27,11 +27,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.problems import BOX
 from calibrate import chain, cli
 from calibrate.chain.problem import posterior_in
 from calibrate.config import load_config
 from calibrate.errors import ChainError
-from calibrate.examples import example
 from calibrate.runner import start_run
 
 PAUSE = 0.05
@@ -170,8 +170,8 @@ def write(folder: Path, name: str, steps: int, room: int | None) -> None:
 
 def campaign(folder: Path, steps: int, room: int | None) -> list[str]:
     """Write a run under everybody's eyes, and at one go the same with nobody looking; return what the readers saw."""
-    (folder / "knee.toml").write_text(example("oks009.toml").read_text().split("[sampling]")[0] + CONFIG)
-    for data in example("oks009.toml").parent.glob("*.csv"):
+    (folder / "knee.toml").write_text(BOX.read_text().split("[sampling]")[0] + CONFIG)
+    for data in BOX.parent.glob("*.csv"):
         (folder / data.name).write_bytes(data.read_bytes())
     context = multiprocessing.get_context("spawn")
     stop, results = context.Event(), context.Queue()

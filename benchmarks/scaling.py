@@ -15,10 +15,9 @@ from timeit import timeit
 
 import numpy as np
 
-from benchmarks.problems import problem
+from benchmarks.problems import BOX, problem
 from benchmarks.table import markdown, number, setting
 from calibrate.density import evaluate
-from calibrate.examples import example
 from calibrate.posterior import Posterior
 from calibrate.simulation import simulate
 
@@ -90,7 +89,7 @@ def evaluations(quick: bool) -> str:
 
 def whole_run(min_ess: float, folder: Path, seed: int) -> tuple[float, float, float]:
     """Run the real knee in a process of its own; return wall time [s], start-up [s] and peak memory [MB]."""
-    source = example("oks009.toml")
+    source = BOX
     config = folder / "oks009.toml"
     config.write_text(source.read_text() + f"\nmin_ess = {min_ess}\n")
     data = source.with_name("oks009_30deg.csv")

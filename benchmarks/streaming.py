@@ -16,8 +16,9 @@ from pathlib import Path
 import emcee
 import numpy as np
 
-from benchmarks.problems import problem
+from benchmarks.problems import BOX
 from calibrate import chain
+from calibrate.config import load_config
 from calibrate.posterior import Posterior
 
 NDIM = 6
@@ -45,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
     quick = parser.parse_args().quick
-    config = problem("oks009")
+    config = load_config(BOX)
     posterior = Posterior.from_config(config)
     turns, steps, few = (8, 400, 40) if quick else (15, 1000, 100)
     print(f"{'walkers':>8}{'memory [ms]':>13}{'streaming [ms]':>16}{'stock HDF5 [ms]':>17}{'ratio':>8}{'stock':>8}")

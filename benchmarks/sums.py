@@ -15,8 +15,8 @@ from timeit import timeit
 
 import numpy as np
 
-from benchmarks.problems import posterior as posterior_of
-from benchmarks.problems import problem
+from benchmarks.problems import BOX
+from calibrate.config import load_config
 from calibrate.density import evaluate
 from calibrate.errors import CalibrateError
 from calibrate.knee.cached import CachedKnee
@@ -25,6 +25,7 @@ from calibrate.knee.geometry import geometry_of
 from calibrate.knee.kernel import log_likelihood
 from calibrate.knee.pair import NO_LIST, Pair
 from calibrate.knee.sums import squares
+from calibrate.posterior import Posterior
 from calibrate.problem.build import MANY
 
 TRUTH = np.array([60.0, 0.06, 82.0, 0.0, 60.0, 0.06, 58.0, 0.0])
@@ -37,7 +38,7 @@ _PART = 200_000
 def measured(points: int, sigma: float) -> Pair:
     """Simulate a laxity test of the bundled knee."""
     rng = np.random.default_rng(1)
-    geometry = geometry_of(problem("oks009").knee)
+    geometry = geometry_of(load_config(BOX).knee)
     pair = Pair(np.empty((2, points)), np.empty((2, points)), np.empty(points), 0.0)
     for first in range(0, points, _PART):
         part = slice(first, min(first + _PART, points))
@@ -112,7 +113,7 @@ def speed(sizes: list[int]) -> bool:
     """Print the table of times; tell whether a million points cost at most three times a thousand."""
     print(f"\nnanoseconds per evaluation of {WALKERS} walkers; calibrate changes over at {MANY} points")
     print(f"{'points':>9} {'proposals':>10} {'points':>12} {'factors':>9} {'ratio':>8}")
-    posterior = posterior_of("oks009")
+    posterior = Posterior.from_config(load_config(BOX))
     rng = np.random.default_rng(4)
     beside = TRUTH * (1.0 + 1e-3 * rng.standard_normal((WALKERS, 8)))
     cost: dict[int, float] = {}

@@ -180,7 +180,7 @@ def plot(
 @app.command()
 def profile(
     config: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG]", help="A TOML file; without one, the bundled real knee.")
+        Path | None, typer.Argument(metavar="[CONFIG]", help="A TOML file; without one, the bundled simulated knee.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     output: Annotated[
@@ -204,7 +204,7 @@ def profile(
     from calibrate.profile_view import check_picture, draw, tables
     from calibrate.profiling import profile as measure
 
-    settings = load_config(example("oks009.toml") if config is None else config)
+    settings = load_config(example("simulated.toml") if config is None else config)
     if output is not None:
         check_picture(output, settings)
     content = measure(settings, angles=angles or ("-8:8:33" if config is None else None), workers=workers)

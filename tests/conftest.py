@@ -19,6 +19,8 @@ from calibrate.results import Run
 from calibrate.runner import start_run
 
 DATA = Path(__file__).parent / "data"
+# The knee oks009 in the short form: bounds only, an exact geometry, an exact angle. It compiles in a moment.
+BOX = DATA / "oks009_box.toml"
 
 SYMMETRIC = Geometry(
     lateral_centre=(22.0, -20.0),

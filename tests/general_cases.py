@@ -43,7 +43,7 @@ def parameters(case: Case, strain: bool = False) -> np.ndarray:
 
 
 def kinematics(case: Case, row: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths and loads per newton, (S, n), at the file's angles [degrees, may be complex]: physics.md word by word."""
+    """Lengths and loads per newton, (S, n), at the file's angles [degrees, may be complex], as docs/model.md has it."""
     at, strands = slots(len(case["strands"])), len(case["strands"])
     value = {name: row[i] for name, i in at.items()}
     test = case["test"]

@@ -53,7 +53,7 @@ def test_the_long_runs_of_different_samplers_agree() -> None:
         assert not disagreements(runs[name]), name
 
 
-# benchmarks.md: means and sds of ridge and toe with hard walls, printed to four digits, known to 0.3 % of the sd.
+# benchmarks/README.md, "hard": means and sds of ridge and toe, printed to four digits, known to 0.3 % of the sd.
 STATED = {
     "ridge": ([33.701, 0.06680, 89.275, 43.168, 0.07338, 59.188], [1.129, 0.02779, 1.2146, 1.134, 0.02980, 0.8423]),
     "toe": ([36.971, 0.06795, 94.139, 46.002, 0.08463, 62.066], [7.072, 0.02772, 0.6241, 2.519, 0.01932, 0.4462]),

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from bad_general import TEXT
+from conftest import BOX
 from pydantic import ValidationError
 
 from calibrate.complaints import _TABLES, _WORDS, explain
 from calibrate.config import Config, MovesConfig, PriorConfig, SamplingConfig, parse_config
 from calibrate.errors import ConfigError
-from calibrate.examples import example
 
 WRONG = {
     "text": "x",
@@ -54,7 +54,7 @@ FOREIGN = re.compile(r"pydantic|Input|should|valid|Tuple|Bounds|limit|\b(float|i
 
 def whole() -> dict[str, Any]:
     """Return a configuration in which every key is given."""
-    document = tomllib.loads(example("oks009.toml").read_text())
+    document = tomllib.loads(BOX.read_text())
     document["parameters"]["mcl"]["k"]["start"] = 50.0
     document["prior"] = PriorConfig().model_dump()
     moves = MovesConfig(block=1.0, snooker=1.0).model_dump()
@@ -176,6 +176,6 @@ def test_complaints_name_key_value_and_remedy(key: str, what: str) -> None:
 
 
 def test_hexadecimal_numbers_of_thousands_of_digits_are_one_line() -> None:
-    text = example("oks009.toml").read_text().replace("seed = 1", f"seed = 0x{'f' * 5000}")
+    text = BOX.read_text().replace("seed = 1", f"seed = 0x{'f' * 5000}")
     with pytest.raises(ConfigError, match=r"sampling\.seed = a number of thousands of digits: must be less than"):
         parse_config(text)

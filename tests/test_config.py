@@ -8,7 +8,6 @@ from conftest import KNEE, PARAMETERS, config_text
 
 from calibrate.config import load_config, parse_config
 from calibrate.errors import ConfigError
-from calibrate.examples import example
 from calibrate.posterior import Posterior
 
 
@@ -136,19 +135,13 @@ def test_sampling_overrides_are_validated_like_the_file() -> None:
         config.with_sampling(max_steps=0)
 
 
-@pytest.mark.parametrize("name", ["oks009.toml", "simulated.toml"])
-def test_bundled_examples_are_usable(name: str) -> None:
-    posterior = Posterior.from_config(load_config(example(name)))
-    assert posterior.names == ("mcl.k", "mcl.alpha", "mcl.l_0", "lcl.k", "lcl.alpha", "lcl.l_0", "noise.sigma")
-    assert posterior.warnings == ()
-
-
-def test_unknown_example_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no bundled example"):
-        example("hip.toml")
-
-
 def test_design_of_the_configuration_holds() -> None:
     # The keys that other people's files use; changing one breaks them.
     assert KNEE.count("centre") == 2
     assert PARAMETERS.count("lower") == 6
+
+
+def test_a_copy_with_changes_declares_what_it_says_itself() -> None:
+    config = parse_config(config_text())
+    changed = config.model_copy(update={"noise": config.noise.model_copy(update={"sigma": 0.25})})
+    assert (config.declared()["noise.sigma"], changed.declared()["noise.sigma"]) == (2.0, 0.25)

@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from conftest import BOX
 from opensim_reader import INSTALLED, OpenSim
 
-from benchmarks.problems import problem
 from calibrate import ExportError, export_osim, open_run, start_run
 from calibrate.config import parse_config
 from calibrate.export import ligaments
@@ -49,9 +49,9 @@ MCL, LCL = [50.0, 0.0625, 80.0, 3.0], [40.0, 0.05, 60.0, 0.0]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A short, unconverged run of the real knee with a tared LCL: enough draws to export."""
-    bundled = problem("oks009")
-    head, tail = bundled.text.rsplit("f_ref = 0.0", 1)
-    config = parse_config(f"{head}f_ref = 4.0{tail}", bundled.source)
+    text = BOX.read_text()
+    head, tail = text.rsplit("f_ref = 0.0", 1)
+    config = parse_config(f"{head}f_ref = 4.0{tail}", BOX)
     path = tmp_path_factory.mktemp("run") / "knee.h5"
     start_run(config.with_sampling(max_steps=200), path)
     return open_run(path)
@@ -242,7 +242,7 @@ ODD = (
 
 @pytest.mark.parametrize("credits", ODD)
 def test_the_planar_knee_is_valid_xml_whatever_the_files_are_called(run, tmp_path, credits):
-    model = planar_model(run.posterior.geometry, ligaments(run), credits)
+    model = planar_model(run.posterior.geometry(), ligaments(run), credits)
     read = ET.fromstring(model).findtext("Model/credits")
     kept = [letter for letter in credits if letter not in "\x1b\x00\udce9\ud83d\uffff"]
     assert "".join(kept) == re.sub(r"\\x1b|\\x00|\\udce9|\\ud83d|\\uffff", "", read)
@@ -269,13 +269,13 @@ def tensions_in_opensim(path, angles, names=("MCL", "LCL")):
 
 
 def expected(run, angles, values):
-    lengths = kinematics(run.posterior.geometry, angles).lengths.T
+    lengths = kinematics(run.posterior.geometry(), angles).lengths.T
     by_name = [tension(lengths[:, i], *values[name][:3]) for i, name in enumerate(("mcl", "lcl"))]
     return lengths, np.stack(by_name, axis=1)
 
 
 def test_opensim_reads_the_tension_of_the_stand_alone_model(run, tmp_path):
-    middle = run.posterior.geometry.theta_0
+    middle = run.posterior.geometry().theta_0
     angles = np.concatenate([middle + np.array([-1e-5, 0.0, 1e-5]), np.deg2rad(np.linspace(-43.7, 43.7, 41))])
     for draw in (None, 3):
         path = tmp_path / f"{draw}.osim"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import config_text, process
+from conftest import BOX, config_text, process
 from matplotlib.figure import Figure
 from pictures import edges, marked, texts
 
@@ -62,7 +62,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a run of the real knee that has only just begun; every other step is stored."""
     path = tmp_path_factory.mktemp("figures") / "unfinished.h5"
-    config = load_config(example("oks009.toml")).with_sampling(max_steps=20, thin=2)
+    config = load_config(BOX).with_sampling(max_steps=20, thin=2)
     assert start_run(config, path).reason == "steps"
     return open_run(path)
 

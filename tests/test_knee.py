@@ -71,7 +71,7 @@ def test_force_load_is_the_moment_over_the_points_virtual_displacement() -> None
 
 
 def applied_point(angles: np.ndarray) -> np.ndarray:
-    """Return where the application point of LENHART is, from physics.md's pose written out: `p + R (x - s)`."""
+    """Return where the application point of LENHART is, from the pose in docs/model.md written out: `p + R (x - s)`."""
     g, theta_0 = LENHART, LENHART.theta_0
     out = []
     for theta in angles:

@@ -17,7 +17,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the notebook after a run in an empty folder, where it has to make its own chain."""
     folder = tmp_path_factory.mktemp("notebook")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     client.execute()
     assert not list(folder.iterdir()), "the notebook leaves files behind in the working folder"
     return notebook

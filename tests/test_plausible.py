@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import KNEE, Result, config_text
+from conftest import BOX, KNEE, Result, config_text
 
 from calibrate import chain, open_run
 from calibrate.config import Config, load_config, parse_config
@@ -17,7 +17,7 @@ from calibrate.examples import example
 from calibrate.plausible import QUANTITIES
 from calibrate.posterior import Posterior
 
-REAL = example("oks009.toml").read_text()
+REAL = BOX.read_text()
 DATA = example("oks009_30deg.csv").read_text()
 MOMENT = "moment_Nm"
 

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from conftest import BOX
 from knees import REGIONS, knee, random_knee, random_parameters, region_of
 
-from benchmarks import problems
 from calibrate import (
     BlankevoortFunction,
     CachedKneeModel,
@@ -14,11 +14,13 @@ from calibrate import (
     ParameterError,
     PrecomputedKneeModel,
 )
+from calibrate.config import load_config
 from calibrate.knee import precomputed
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import geometry_of, kinematics
 from calibrate.knee.precomputed import Recent
 from calibrate.losses import parallel_total_loss, vectorized_total_loss
+from calibrate.posterior import Posterior
 
 RELATIVE = 1e-10
 SETS = 50
@@ -185,7 +187,7 @@ def test_the_hessian_is_the_eighth_order_difference_of_the_complex_step_jacobian
 
 @pytest.fixture(scope="module")
 def posterior():
-    return problems.posterior("oks009")
+    return Posterior.from_config(load_config(BOX))
 
 
 def jacobian_of_residuals(posterior, q):

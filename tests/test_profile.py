@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import BOX
 
 from calibrate import ConfigError, ExportError, profiling
 from calibrate.config import load_config, parse_config
@@ -27,7 +28,7 @@ def calibrate(*arguments):
 def measured(tmp_path_factory):
     """Three angles instead of 33, so that the test is over soon; both sides of the ratio shrink alike."""
     picture = tmp_path_factory.mktemp("profile") / "ladder.svg"
-    done = calibrate("profile", example("oks009.toml"), "--angles=-8:8:3", "--workers", 2, "--json", "-o", picture)
+    done = calibrate("profile", BOX, "--angles=-8:8:3", "--workers", 2, "--json", "-o", picture)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), picture
 
@@ -92,7 +93,7 @@ def test_the_chart_shows_every_rung_with_its_speed_beside_the_original(measured)
 def test_a_chart_that_cannot_be_drawn_is_refused(tmp_path):
     for name, message in (("missing/ladder.png", "no such folder"), ("ladder.xyz", "no kind of picture")):
         with pytest.raises(ExportError, match=message):
-            check_picture(tmp_path / name, load_config(example("oks009.toml")))
+            check_picture(tmp_path / name, load_config(BOX))
 
 
 def test_other_priors_and_ties_are_the_ladders_too(tmp_path):

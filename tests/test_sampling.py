@@ -22,7 +22,7 @@ from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
 from calibrate.sampling.start import first_walkers
 from calibrate.simulation import simulate
 
-# benchmarks.md, "penalty 1e6": mean and sd of each parameter from about a million effective samples.
+# benchmarks/README.md, "penalty 1e6": mean and sd of each parameter from about a million effective samples.
 REFERENCE = {
     "ridge": ([33.698, 0.06656, 89.284, 43.167, 0.07347, 59.186], [1.130, 0.02823, 1.2334, 1.139, 0.03033, 0.8565]),
     "toe": ([37.091, 0.06822, 94.140, 46.029, 0.08478, 62.064], [7.231, 0.02818, 0.6308, 2.543, 0.01955, 0.4504]),

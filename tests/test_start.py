@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import bench_config
 
-from benchmarks.hills import bundled, two_hills
+from benchmarks.hills import real, two_hills
 from calibrate.config import SamplingConfig
 from calibrate.data import parse_measurement
 from calibrate.errors import ConfigError
@@ -22,7 +22,7 @@ from calibrate.sampling.start import first_walkers, settle
 
 # Nested sampling by nautilus, error 0.02; uniform prior in the bounds, hard walls.
 EVIDENCE = {"ridge": -81.10, "toe": -79.70}
-# Where the bundled knee has a hill 18 below the other, with a mass of some 1e-5: a slack, short MCL.
+# Where the real knee has a hill 18 below the other, with a mass of some 1e-5: a slack, short MCL.
 SLOPE = [23.39, 0.08, 75.47, 136.28, 0.06, 60.41, 0.85]
 
 
@@ -126,7 +126,7 @@ def test_two_true_hills_keep_their_masses(sigma: float, share: float) -> None:
 def test_no_walker_stays_on_a_hill_without_mass(
     bounds: dict[str, tuple[float, float]], seed: int, slack: float, sigma: float
 ) -> None:
-    outcome, draws = kept(bundled(**bounds), seed)
+    outcome, draws = kept(real(**bounds), seed)
     assert outcome.reason == "converged"
     assert draws[..., 2].std() == pytest.approx(slack, rel=0.05)
     assert draws[..., 6].std() == pytest.approx(sigma, rel=0.05)
@@ -151,7 +151,7 @@ def planted(posterior: Posterior, stray: int) -> np.ndarray:
 
 
 def test_stragglers_are_brought_home_unless_the_mass_is_there() -> None:
-    posterior = bundled()
+    posterior = real()
     flat = float(posterior.log_prior(posterior.middle))  # the same within all bounds
     walkers = planted(posterior, 2)
     pilots = [explore(posterior, np.random.default_rng(i)) for i in range(2)]
@@ -169,7 +169,7 @@ def test_stragglers_are_brought_home_unless_the_mass_is_there() -> None:
 
 
 def test_stragglers_that_all_ensembles_share_are_seen() -> None:
-    posterior = bundled()
+    posterior = real()
     rng = np.random.default_rng(2)
     pilot = explore(posterior, rng)
     rows = rng.choice(len(pilot.coords), (4, 40, 128), p=pilot.weights)

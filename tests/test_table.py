@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DATA
+from conftest import BOX, DATA
 
 from calibrate.config import load_config
 from calibrate.data import parse_measurement, read_measurement, stored_measurement
 from calibrate.errors import ConfigError, DataError
-from calibrate.examples import example
 from calibrate.model_commands import numbers
 from calibrate.simulation import simulate
 from calibrate.table import read_header
@@ -289,7 +288,7 @@ def test_decimals_are_rounded_correctly() -> None:
 )
 def test_options_take_the_same_numbers_as_files(settings: list[str], angles: str | None, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        simulate(load_config(example("oks009.toml")), numbers("--set", [*settings, "noise.sigma=1"]), angles=angles)
+        simulate(load_config(BOX), numbers("--set", [*settings, "noise.sigma=1"]), angles=angles)
 
 
 def test_a_quoted_header_may_have_blanks_behind_its_commas() -> None:

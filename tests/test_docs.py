@@ -1,0 +1,189 @@
+"""The documents say what the code does: every key with its default, every example, every file that is cited."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from calibrate.config import Config, parse_config
+from calibrate.config.knee import Attachments, KneeConfig
+from calibrate.config.parameters import ParametersConfig, StrandConfig, TestConfig
+from calibrate.config.sampling import SamplingConfig
+from calibrate.errors import ConfigError
+from calibrate.examples import example
+from calibrate.posterior import Posterior
+
+TOP = Path(__file__).parent.parent
+PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+CONFIGURATION = (TOP / "docs/configuration.md").read_text()
+
+# What an example that shows some tables is completed with.
+BASE = """
+[knee]
+lateral_condyle = { centre = [23.5, -6.0], radius = 15.5 }
+medial_condyle = { centre = [-20.4, -6.0], radius = 17.5 }
+mcl = { femur = [-40.0, 12.0], tibia = [-16.0, -65.0] }
+lcl = { femur = [36.0, 4.0], tibia = [44.8, -50.7] }
+[parameters.mcl]
+k = { lower = 5.0, upper = 200.0 }
+alpha = { lower = 0.02, upper = 0.12 }
+l_0 = { lower = 70.0, upper = 100.0 }
+[parameters.lcl]
+k = { lower = 5.0, upper = 200.0 }
+alpha = { lower = 0.02, upper = 0.12 }
+l_0 = { lower = 45.0, upper = 75.0 }
+[noise]
+sigma = 0.3
+[data]
+file = "oks009_30deg.csv"
+positive = "varus"
+"""
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"^```toml\n(.*?)^```", text, flags=re.M | re.S)
+
+
+EXAMPLES = [
+    pytest.param(block, id=f"{page.name} {i}") for page in PAGES for i, block in enumerate(blocks(page.read_text()))
+]
+
+
+def tables(text: str) -> dict[str, str]:
+    """Split a configuration into its tables, by header."""
+    parts = re.split(r"^(\[[\w.]+\])", text, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def completed(block: str) -> str:
+    """Put what an example leaves out around it."""
+    shown = tables(block)
+    base = tables(BASE)
+    if any(header.startswith("[tests.") for header in shown):
+        del base["[data]"]
+    return "".join(header + body for header, body in (base | shown).items())
+
+
+@pytest.mark.parametrize("block", EXAMPLES)
+def test_every_example_is_a_configuration(block: str) -> None:
+    assert tomllib.loads(block)
+    parse_config(completed(block), "knee.toml")
+
+
+def test_an_example_with_a_slip_would_be_noticed() -> None:
+    block = next(block for block in blocks(CONFIGURATION) if "angle_offset" in block)
+    with pytest.raises(ConfigError, match="did you mean 'angle_offset'"):
+        parse_config(completed(block.replace("angle_offset", "angle_ofset")), "knee.toml")
+
+
+def documented() -> dict[str, str]:
+    """Return each key of the configuration's tables with its default, as it is written."""
+    rows = re.findall(r"^\| `([\w.]+)` \|(.*)\|$", CONFIGURATION, flags=re.M)
+    return {key: rest.split("|")[2].strip() for key, rest in rows}
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for option in get_args(annotation) if (found := model_in(option)) is not None), None)
+
+
+def fields(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a model and of those within it, with their defaults; strands and tests by a word for all."""
+    if model is KneeConfig:
+        yield from fields(Attachments, f"{above}STRAND.")
+    if model is ParametersConfig:
+        yield from fields(StrandConfig, f"{above}STRAND.")
+        return
+    for name, field in model.model_fields.items():
+        if model is KneeConfig and name in ("mcl", "lcl"):
+            continue
+        inner = model_in(field.annotation)
+        if name == "tests":
+            yield from ((f"tests.TEST.{key}", one.default) for key, one in TestConfig.model_fields.items())
+        elif inner is not None and not _is_value(field.annotation):
+            yield from fields(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", field.default
+
+
+def _is_value(annotation: Any) -> bool:
+    """Tell whether it is one that may be a number, too."""
+    return str in get_args(annotation) or "Gaussian" in repr(annotation)
+
+
+KEYS = dict(fields(Config))
+
+
+def test_every_key_is_documented_and_no_other() -> None:
+    assert set(documented()) == set(KEYS)
+
+
+# Parameters that nobody declares are what `Config.declared` says, and some are needed unless another is given.
+ELSEWHERE = {"parameters.STRAND.f_ref": "0.0"} | {
+    f"measurement.{key}": "0.0" for key in ("angle_offset", "load_bias", "hysteresis")
+}
+SIGMA = "sigma = 0.3"
+NEEDED_UNLESS = {"noise.sigma"} | {f"parameters.STRAND.{key}" for key in ("k", "alpha", "l_0", "reference_strain")}
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_the_default_is_as_documented(key: str) -> None:
+    said, default = documented()[key], KEYS[key]
+    if key.startswith("sampling.moves."):
+        default = getattr(SamplingConfig().moves, key.rsplit(".", 1)[1])
+    if key in ELSEWHERE:
+        assert said == ELSEWHERE[key]
+    elif default is PydanticUndefined:
+        assert said == "needed"
+    elif default is None:
+        assert said == "none" or key in NEEDED_UNLESS
+    elif isinstance(default, BaseModel):
+        assert said == "empty"
+        assert default == type(default)()
+    else:
+        assert said.strip("`") == (f'"{default}"' if isinstance(default, str) else repr(default))
+
+
+@pytest.mark.parametrize(
+    "line", ["k = { lower = 5.0, upper = 200.0 }", "l_0 = { lower = 70.0, upper = 100.0 }", "sigma = 0.3"]
+)
+def test_what_is_said_to_be_needed_is(line: str) -> None:
+    assert line in BASE
+    with pytest.raises(ConfigError, match=f"{line.split()[0]}: missing"):
+        Posterior.from_config(parse_config(BASE.replace(line, "", 1), example("oks009.toml")))
+
+
+def test_parameters_that_nobody_declares_are_nought() -> None:
+    declared = parse_config(BASE).declared()
+    assert {declared[key.replace("parameters.STRAND", "mcl")] for key in ELSEWHERE} == {0.0}
+
+
+def test_documents_that_are_cited_exist() -> None:
+    files = [path for folder in ("calibrate", "tests", "benchmarks", "data") for path in (TOP / folder).rglob("*")]
+    sources = [path for path in files if path.suffix in (".py", ".csv", ".toml", ".md")] + PAGES
+    missing = set()
+    for path in sources:
+        for name in re.findall(r"(?<![\w./-])([\w/-]+\.md)\b", path.read_text(errors="replace")):
+            if not any((folder / name).is_file() for folder in (TOP, path.parent)):
+                missing.add((path.name, name))
+    assert not missing
+
+
+def test_the_architecture_names_what_there_is() -> None:
+    page = (TOP / "docs/architecture.md").read_text()
+    first = re.findall(r"^\| (`[^|]*) \|", page, flags=re.M)
+    named = {name for cell in first for name in re.findall(r"`([a-z_/]+)`", cell)}
+    assert len(named) > 20
+    there = {name for name in named if any((TOP / "calibrate" / end).exists() for end in (name, f"{name}.py"))}
+    assert named - there <= {"_view"}
+    (problem,) = re.findall(r"^\| `problem/` \| (.*?) \|", page, flags=re.M)
+    modules = {path.stem for path in (TOP / "calibrate/problem").glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"`(\w+)`", problem)) == modules
