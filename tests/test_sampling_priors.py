@@ -7,6 +7,7 @@ import itertools
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import emcee
 import numpy as np
@@ -21,13 +22,14 @@ from calibrate.knee.slots import General
 from calibrate.posterior import Posterior
 from calibrate.results import open_run
 from calibrate.runner import resume_run, start_run
+from calibrate.sampling import block as block_module
 from calibrate.sampling import pilot as pilot_module
 from calibrate.sampling.block import DE_SHARE, STRETCH_SHARE, Block
 from calibrate.sampling.convergence import effective_samples
 from calibrate.sampling.fit import find_map
 from calibrate.sampling.loop import random_states
 from calibrate.sampling.pilot import explore
-from calibrate.sampling.start import first_walkers
+from calibrate.sampling.start import first_walkers, walkers_for
 
 HARD = '[prior]\nwalls = "hard"\n'
 # One prior of each kind; what is free but for the tare of the LCL has to be positive.
@@ -244,8 +246,8 @@ def test_kernels_move_a_strands_law_with_the_errors_and_no_more_than_eight_toget
     )
 
 
-@pytest.mark.parametrize(("strands", "size"), [(2, 8), (12, 8), (30, 8)])
-def test_groups_stay_small_with_any_number_of_strands(strands: int, size: int) -> None:
+@pytest.mark.parametrize("strands", [2, 12, 30])
+def test_groups_stay_small_with_any_number_of_strands(strands: int) -> None:
     lines = [f"bundle_{i} = {{ femur = [{30.0 + i}, 4.0], tibia = [40.0, -50.0] }}" for i in range(strands)]
     laws = [
         f"[parameters.bundle_{i}]\nk = {{ lower = 5.0, upper = 90.0 }}\nalpha = 0.06\nl_0 = {{ mean = 55.0, sd = 9.0 }}"
@@ -256,7 +258,7 @@ def test_groups_stay_small_with_any_number_of_strands(strands: int, size: int) -
     text += "\n".join(laws) + "\n"
     posterior = Posterior.from_config(parse_config(text, DATA / "bench.toml"))
     groups = posterior.table.groups()
-    assert max(len(group) for group in groups) <= size
+    assert max(len(group) for group in groups) <= 8
     assert set(itertools.chain(*groups)) == set(range(posterior.ndim))
     assert all(len(set(group)) == len(group) for group in groups)
 
@@ -271,6 +273,29 @@ def test_kernels_have_a_smaller_share_where_there_are_more_than_eight_parameters
     assert 1.0 - kernels_from == pytest.approx(share, rel=1e-12)
     # What they lose is shared out evenly.
     assert stretch - STRETCH_SHARE == pytest.approx(kernels_from - stretch - DE_SHARE, rel=1e-12)
+
+
+@pytest.mark.parametrize(("walkers", "few", "many"), [(84, 2, 12), (256, 2, 4), (300, 2, 2), (512, 2, 2), (1024, 2, 2)])
+def test_small_ensembles_of_many_parameters_have_more_rounds_in_a_step(
+    walkers: int, few: int, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+    monkeypatch.setattr(block_module, "_block", lambda *arguments: shapes.append(arguments[3].shape))
+    for posterior in (Posterior.from_config(bench_config()), free_geometry()):
+        state = emcee.State(np.zeros((walkers, posterior.ndim)), log_prob=np.zeros(walkers))
+        Block(posterior).propose(SimpleNamespace(random=np.random.RandomState(0)), state)  # emcee's own
+    # A walker's update takes three numbers, and one for each parameter of the largest group.
+    assert shapes == [(few, 8, walkers, 3 + 3), (many, 8, walkers, 3 + 5)]
+
+
+@pytest.mark.parametrize(
+    ("ndim", "min_ess", "walkers"),
+    [(8, 4000.0, 512), (9, 4000.0, 100), (9, 1000.0, 36), (21, 1000.0, 84), (21, 1e6, 512), (200, 1000.0, 800)],
+)
+def test_beyond_eight_parameters_ensembles_are_smaller_but_never_below_four_walkers_each(
+    ndim: int, min_ess: float, walkers: int
+) -> None:
+    assert walkers_for(ndim, min_ess) == walkers
 
 
 # --- one seed, one chain ---
