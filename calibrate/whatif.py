@@ -21,7 +21,8 @@ from calibrate.errors import GeometryError, ParameterError
 from calibrate.posterior import Posterior
 from calibrate.problem.laxity_test import LaxityTest
 from calibrate.problem.naming import check_value, row_of
-from calibrate.problem.parameters import Parameter
+from calibrate.problem.parameters import SLACK, Parameter
+from calibrate.problem.quantities import quantity_of
 
 FloatArray = NDArray[np.float64]
 
@@ -49,12 +50,16 @@ class Change:
         Added, taken off, multiplied by, or put in its place.
     number : float
         By how much.
+    strand : int or None
+        Whose slack length, or reference strain, is changed where the other of the two is the parameter; then `row` is
+        of no account.
     """
 
     parameter: Parameter
     row: int
     way: str
     number: float
+    strand: int | None = None
 
     def __str__(self) -> str:
         """Write it as it is given on the command line."""
@@ -103,16 +108,31 @@ def changes_of(posterior: Posterior, test: str, change: Mapping[str, str | float
         If a name is unknown, tied, another test's or no part of a prediction, or a change is none of these.
     """
     found: list[Change] = []
+    of = posterior.test(test)
     for name, given in change.items():
         way, number = _understood(name, given)
-        row = row_of(posterior.table, test, name)
-        parameter = posterior.table.parameters[row]
+        strand = _other_slack(of, name)
+        if strand is None:
+            row = row_of(posterior.table, test, name)
+            parameter = posterior.table.parameters[row]
+        else:  # what the parameter says of the slack length is the same number said in another way
+            row, quantity = int(of.slots.law[strand, 2]), quantity_of(name.rpartition(".")[2])
+            parameter = Parameter(name, quantity, quantity.unit, None, math.nan)
         if parameter.quantity.role == "error":
             raise ParameterError(f"change {name}: says how readings scatter, and changes no curve")
-        if any(row == other.row for other in found):
+        if any(row == other.row and (None in (strand, other.strand) or strand == other.strand) for other in found):
             raise ParameterError(f"change {name}: is changed twice")
-        found.append(Change(parameter, row, way, number))
+        found.append(Change(parameter, row, way, number, strand))
     return tuple(found)
+
+
+def _other_slack(of: LaxityTest, name: str) -> int | None:
+    """Return the strand whose slack length or reference strain is meant, if the other of the two is the parameter."""
+    strand, _, quantity = name.removeprefix(of.label).rpartition(".")
+    if strand not in of.names or quantity not in SLACK:
+        return None
+    index = of.names.index(strand)
+    return None if quantity == SLACK[int(of.slots.strain[index])] else index
 
 
 def _understood(name: str, given: str | float) -> tuple[str, float]:
@@ -217,15 +237,27 @@ def knees_of(
     """
     of = posterior.test(test)
     before = posterior.full(q)
-    lengths = posterior.reference_lengths(before) if of.slots.strain.any() else None
+    lengths = posterior.reference_lengths(before)
     full = before.copy()
     for change in changes:
-        full[:, change.row] = change.of(full[:, change.row])
+        if change.strand is None:
+            full[:, change.row] = change.of(full[:, change.row])
     law = of.law(full, lengths)
+    for change in changes:
+        if change.strand is not None:
+            _change_slack(law[:, change.strand], lengths[:, change.strand], change)
     _check_poses(of, full)
     released = ~law[:, :, 0].any(axis=0)
     law[:, released, 3] = 0.0  # no strand, no tare
     return ChangedKnees(of, full, law)
+
+
+def _change_slack(law: FloatArray, length: FloatArray, change: Change) -> None:
+    """Change the slack length in a strand's laws (n, 4), itself or by the reference strain, in place."""
+    if change.parameter.quantity.key == "l_0":
+        law[:, 2] = change.of(law[:, 2])
+    else:
+        law[:, 2] = length / (1.0 + change.of(length / law[:, 2] - 1.0))
 
 
 def _check_poses(test: LaxityTest, full: FloatArray) -> None:

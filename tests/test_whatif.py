@@ -18,6 +18,7 @@ from calibrate.config import parse_config
 from calibrate.errors import ConfigError, ParameterError
 from calibrate.posterior import Posterior
 from calibrate.results import Run
+from calibrate.whatif import changes_of, knees_of
 
 # On the upright knee at 0 degrees the medial condyle bears at (-20, -40). The MCL, 80 mm long, pulls 20 mm away from it
 # and the LCL, 60 mm long, 60 mm away on the other side: the moment is 20 mm of the one less 60 mm of the other.
@@ -57,6 +58,7 @@ LCL = 30.0 * 0.25 / (2.0 * 5.95)  # in the toe: stretched by 0.5 mm of 5.95
         ({"mcl.l_0": "+2.0"}, 40.0 * 4.0 / (2.0 * 0.05 * 78.0), LCL),  # 2 mm are within the toe of 3.9
         ({"mcl.l_0": "-2"}, 40.0 * (6.0 - 0.05 * 74.0 / 2.0), LCL),
         ({"mcl.l_0": 80.5}, 0.0, LCL),
+        ({"mcl.reference_strain": 80.0 / 78.0 - 1.0}, 40.0 * 4.0 / (2.0 * 0.05 * 78.0), LCL),  # the same as l_0 = 78
         ({"mcl.k": "*0.5", "lcl.k": "*0.5"}, MCL / 2.0, LCL / 2.0),
         ({"lcl.k": "=60"}, MCL, 2.0 * LCL),
         ({"lcl.k": "60"}, MCL, 2.0 * LCL),
@@ -99,6 +101,22 @@ def two_tests(text: str = TWO_TESTS) -> tuple[Posterior, np.ndarray]:
     data = {name: calibrate.simulate(config, angles="-8:8:9", test=name) for name in config.tests}
     posterior = Posterior.from_config(config, data)
     return posterior, posterior.prior_sample(np.random.default_rng(1), 50)
+
+
+def test_a_slack_length_may_be_changed_where_the_reference_strain_is_the_parameter() -> None:
+    posterior, q = two_tests()
+    of = posterior.tests[0]
+    strand = of.names.index("dmcl")
+    assert of.slots.strain[strand]
+    before = posterior.law(q, of.name)
+    after = knees_of(posterior, q, changes_of(posterior, of.name, {"dmcl.l_0": "+2"}), of.name).law
+    np.testing.assert_allclose(after[:, strand, 2], before[:, strand, 2] + 2.0, rtol=1e-14)
+    after[:, strand, 2] -= 2.0
+    np.testing.assert_allclose(after, before, rtol=1e-14)
+    lengths = posterior.reference_lengths(posterior.full(q))[:, of.names.index("mcl")]
+    slack = before[:, of.names.index("mcl"), 2]
+    after = knees_of(posterior, q, changes_of(posterior, of.name, {"mcl.reference_strain": "-0.01"}), of.name).law
+    np.testing.assert_allclose(lengths / after[:, of.names.index("mcl"), 2], lengths / slack - 0.01, rtol=1e-12)
 
 
 FREE_GEOMETRY = TWO_TESTS.replace("femur = [-38.0, -5.0]", "femur = [{ mean = -38.0, sd = 1.0 }, -5.0]")
@@ -267,7 +285,8 @@ def test_an_insert_grows_thicker_by_moving_the_tibia_down_and_tightens_both_side
     [
         ({"mcl.kk": "+1"}, r"mcl\.kk: unknown parameter; did you mean 'mcl\.k'\?"),
         ({"dmcl.alpha": "*2"}, "dmcl.alpha: is tied to mcl.alpha; change that"),
-        ({"dmcl.l_0": "+2"}, "dmcl.l_0: follows from dmcl.reference_strain, which is a parameter here; change that"),
+        ({"dmcl.l_0": "+2", "dmcl.reference_strain": 0.0}, "dmcl.reference_strain: is changed twice"),
+        ({"dmcl.l_0": "-100"}, r"change dmcl\.l_0=-100: in a draw, dmcl\.l_0 = -.*: has to be positive"),
         ({"flex0.mcl.l_0": "+2"}, "unknown parameter"),
         ({"noise.sigma": "*2"}, "noise.sigma: says how readings scatter, and changes no curve"),
         ({"lcl.l_0": "-1000"}, r"change lcl\.l_0=-1000: in a draw, lcl\.l_0 = -9.*: has to be positive"),
