@@ -105,8 +105,6 @@ def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
     ValueError
         If no free parameter has such a name.
     """
-    import corner  # imports pyplot, so only those who want a corner pay for it
-
     columns = _columns(run, corner_pages(run)["corner"] if names is None else names)
     ndim, draws = len(columns), run.thinned(_DRAWS)[:, columns]
     limits = [_limits(run, draws[:, i], column) for i, column in enumerate(columns)]
@@ -123,24 +121,7 @@ def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
     figure = new_figure(width, tall, constrained=False)
     figure.subplots(ndim, ndim)
     bins = 30 if ndim < 6 else 24
-    corner.corner(
-        draws,
-        fig=figure,
-        bins=bins,
-        range=limits,
-        levels=(0.5, 0.9),
-        smooth=1.0,
-        quiet=True,
-        plot_datapoints=False,
-        plot_density=False,
-        fill_contours=True,
-        contourf_kwargs={"colors": ["white", BAND_90, BAND_50]},
-        contour_kwargs={"colors": MEDIAN, "linewidths": 0.5},
-        hist_kwargs={"color": MEDIAN, "histtype": "stepfilled", "facecolor": BAND_90, "linewidth": 0.7},
-        labels=axis_labels,
-        label_kwargs={"fontsize": small},
-        max_n_ticks=4,
-    )
+    _panels(figure, draws, limits, axis_labels, bins, small)
     figure.subplots_adjust(
         left=left / width,
         right=1.0 - _RIGHT / width,
@@ -177,6 +158,37 @@ def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
             gid="left out",
         )
     return figure
+
+
+def _panels(
+    figure: Figure,
+    draws: FloatArray,
+    limits: list[tuple[float, float]],
+    labels: list[str],
+    bins: int,
+    small: float,
+) -> None:
+    """Fill a grid of panels with histograms and contours."""
+    import corner  # imports pyplot, so only those who want a corner pay for it
+
+    corner.corner(
+        draws,
+        fig=figure,
+        bins=bins,
+        range=limits,
+        levels=(0.5, 0.9),
+        smooth=1.0,
+        quiet=True,
+        plot_datapoints=False,
+        plot_density=False,
+        fill_contours=True,
+        contourf_kwargs={"colors": ["white", BAND_90, BAND_50]},
+        contour_kwargs={"colors": MEDIAN, "linewidths": 0.5},
+        hist_kwargs={"color": MEDIAN, "histtype": "stepfilled", "facecolor": BAND_90, "linewidth": 0.7},
+        labels=labels,
+        label_kwargs={"fontsize": small},
+        max_n_ticks=4,
+    )
 
 
 def _columns(run: Run, names: Sequence[str]) -> list[int]:
