@@ -94,8 +94,10 @@ class _Whole:
 
 @np.errstate(all="ignore")  # a stranger's file may hold loads whose squares overflow; then nothing is found
 def best_fits(posterior: Posterior, draws: FloatArray) -> tuple[BestFit, ...]:
-    """Look at the best of some draws, (n, ndim), as a fit of each test."""
+    """Look at the best of some draws, (n, ndim), as a fit of each test; none if even that has no prediction."""
     best = draws[int(np.argmax(posterior.log_prob(draws)))]
+    if not np.isfinite(posterior.residuals(best[np.newaxis])).all():
+        return ()
     sigma = _sigma(posterior, best)
     weight = posterior.residuals_of.unit / sigma
     residuals = robust = posterior.residuals(best[np.newaxis])[0] * weight

@@ -128,7 +128,7 @@ def laxity(knees: Knees, law: FloatArray, sign: float, at: Sequence[float] = LAX
     result = {}
     for moment in at:
         for way in (1.0, -1.0):
-            result[f"laxity_{names[way]}_{moment:g}Nm"] = sign * np.rad2deg(found[moment, way])
+            result[f"laxity_{names[way]}_{moment:g}Nm"] = sign * np.rad2deg(found[moment, way]) + 0.0  # no -0
         result[f"laxity_total_{moment:g}Nm"] = np.rad2deg(found[moment, 1.0] - found[moment, -1.0])
     return result
 
@@ -165,7 +165,7 @@ def taut_angles(knees: Knees, l_0: FloatArray, sign: float) -> FloatArray:
             return np.asarray(knees.pose(angle, which)[0][:, s] - slack)
 
         out[:, s] = np.where(inside, _root(beyond, before, here)[:, 0], np.nan)
-    return np.asarray(sign * np.rad2deg(out))
+    return np.asarray(sign * np.rad2deg(out) + 0.0)
 
 
 def _of_strand(law: FloatArray, reference: FloatArray) -> Iterator[tuple[str, FloatArray]]:

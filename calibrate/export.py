@@ -13,6 +13,7 @@ from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
 from calibrate.kinds import MODEL
 from calibrate.osim import ForeignModel, planar_model, read_model, remedy
+from calibrate.problem.laxity_test import LaxityTest
 from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
@@ -137,7 +138,12 @@ def export_osim(
         remarks = [*theirs.remarks(chosen), *done]
     with replacing(path, ExportError) as temporary:
         temporary.write_bytes(content)
-    return [*remarks, *_notes(values, list(chosen or values), foreign=model is not None)]
+    written = list(chosen or values)
+    return [
+        *remarks,
+        *_of_tests(run, written, posed=model is None),
+        *_notes(values, written, foreign=model is not None),
+    ]
 
 
 def _chosen(
@@ -156,6 +162,22 @@ def _chosen(
         if not names or not all(names):
             raise ExportError(f"'{ours}' is mapped to no name; give names of the model, like --map {ours}=A,B")
     return chosen
+
+
+def _of_tests(run: Run, written: list[str], *, posed: bool) -> Iterator[str]:
+    """Say whose values are written where tests have their own."""
+    first, *others = run.posterior.tests
+    laws = dict(
+        zip(strand_names(run), zip(*(test.slots.law for test in run.posterior.tests), strict=True), strict=True)
+    )
+    if own := [name for name in written if any((law != laws[name][0]).any() for law in laws[name])]:
+        yield f"{', '.join(own)}: the values are those of tests.{first.name}, the first; other tests have their own"
+    if others and posed:
+        yield f"the knee is that of tests.{first.name}, at {first.flexion:g} degrees of flexion"
+
+
+def _differ(test: LaxityTest, first: LaxityTest) -> list[bool]:
+    return [bool(own) for own in (test.slots.law != first.slots.law).any(axis=1)]
 
 
 def _notes(values: dict[str, FloatArray], written: list[str], *, foreign: bool) -> Iterator[str]:

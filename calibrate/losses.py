@@ -138,7 +138,7 @@ def vectorized_total_loss(
         raise ParameterError(f"param_matrix has shape {p.shape}, expected (m, {PARAMETERS})")
     measured = check_measured(thetas, applied_forces)
     at = cached_model.coefficients(thetas)
-    loss = _sums_of_squares(p, _pair(at[:2], at[2:], measured))
+    loss = _sums_of_squares(p, _pair(at.lengths, at.per_newton, measured))
     if constraint_bounds is None:
         return loss
     return np.where(np.isfinite(loss), loss + fast_constraint_loss(p, constraint_bounds), np.inf)
@@ -281,10 +281,8 @@ def _work(p: FloatArray, knee: Pair, bounds: FloatArray | None) -> FloatArray:
         raise RunError(f"parameters {shown}: {type(error).__name__}: {error}") from None
 
 
-def _pair(
-    lengths: FloatArray | Sequence[FloatArray], arms: FloatArray | Sequence[FloatArray], measured: FloatArray
-) -> Pair:
-    return Pair(np.asarray(lengths), np.asarray(arms), np.ascontiguousarray(measured), 0.0)
+def _pair(lengths: FloatArray, arms: FloatArray, measured: FloatArray) -> Pair:
+    return Pair(lengths, arms, np.ascontiguousarray(measured), 0.0)
 
 
 def _sums_of_squares(p: FloatArray, knee: Pair) -> FloatArray:

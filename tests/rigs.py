@@ -55,6 +55,7 @@ angle_sigma = { median = 0.3, factor = 2.0 }
 file = "smooth.csv"
 positive = "varus"
 flexion = 60.0
+measurement = { load_bias = 0.7 }
 noise = { discrepancy = { amplitude = 3.0, length = 4.0 } }
 [tests.smooth.parameters.dmcl]
 l_0 = { lower = 40.0, upper = 60.0 }
@@ -67,7 +68,7 @@ _TRUTH = """# truth: mcl.k = 44
 # truth: smooth.dmcl.l_0 = 47
 """
 DATA = {
-    "slow": f"{_TRUTH}angle_deg,moment_Nm,direction\n"
+    "slow": f"{_TRUTH}# truth: measurement.angle_offset = 0.5\nangle_deg,moment_Nm,direction\n"
     "-6,-9,1\n-2,-3,1\n1,2,1\n4,7,1\n4,5,-1\n1,1,-1\n-2,-5,-1\n-6,-11,-1\n",
     "tail": "angle_rad,force_N\n-0.1,-20\n-0.04,-9\n0.02,1\n0.08,30\n",
     "smooth": f"{_TRUTH}# truth: measurement.angle_offset = 1.25\nangle_deg,moment_Nm\n-7,-9\n-3,-3\n2,3\n5,9\n",

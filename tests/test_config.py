@@ -139,3 +139,9 @@ def test_design_of_the_configuration_holds() -> None:
     # The keys that other people's files use; changing one breaks them.
     assert KNEE.count("centre") == 2
     assert PARAMETERS.count("lower") == 6
+
+
+def test_a_copy_with_changes_declares_what_it_says_itself() -> None:
+    config = parse_config(config_text())
+    changed = config.model_copy(update={"noise": config.noise.model_copy(update={"sigma": 0.25})})
+    assert (config.declared()["noise.sigma"], changed.declared()["noise.sigma"]) == (2.0, 0.25)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bad_general import DATA, TEXT, Change
+from bad_general import DATA, TEXT, Change, add
 from bad_knees import GEOMETRY, STRANDS
 from bad_tests import ERRORS, TESTS
 from bad_values import LITERATURE, PRIORS, TIES
@@ -88,6 +88,15 @@ def test_a_strand_is_not_taken_for_another_whose_name_ends_alike(place: Path) ->
     assert load_config("knee.toml").parameters.strands["dmcl"].l_0 == 31.0  # the MCL's attachments are 95 mm apart
     (place / "knee.toml").write_text(changed(changes).replace("l_0 = 31.0", "l_0 = 90.0"))
     with pytest.raises(ConfigError, match=r"parameters\.dmcl\.l_0 = 90 mm, but its attachments are 33\.7 mm apart"):
+        load_config("knee.toml")
+
+
+def test_a_tests_own_slack_length_is_compared_with_its_own_attachments(place: Path) -> None:
+    own = add("parameters.mcl.l_0 = 45.0\nknee.mcl.tibia = [-36.0, -46.0]")
+    (place / "knee.toml").write_text(changed(own))
+    assert load_config("knee.toml").resolved("flex60.mcl.l_0") == 45.0
+    (place / "knee.toml").write_text(changed(add("parameters.mcl.l_0 = 45.0")))
+    with pytest.raises(ConfigError, match=r"flex60\.parameters\.mcl\.l_0 = 45 mm, but its attachments are 94\.9 mm"):
         load_config("knee.toml")
 
 

@@ -92,13 +92,13 @@ def test_a_ligament_becomes_taut_at_an_angle_of_the_files_sign_in_degrees(
     late = only(
         plant(tmp_path, constant(9.0, 0.05, MCL_THERE, 0, 9.0, 0.05, LCL_THERE, 0), data=data, positive=positive)
     )
-    assert late["mcl.taut_angle"] == pytest.approx(sign * ANGLE, abs=1e-5)
-    assert late["lcl.taut_angle"] == pytest.approx(-sign * ANGLE, abs=1e-5)
+    assert late["mcl.taut_angle"] == pytest.approx(sign * ANGLE, abs=1e-9)
+    assert late["lcl.taut_angle"] == pytest.approx(-sign * ANGLE, abs=1e-9)
     early = only(
         plant(tmp_path, constant(9.0, 0.05, MCL_BACK, 0, 9.0, 0.05, LCL_BACK, 0), data=data, positive=positive)
     )
-    assert early["mcl.taut_angle"] == pytest.approx(-sign * ANGLE, abs=1e-5)
-    assert early["lcl.taut_angle"] == pytest.approx(sign * ANGLE, abs=1e-5)
+    assert early["mcl.taut_angle"] == pytest.approx(-sign * ANGLE, abs=1e-9)
+    assert early["lcl.taut_angle"] == pytest.approx(sign * ANGLE, abs=1e-9)
     # The other numbers know no side.
     for name in ("stiffness_per_strain", "reference_strain", "reference_tension"):
         assert late[f"mcl.{name}"] == pytest.approx(
@@ -161,7 +161,7 @@ def test_each_draw_has_its_own_values_and_the_summary_the_share_that_becomes_tau
     np.testing.assert_array_equal(np.isnan(angle), run.samples()[:, 2] == 140.0)
     entry = run.summary()["derived"]["mcl.taut_angle"]
     assert entry["share"] == 3.0 / 8.0
-    assert entry["mean"] == entry["median"] == pytest.approx(ANGLE, abs=1e-5)
+    assert entry["mean"] == entry["median"] == pytest.approx(ANGLE, abs=1e-9)
     assert entry["sd"] == pytest.approx(0.0, abs=1e-9)
     assert run.summary()["derived"]["lcl.taut_angle"]["share"] == 1.0
 

@@ -217,6 +217,19 @@ def test_a_draw_without_a_pose_has_no_numbers_and_the_others_theirs() -> None:
     assert np.isnan([found[name][1] for name in ("laxity_valgus_10Nm", "mcl.taut_angle", "mcl.reference_strain")]).all()
 
 
+def test_draws_of_which_none_has_a_pose_or_a_law_break_nothing() -> None:
+    """As in a file that somebody spoilt."""
+    of = posterior(VALGUS, radius="{ mean = 20.0, sd = 1.0 }")
+    flat = row(of, **BY_HAND, knee__lateral_condyle__radius=90.0)
+    wild = np.concatenate([flat, -flat, 1e300 * flat, 0.0 * flat])
+    run = run_of(of, np.repeat(wild, 16, axis=0))
+    for values in run.derived().values():
+        assert values.shape == (64,)
+    assert np.isnan(run.derived()["laxity_total_10Nm"]).all()
+    entry = run.summary()["derived"]["laxity_total_10Nm"]
+    assert (entry["median"], entry["share"]) == (None, 0.0)
+
+
 def test_units() -> None:
     of = posterior(VALGUS, VARUS)
     units = {name: unit_of(name) for name in derived(of, row(of, **BY_HAND))}

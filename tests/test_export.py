@@ -242,7 +242,7 @@ ODD = (
 
 @pytest.mark.parametrize("credits", ODD)
 def test_the_planar_knee_is_valid_xml_whatever_the_files_are_called(run, tmp_path, credits):
-    model = planar_model(run.posterior.geometry, ligaments(run), credits)
+    model = planar_model(run.posterior.geometry(), ligaments(run), credits)
     read = ET.fromstring(model).findtext("Model/credits")
     kept = [letter for letter in credits if letter not in "\x1b\x00\udce9\ud83d\uffff"]
     assert "".join(kept) == re.sub(r"\\x1b|\\x00|\\udce9|\\ud83d|\\uffff", "", read)
@@ -269,13 +269,13 @@ def tensions_in_opensim(path, angles, names=("MCL", "LCL")):
 
 
 def expected(run, angles, values):
-    lengths = kinematics(run.posterior.geometry, angles).lengths.T
+    lengths = kinematics(run.posterior.geometry(), angles).lengths.T
     by_name = [tension(lengths[:, i], *values[name][:3]) for i, name in enumerate(("mcl", "lcl"))]
     return lengths, np.stack(by_name, axis=1)
 
 
 def test_opensim_reads_the_tension_of_the_stand_alone_model(run, tmp_path):
-    middle = run.posterior.geometry.theta_0
+    middle = run.posterior.geometry().theta_0
     angles = np.concatenate([middle + np.array([-1e-5, 0.0, 1e-5]), np.deg2rad(np.linspace(-43.7, 43.7, 41))])
     for draw in (None, 3):
         path = tmp_path / f"{draw}.osim"

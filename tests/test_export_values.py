@@ -187,7 +187,7 @@ def test_the_tilted_knee_rests_where_both_condyles_touch(tmp_path: Path) -> None
 
 def test_a_planar_knee_is_a_document_that_begins_as_xml_does(tmp_path: Path) -> None:
     run = plant(tmp_path, constant(*LAW))
-    content = planar_model(run.posterior.geometry, VALUES, "by hand & <others>")
+    content = planar_model(run.posterior.geometry(), VALUES, "by hand & <others>")
     assert content.startswith(b"<?xml version='1.0' encoding='UTF-8'?>\n<OpenSimDocument Version=\"40000\">\n\t<Model")
     assert content.endswith(b"</OpenSimDocument>\n")
     assert b"by hand &amp; &lt;others&gt;" in content

@@ -210,6 +210,8 @@ def test_an_uncertain_zero_moves_the_angle_at_which_both_condyles_touch(curves: 
             (line,) = marked(ax, "both touch")
             wanted = 0.0 if test == "slow" else np.median(offset)
             assert x_of(line) == pytest.approx([wanted] * 2, abs=1e-9)
+            left, right = marked(ax, "median")
+            assert (x_of(left)[-1], x_of(right)[0]) == pytest.approx((wanted, wanted), abs=1e-6)
             spans = marked(ax, "touch 90")
             assert len(spans) == (test != "slow")
             for span in spans:
@@ -240,15 +242,16 @@ def test_free_geometry_is_in_the_bands(free: Run) -> None:
 
 
 def test_the_truth_of_a_test_is_drawn_with_its_own_numbers(curves: Figure, three: Run) -> None:
-    """`smooth` states the zero and has a slack length of its own; `slow` knows its zero; `tail` states nothing."""
+    """`smooth` has a slack length and a bias of its own; `slow` says what its own zero was; `tail` says nothing."""
     lcl = 60.0 / 1.025
-    for test, slack, offset in (("slow", 48.0, 0.0), ("smooth", 47.0, 1.25)):
+    for test, slack, offset, bias in (("slow", 48.0, 0.5, 0.0), ("smooth", 47.0, 1.25, 0.7)):
         law = np.array([[44.0, 0.06, 79.0, 0.0], [30.0, 0.06, lcl, 0.0], [20.0, 0.06, slack, 0.0]])
         top, bottom = pair(curves, test)
-        exact = np.array([offset if name == "measurement.angle_offset" else 1.0 for name in three.names])
+        zero = np.array([0.0 if name == "measurement.angle_offset" else 1.0 for name in three.names])
         drawn = (marked(top, "truth"), marked(bottom, "truth"), marked(top, "median"))
         for line, below, median in zip(*drawn, strict=True):
-            wanted = three.posterior.knee_at(x_of(line), exact, test).loads(law[np.newaxis])[0]
+            moved = x_of(line) - offset
+            wanted = three.posterior.knee_at(moved, zero, test).loads(law[np.newaxis])[0] + bias
             np.testing.assert_allclose(y_of(line), wanted)
             np.testing.assert_allclose(y_of(below), wanted - y_of(median), atol=1e-9)
     assert not marked(pair(curves, "tail")[0], "truth")

@@ -25,13 +25,18 @@ class Line(Toy):
     def __init__(self, names: tuple[str, ...], *priors: tuple[float, float] | Prior) -> None:
         super().__init__(table([Uniform(*p) if isinstance(p, tuple) else p for p in priors], names), self.of_data)
         self.design = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]])[:, : len(self.law)]
-        self.tests = (SimpleNamespace(measurement=SimpleNamespace(angles=np.arange(4.0))),)
+        self.tests = (self.test_of("noise.sigma", 4),)
         self.residuals_of = SimpleNamespace(compressed=self.compressed)
         self.fitted: list[np.ndarray] = []
 
+    def test_of(self, sigma: str, points: int) -> SimpleNamespace:
+        row = self.names.index(sigma) if sigma in self.names else len(self.names)
+        measurement = SimpleNamespace(angles=np.arange(float(points)), sigma=None)
+        return SimpleNamespace(measurement=measurement, slots=SimpleNamespace(errors=np.array([row])))
+
     @property
     def law(self) -> list[int]:
-        return [i for i, name in enumerate(self.names) if name != "noise.sigma"]
+        return [i for i, name in enumerate(self.names) if not name.endswith("noise.sigma")]
 
     def compressed(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.fitted.append(q.copy())
@@ -185,7 +190,7 @@ def test_an_inferred_sigma_weighs_data_and_priors_in_three_rounds(told: list[dic
 def test_positive_parameters_stay_positive_without_a_lower_bound() -> None:
     posterior = Line(("mcl.k",), Normal(-3.0, 2.0))
     posterior.design = np.full((4, 1), -1.0)
-    x = fit_module._squares(posterior, np.array([2.0]), np.array([True]), 1.0)
+    x = fit_module._squares(posterior, np.array([2.0]), np.array([True]), np.ones(1))
     assert 0.0 < x[0] < 1e-6
     assert all(q[0] > 0.0 for q in posterior.fitted)
 
@@ -201,6 +206,46 @@ def test_where_the_knee_has_no_pose_the_fit_turns_back() -> None:
     posterior.residuals_of = SimpleNamespace(compressed=without_pose)
     found = fit_module._fit(posterior, np.array([20.0, 9.0]))
     np.testing.assert_allclose(found.q, [INTERCEPT, SLOPE], rtol=1e-6)
+
+
+class TwoTests(Line):
+    """The first two loads are of one test and the others of another, whose errors are ten times as large."""
+
+    def __init__(self) -> None:
+        names = ("a.noise.sigma", "mcl.f_ref", "lcl.f_ref", "b.noise.sigma")
+        super().__init__(names, (0.1, 50.0), (-99.0, 99.0), (-99.0, 99.0), (0.1, 500.0))
+        self.design = np.array([[1.0, 0.0]] * 4 + [[1.0, 1.0]] * 4)
+        self.loads = np.array([1.0, -1.0, 1.0, -1.0, 25.0, 5.0, 25.0, 5.0])
+        self.tests = (self.test_of("a.noise.sigma", 4), self.test_of("b.noise.sigma", 4))
+
+    def compressed(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        slopes = np.full((8, 4), np.nan)
+        slopes[:, self.law] = self.design
+        return np.asarray(self.design @ q[self.law] - self.loads), slopes
+
+    def of_data(self, q: np.ndarray) -> np.ndarray:
+        rows = np.atleast_2d(q)
+        sigma = np.repeat(rows[:, [0, 3]], 4, axis=1)
+        value = (-0.5 * ((rows[:, [1, 2]] @ self.design.T - self.loads) / sigma) ** 2 - np.log(sigma)).sum(axis=1)
+        return np.asarray(value if np.ndim(q) == 2 else value[0])
+
+
+def test_each_tests_sigma_follows_from_its_own_residuals() -> None:
+    found = fit_module._fit(TwoTests(), np.array([3.0, 5.0, 5.0, 3.0]))
+    np.testing.assert_allclose(found.q, [1.0, 0.0, 15.0, 10.0], atol=1e-6)
+
+
+def test_readings_count_by_their_own_tests_sigma() -> None:
+    """Both tests read one constant; the weights of the last round are the sigmas of the one before."""
+    posterior = TwoTests()
+    posterior.design = np.array([[1.0, 0.0]] * 8)
+    q = fit_module._squares(
+        posterior,
+        np.array([1.0, 5.0, 0.0, 10.0]),
+        np.array([False, True, False, False]),
+        fit_module._units(np.array([1.0, 5.0, 0.0, 10.0]), fit_module._sigmas(posterior)),
+    )
+    assert q[1] == pytest.approx((4 * 0.0 + 0.01 * 4 * 15.0) / 4.04, rel=1e-6)
 
 
 # --- from several places ---

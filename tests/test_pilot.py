@@ -15,7 +15,7 @@ import pytest
 from toys import moves_in_python, toy
 
 from calibrate.errors import ConfigError
-from calibrate.priors import LogNormal, Normal, Prior, Uniform
+from calibrate.priors import LogNormal, Normal, Uniform
 from calibrate.sampling import pilot
 from calibrate.sampling.pilot import Population, explore, mass_below
 
@@ -270,35 +270,6 @@ def test_a_narrow_hill_has_its_evidence_in_two_dimensions() -> None:
     assert evidence == pytest.approx(math.log(2.0 * math.pi * width**2), abs=0.9)
     for one in found:
         np.testing.assert_allclose(one.weights @ one.coords, [0.3, 0.6], atol=5.0 * width / math.sqrt(64))
-
-
-SHAPED: dict[str, Prior] = {
-    "normal": Normal(2.0, 1.5),
-    "truncated": Normal(6.0, 1.5, 1.0, 4.0),
-    "log-normal": LogNormal(5.0, 1.6),
-    "truncated log-normal": LogNormal(1.5, 2.5, 2.5, 9.0),
-}
-
-
-@pytest.mark.usefixtures("in_python")
-@pytest.mark.parametrize("name", SHAPED)
-def test_evidence_and_moments_with_a_shaped_prior_are_those_of_quadrature(name: str) -> None:
-    prior = SHAPED[name]
-
-    def hill(q: np.ndarray) -> np.ndarray:
-        return np.asarray(-0.5 * ((q[:, 0] - 3.0) / 0.4) ** 2)
-
-    # Quantiles at even steps are draws that are spread evenly.
-    grid = prior.quantile((np.arange(200_000) + 0.5) / 200_000)
-    likelihood = np.exp(hill(grid[:, np.newaxis]))
-    mean = (likelihood * grid).sum() / likelihood.sum()
-    sd = np.sqrt((likelihood * (grid - mean) ** 2).sum() / likelihood.sum())
-    found = [explore(toy(hill, prior), np.random.default_rng(seed), 256) for seed in range(2)]
-    assert np.mean([one.log_evidence for one in found]) == pytest.approx(math.log(likelihood.mean()), abs=0.3)
-    # Each is worth a thousand draws.
-    assert np.mean([one.weights @ one.coords[:, 0] for one in found]) == pytest.approx(mean, abs=4 * sd / 45)
-    spread = [np.sqrt(one.weights @ (one.coords[:, 0] - mean) ** 2) for one in found]
-    assert np.mean(spread) == pytest.approx(sd, rel=4 / 63)
 
 
 @pytest.mark.usefixtures("in_python")

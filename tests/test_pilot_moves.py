@@ -243,3 +243,34 @@ def test_a_stretch_has_both_factors() -> None:
         move = (0.99, 0.0, 0.0, 0.0, of_stretch * z**2, of_prior * math.exp(gain))
         x, _ = climb([[(*STAYS, 0.5), move, (*STAYS, 0.5)]], priors=[prior, WIDE, WIDE])
         assert (x[0, 0] == -2.0) == made
+
+
+KINDS: dict[str, Prior] = {
+    "normal": Normal(2.0, 1.5),
+    "truncated": Normal(6.0, 1.5, 1.0, 4.0),
+    "log-normal": LogNormal(5.0, 1.6),
+    "truncated log-normal": LogNormal(1.5, 2.5, 2.5, 9.0),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_evidence_and_moments_with_a_shaped_prior_are_those_of_quadrature(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves_in_python(monkeypatch)
+    prior = KINDS[name]
+
+    def hill(q: np.ndarray) -> np.ndarray:
+        return np.asarray(-0.5 * ((q[:, 0] - 3.0) / 0.4) ** 2)
+
+    # Quantiles at even steps are draws that are spread evenly.
+    grid = prior.quantile((np.arange(200_000) + 0.5) / 200_000)
+    likelihood = np.exp(hill(grid[:, np.newaxis]))
+    mean = (likelihood * grid).sum() / likelihood.sum()
+    sd = np.sqrt((likelihood * (grid - mean) ** 2).sum() / likelihood.sum())
+    found = [pilot.explore(toy(hill, prior), np.random.default_rng(seed), 256) for seed in range(2)]
+    assert np.mean([one.log_evidence for one in found]) == pytest.approx(math.log(likelihood.mean()), abs=0.3)
+    # Each is worth a thousand draws.
+    assert np.mean([one.weights @ one.coords[:, 0] for one in found]) == pytest.approx(mean, abs=4 * sd / 45)
+    spread = [np.sqrt(one.weights @ (one.coords[:, 0] - mean) ** 2) for one in found]
+    assert np.mean(spread) == pytest.approx(sd, rel=4 / 63)

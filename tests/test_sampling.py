@@ -1,17 +1,17 @@
 """The sampler draws from the posterior: known answers, the prior where data say nothing, honest coverage."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import emcee
 import numpy as np
 import pytest
-from conftest import bench_config
+from conftest import DATA, bench_config, config_text
 from scipy.stats import binom, kstest
 
-from calibrate.config import Config, SamplingConfig
+from calibrate.config import Config, SamplingConfig, parse_config
 from calibrate.data import parse_measurement
 from calibrate.posterior import Posterior
+from calibrate.problem.residuals import Residuals
 from calibrate.results import Run, open_run
 from calibrate.runner import start_run
 from calibrate.sampling.block import Block
@@ -91,7 +91,8 @@ def test_flat_likelihood_returns_the_prior(tmp_path: Path) -> None:
 
 def coverage(sigma_factor: float, folder: Path) -> tuple[int, int, int]:
     """Simulate knees drawn from the prior; count parameters, and truths outside 99 % and inside 50 % intervals."""
-    config = bench_config(extra='[prior]\nwalls = "hard"\n')
+    hard = '[prior]\nwalls = "hard"\n'
+    config, believed = bench_config(extra=hard), bench_config(noise=f"sigma = {2.0 * sigma_factor}", extra=hard)
     prior = Posterior.from_config(config)
     outside = inside = total = 0
     for seed in range(20):
@@ -99,9 +100,7 @@ def coverage(sigma_factor: float, folder: Path) -> tuple[int, int, int]:
         truth = rng.uniform(prior.lower, prior.upper)
         known = dict(zip(prior.names, truth, strict=True)) | {"noise.sigma": 2.0}
         data = simulate(config, known, angles="-8:8:15", load="force", seed=seed)
-        posterior = Posterior.from_config(
-            config.model_copy(update={"noise": config.noise.model_copy(update={"sigma": 2.0 * sigma_factor})}), data
-        )
+        posterior = Posterior.from_config(believed, data)
         settings = SamplingConfig(ensembles=2, walkers=64, seed=seed, min_ess=800)
         starts = first_walkers(posterior, settings)
         backends = [emcee.backends.Backend() for _ in starts]
@@ -191,7 +190,7 @@ def test_block_keeps_log_prob_and_coordinates_together() -> None:
 def test_no_walker_starts_in_a_worthless_corner() -> None:
     for name in ("ridge", "toe"):
         posterior = Posterior.from_config(bench_config(name))
-        spill = 6.0 * np.sqrt(0.5 / posterior.density.weight)  # six standard deviations of the penalty
+        spill = 6.0 * np.sqrt(0.5 / posterior.weight)  # six standard deviations of the penalty
         best = find_map(posterior, np.random.default_rng(3))[0].log_prob
         for walkers in first_walkers(posterior, SamplingConfig(walkers=64)):
             assert ((walkers >= posterior.lower - spill) & (walkers <= posterior.upper + spill)).all()
@@ -212,13 +211,15 @@ def test_the_map_is_a_maximum() -> None:
     assert best.log_prob >= posterior.log_prob([33.5, 0.06, 94.0, 42.8, 0.06, 62.5])
 
 
+KNOWN = "[parameters.{}]\nk = 30.0\nalpha = 0.06\nl_0 = {}\n"
+
+
 def test_sigma_alone_can_be_inferred() -> None:
     measurement = parse_measurement("angle_deg,force_N\n-4,-9\n1,3\n5,20\n6,21\n", "test.csv")
-    config = bench_config(noise="sigma = { lower = 0.1, upper = 90 }")
-    mcl = config.parameters.mcl.model_copy(update={"k": 30.0, "alpha": 0.06, "l_0": 94.0})
-    lcl = config.parameters.lcl.model_copy(update={"k": 30.0, "alpha": 0.06, "l_0": 62.0})
-    parameters = config.parameters.model_copy(update={"mcl": mcl, "lcl": lcl})
-    posterior = Posterior.from_config(config.model_copy(update={"parameters": parameters}), measurement)
+    laws = KNOWN.format("mcl", 94.0) + KNOWN.format("lcl", 62.0)
+    config = parse_config(config_text(parameters=laws, noise="sigma = { lower = 0.1, upper = 90 }"))
+    posterior = Posterior.from_config(config, measurement)
+    assert posterior.names == ("noise.sigma",)
     fits = find_map(posterior, np.random.default_rng(0))
     # The likelihood of sigma peaks at the root mean square residual.
     assert fits[0].q[0] == pytest.approx(np.sqrt((posterior.residuals(fits[0].q[np.newaxis]) ** 2).mean()), rel=1e-6)
@@ -250,17 +251,17 @@ def test_global_random_state_is_neither_used_nor_touched(tmp_path: Path) -> None
     np.testing.assert_array_equal(run(config, tmp_path).chains.coords, first)
 
 
-def test_a_given_start_is_where_the_fit_begins() -> None:
-    posterior = Posterior.from_config(bench_config())
+def test_a_given_start_is_where_the_fit_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = []
+    compressed = Residuals.compressed
 
-    class Watched(Posterior):
-        def residuals(self, q: np.ndarray) -> np.ndarray:
-            begun.append(q[0].copy())
-            return super().residuals(q)
+    def watched(self: Residuals, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        begun.append(q.copy())
+        return compressed(self, q)
 
-    watched = Watched(**{name: getattr(posterior, name) for name in posterior.__dataclass_fields__})
-    nudged = replace(watched, start=np.where(np.arange(6) == 0, 37.0, np.nan))
-    find_map(nudged, np.random.default_rng(0))
+    monkeypatch.setattr(Residuals, "compressed", watched)
+    text = config_text(file="bench_toe.csv").replace("k = { lower = 10.0", "k = { start = 37.0, lower = 10.0", 1)
+    posterior = Posterior.from_config(parse_config(text, DATA / "bench.toml"))
+    find_map(posterior, np.random.default_rng(0))
     middle = 0.5 * (posterior.lower + posterior.upper)
     np.testing.assert_allclose(begun[0], [37.0, *middle[1:]], rtol=1e-12)

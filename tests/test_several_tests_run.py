@@ -155,6 +155,14 @@ def test_its_summary_names_parameters_by_their_tests(run_60: Path) -> None:
     assert calibrate.open_run(run_60).samples().shape[1] == 7
 
 
+def test_an_export_says_whose_values_it_has(run_60: Path, tmp_path: Path) -> None:
+    run = open_run(run_60)
+    assert calibrate.export_osim(run, tmp_path / "knee.osim") == [
+        "lcl: the values are those of tests.flex30, the first; other tests have their own",
+        "the knee is that of tests.flex30, at 30 degrees of flexion",
+    ]
+
+
 def test_a_reader_sees_the_run_grow(simulated: Config, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     assert simulated.source is not None

@@ -225,3 +225,27 @@ def test_files_are_found_beside_the_configuration() -> None:
     config = parse_config(TEXT, DATA / "knee.toml")
     assert config.data_paths["push"] == DATA / "push.csv"
     assert config.data_path == DATA / "30deg.csv"
+
+
+def test_reference_strains_refer_to_the_shared_knee() -> None:
+    """A free number of the shared knee counts where every test has its own, and so does its fixed one's length."""
+    knee = KNEE.replace("mcl = { femur = [-40.0, 0.0]", "mcl = { femur = [{ mean = -40.0, sd = 1.0 }, 0.0]")
+    own = "knee.mcl.femur = [-40.0, 0.0]\n"
+    text = TEXT.replace(KNEE, knee).replace("parameters.mcl.l_0 = { mean = 92.0, sd = 3.0 }\n", own)
+    text = text.replace('"30deg.csv"\n', f'"30deg.csv"\n{own}').replace('"push.csv"\n', f'"push.csv"\n{own}')
+    assert "knee.mcl.femur.x" not in build(text).names
+    strained = text.replace("l_0 = { lower = 80.0, upper = 100.0 }", "reference_strain = 0.02")
+    posterior = build(strained)
+    assert "knee.mcl.femur.x" in posterior.names
+    assert not posterior.test("flex30").posed
+    q = np.tile(posterior.middle, (2, 1))
+    column = posterior.names.index("knee.mcl.femur.x")
+    q[:, column] = -40.0, -38.0
+    laws = posterior.law(q, "flex30")[:, 0, 2]
+    lengths = [posterior.reference.geometry(row).reference_lengths()[0] for row in posterior.full(q)]
+    np.testing.assert_allclose(laws, np.array(lengths) / 1.02, rtol=1e-12)
+    assert laws[0] != laws[1]
+    found = posterior.log_likelihood(q)
+    fixed = build(strained.replace("femur = [{ mean = -40.0, sd = 1.0 }, 0.0]", "femur = [-38.0, 0.0]"))
+    assert found[1] == pytest.approx(fixed.log_likelihood(np.delete(q[1], column)), rel=1e-9)
+    assert found[0] != found[1]

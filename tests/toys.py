@@ -14,7 +14,7 @@ import pytest
 from calibrate.density import prior_rows
 from calibrate.priors import Prior, Uniform
 from calibrate.problem.parameters import Parameter, ParameterTable
-from calibrate.problem.quantities import Quantity, quantity_of
+from calibrate.problem.quantities import Quantity, key_of, quantity_of
 from calibrate.sampling import pilot
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -92,7 +92,7 @@ class Toy:
 
 def table(priors: Sequence[Prior], names: Sequence[str] = (), start: Sequence[float] = ()) -> ParameterTable:
     """Return a table of free parameters: of quantities that may be anything, unless they have names."""
-    quantities = [quantity_of(name) for name in names] or [_ANYTHING] * len(priors)
+    quantities = [quantity_of(key_of(name, ("a", "b"))) for name in names] or [_ANYTHING] * len(priors)
     names = names or [f"mcl.x{i}" for i in range(len(priors))]
     starts = start or [np.nan] * len(priors)
     free = [

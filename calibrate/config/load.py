@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -139,6 +139,13 @@ class Config(Model):
     @cached_property
     def _roots(self) -> dict[str, str]:
         return {name: root_of(name, self._declared, self.tests) for name in self._declared}
+
+    def model_copy(self, **options: Any) -> Self:
+        """Return a copy, see pydantic's; what was derived from the original is derived anew."""
+        copy = super().model_copy(**options)
+        for derived in ("_declared", "_roots"):
+            copy.__dict__.pop(derived, None)
+        return copy
 
     def with_sampling(self, **changes: Any) -> Config:
         """Return a copy with some of the `[sampling]` values replaced; None leaves a value as it is.

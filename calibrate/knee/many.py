@@ -130,8 +130,10 @@ class Knees:
     def sides(self) -> FloatArray:
         """Return 1 for strands that valgus stretches at `theta_0`, -1 for those that varus does, shape (S,).
 
-        By their arm there, the mean of that about the one contact and about the other, of the median knee.
+        By their arm there, the mean of that about the one contact and about the other, of the median knee; 1 if no
+        knee has a pose.
         """
         theta = np.repeat(self.theta_0[:, np.newaxis], 2, axis=1)
         _, arms = self.pose(theta, np.array([[False, True]]))
-        return np.where(np.nanmedian(arms.mean(axis=2), axis=0) >= 0.0, 1.0, -1.0)
+        mean = arms.mean(axis=2)[np.isfinite(self.theta_0)]
+        return np.where(np.median(mean, axis=0) >= 0.0, 1.0, -1.0) if len(mean) else np.ones(arms.shape[1])

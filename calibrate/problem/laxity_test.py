@@ -15,14 +15,11 @@ from calibrate.errors import ConfigError, GeometryError
 from calibrate.knee.cached import CachedKnee
 from calibrate.knee.geometry import Geometry, Strand
 from calibrate.knee.many import Knees
+from calibrate.problem.checks import check_errors, check_sharing
 from calibrate.problem.parameters import ParameterTable, slack_keys
-from calibrate.problem.quantities import place
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-# Readings of a test whose discrepancy is correlated, at the most: each evaluation factorises their covariance.
-MOST_CORRELATED = 500
 
 _READING = ("measurement.angle_offset", "measurement.load_bias", "measurement.hysteresis")
 _ERRORS = (
@@ -280,14 +277,15 @@ def laxity_tests(
     Raises
     ------
     ConfigError
-        If sigma is missing or given twice, or a discrepancy has too many readings.
+        If tests share what they cannot, sigma is missing or given twice, or errors cannot go together.
     """
     free = set(table.columns.tolist())
     where = str(config.source or "configuration")
+    check_sharing(config, table, measurements, where)
     tests = []
     for name, declared in config.all_tests.items():
         slots, measurement = slots_of(config, table, name), measurements[name]
-        _check_errors(config, table, name, measurement, where)
+        check_errors(config, table, name, measurement, where)
         posed = not free.isdisjoint([int(slots.reading[0]), *slots.geometry.tolist()])
         tests.append(
             LaxityTest(
@@ -302,46 +300,6 @@ def laxity_tests(
             )
         )
     return tuple(tests)
-
-
-def _check_errors(config: Config, table: ParameterTable, test: str, measurement: Measurement, where: str) -> None:
-    """Refuse errors of readings that are not given, given twice, or cannot go together.
-
-    Raises
-    ------
-    ConfigError
-        Saying which.
-    """
-    declared, source = config.declared(), measurement.source
-
-    def named(key: str) -> str:
-        own = f"{test}.{key}"
-        return place(own if own in declared or key not in declared else key, config.all_tests)
-
-    given = not {"noise.sigma", f"{test}.noise.sigma"}.isdisjoint(declared)
-    if measurement.sigma is not None and given:
-        raise ConfigError(
-            f"{where}: {named('noise.sigma')} is given, and {source} has a sigma column as well; keep one of them"
-        )
-    if measurement.sigma is None and not given:
-        label = named("noise.sigma") if test else "noise.sigma"
-        raise ConfigError(
-            f"{where}: {label}: missing; give a number, bounds to infer it, or a sigma column in the data"
-        )
-    correlated = table.find(test, "noise.discrepancy.amplitude") is not None
-    if correlated and table.find(test, "noise.nu") is not None:
-        raise ConfigError(f"{where}: tests.{test}.noise: discrepancy and nu both hold here; keep one")
-    if correlated and measurement.angles.size > MOST_CORRELATED:
-        raise ConfigError(
-            f"{where}: noise.discrepancy: {source} has {measurement.angles.size} readings, and correlated "
-            f"errors are for {MOST_CORRELATED} at the most; average neighbouring ones"
-        )
-    row = table.find(test, "measurement.hysteresis")
-    if measurement.direction is None and row is not None and table.template[row] != 0.0:  # NaN of a free one
-        raise ConfigError(
-            f"{where}: {named('measurement.hysteresis')} is given, but {source} has no column 'direction' "
-            "with +1 while the load goes up and -1 while it goes down"
-        )
 
 
 def refused(error: GeometryError, where: str, test: str) -> ConfigError:

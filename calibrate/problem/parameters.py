@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.config import Config, Distribution
 from calibrate.data import Measurement
-from calibrate.errors import ConfigError
 from calibrate.priors import Normal, Prior
 from calibrate.problem.quantities import ERROR, LAW, LOAD, READING, Quantity, key_of, quantity_of
 
@@ -206,12 +205,7 @@ def table_of(config: Config, measurements: Mapping[str, Measurement]) -> Paramet
     measurements : mapping of str to Measurement
         The data of each test, which know the loads' units.
 
-    Raises
-    ------
-    ConfigError
-        If a tie cannot be meant, or tests share what they cannot.
     """
-    where = str(config.source or "configuration")
     declared, roots = config.declared(), config.roots()
     keys = keys_of(config)
     uses = {test: _used(config, keys, test, measurement) for test, measurement in measurements.items()}
@@ -221,9 +215,7 @@ def table_of(config: Config, measurements: Mapping[str, Measurement]) -> Paramet
     parameters = tuple(_parameter(name, config, measurements) for name in kept)
     rows = {name: i for i, name in enumerate(kept)}
     at = {name: rows[root] for name, root in roots.items() if root in rows}
-    table = ParameterTable(parameters, at, uses, tuple(name for name in declared if name in free - used))
-    _check_sharing(config, table, measurements, where)
-    return table
+    return ParameterTable(parameters, at, uses, tuple(name for name in declared if name in free - used))
 
 
 def keys_of(config: Config) -> list[str]:
@@ -241,9 +233,11 @@ def _used(config: Config, keys: Sequence[str], test: str, measurement: Measureme
     still = [*idle, *([] if config.all_tests[test].flexion else _AXIS)]
     own = {key: f"{test}.{key}" if test and f"{test}.{key}" in declared else key for key in keys}
     used = {roots[name] for key, name in own.items() if key not in still and name in declared}
-    if any(key.endswith("reference_strain") for key in slack):  # it refers to the shared knee's lengths
-        still = [*_POINT, *([] if config.knee.reference_flexion else _AXIS)]
-        used |= {roots[f"knee.{key}"] for key, _ in config.knee.items() if f"knee.{key}" not in still}
+    strained = [f"{key.partition('.')[0]}." for key in slack if key.endswith("reference_strain")]
+    if strained:  # it refers to lengths in the shared knee, which turns about an axis only if it is flexed
+        turning = ("flexion_axis.", "mcl.femur.", "lcl.femur.") if config.knee.reference_flexion else ()
+        parts = ("lateral_condyle.", "medial_condyle.", *strained, *turning)
+        used |= {roots[f"knee.{key}"] for key, _ in config.knee.items() if key.startswith(parts)}
     return frozenset(used)
 
 
@@ -278,32 +272,3 @@ def _parameter(name: str, config: Config, measurements: Mapping[str, Measurement
         return Parameter(name, quantity, unit, value.prior, np.nan, np.nan if start is None else start)
     assert isinstance(value, (int, float))
     return Parameter(name, quantity, unit, None, float(value))
-
-
-def _check_sharing(config: Config, table: ParameterTable, measurements: Mapping[str, Measurement], where: str) -> None:
-    """Refuse readings' parameters that tests share though they count differently or measure in other units."""
-    tests = config.all_tests
-    for quantity in (*READING, *ERROR):
-        if quantity.unit != LOAD and quantity.key != "measurement.angle_offset":
-            continue
-        by_row: dict[int, list[str]] = {}
-        for test in tests:
-            row = table.find(test, quantity.key)
-            if row is None or (quantity.key == "noise.sigma" and measurements[test].sigma is not None):
-                continue
-            parameter = table.parameters[row]
-            if parameter.prior is not None or parameter.value != 0.0:
-                by_row.setdefault(row, []).append(test)
-        for row, sharing in by_row.items():
-            name = table.parameters[row].name
-            units = {measurements[test].unit for test in sharing}
-            senses = {tests[test].positive for test in sharing}
-            if quantity.unit == LOAD and len(units) > 1:
-                raise ConfigError(
-                    f"{where}: {name} is shared by tests in {' and '.join(sorted(units))}; give each test its own"
-                )
-            if quantity in READING and len(senses) > 1:
-                raise ConfigError(
-                    f"{where}: {name} is shared by tests that count valgus and tests that count varus as positive; "
-                    "give each test its own"
-                )

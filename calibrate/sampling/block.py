@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.density import Density, likelihood_one, log_prior_one, room_of
-from calibrate.knee.jit import compiled, merged
+from calibrate.knee.jit import borrowing, compiled, merged
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
 
@@ -159,6 +159,80 @@ def _kernel_density(x: FloatArray, n: int, at: FloatArray, scratch: FloatArray) 
     return total
 
 
+@borrowing
+def _from_kernels(
+    q: FloatArray,
+    there: FloatArray,
+    coords: FloatArray,
+    me: int,
+    u: FloatArray,
+    g: int,
+    kernel: int,
+    groups: IntArray,
+    sizes: IntArray,
+    at: FloatArray,
+    mean: FloatArray,
+    root: FloatArray,
+) -> None:
+    """Propose `q` for walker `me`: group g from one of its kernels, `there` in their units, and all else as it is."""
+    for i in range(q.size):
+        q[i] = coords[me, i]
+    for i in range(sizes[g]):
+        # A kernel has 1 / (1 + |e|)^2 of its weight beyond |e|.
+        c = 2.0 * u[_NUMBERS + i] - 1.0
+        there[i] = at[g, i, kernel] + math.copysign(1.0 / math.sqrt(1.0 - abs(c)) - 1.0, c)
+        value = mean[g, i]
+        for k in range(i + 1):
+            value += root[g, i, k] * there[k]
+        q[groups[g, i]] = value
+
+
+@borrowing
+def _into_kernels(
+    here: FloatArray,
+    coords: FloatArray,
+    me: int,
+    g: int,
+    groups: IntArray,
+    sizes: IntArray,
+    mean: FloatArray,
+    root: FloatArray,
+) -> None:
+    """Put group g of walker `me` into the kernels' units."""
+    for i in range(sizes[g]):
+        here[i] = coords[me, groups[g, i]] - mean[g, i]
+        for k in range(i):
+            here[i] -= root[g, i, k] * here[k]
+        here[i] /= root[g, i, i]
+
+
+@borrowing
+def _from_walkers(
+    q: FloatArray, coords: FloatArray, me: int, others: IntArray, u: FloatArray, below: tuple[float, float]
+) -> float:
+    """Propose `q` for walker `me` by one or two of the others; return the logarithm of the factor."""
+    ndim, half = q.size, others.size
+    pick = u[1] * half
+    first = int(pick)
+    pick -= first
+    a = others[first]
+    if u[0] < below[0]:
+        # z has density 1 / sqrt(z) on [1/2, 2]
+        z = ((_STRETCH_SCALE - 1.0) * pick + 1.0) ** 2 / _STRETCH_SCALE
+        for i in range(ndim):
+            q[i] = coords[a, i] + z * (coords[me, i] - coords[a, i])
+        return (ndim - 1.0) * math.log(z)
+    second = int(u[_NUMBERS] * (half - 1))
+    b = others[second if second < first else second + 1]
+    w = u[_NUMBERS + 1]
+    gamma = 1.0
+    if w >= _JUMP_SHARE:
+        gamma = 2.38 / math.sqrt(2.0 * ndim) * (0.5 + (w - _JUMP_SHARE) / (1.0 - _JUMP_SHARE))
+    for i in range(ndim):
+        q[i] = coords[me, i] + gamma * (coords[a, i] - coords[b, i])
+    return 0.0
+
+
 @compiled
 def _block(
     coords: FloatArray,
@@ -180,7 +254,6 @@ def _block(
     accepted = np.empty(walkers, dtype=np.bool_)
     prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
     q, room = np.empty(ndim), room_of(knee)
-    gamma_0 = 2.38 / math.sqrt(2.0 * ndim)
     fitted = np.empty(sizes.size, dtype=np.bool_)
     mean, root = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
     count = min(half, _KERNELS)
@@ -208,44 +281,14 @@ def _block(
                     if not fitted[g]:
                         g = -1
                 if g >= 0:
-                    n, kernel = sizes[g], int(pick * count)
-                    for i in range(ndim):
-                        q[i] = coords[me, i]
-                    for i in range(n):
-                        # A kernel has 1 / (1 + |e|)^2 of its weight beyond |e|.
-                        c = 2.0 * u[_NUMBERS + i] - 1.0
-                        there[i] = at[g, i, kernel] + math.copysign(1.0 / math.sqrt(1.0 - abs(c)) - 1.0, c)
-                        value = mean[g, i]
-                        for k in range(i + 1):
-                            value += root[g, i, k] * there[k]
-                        q[groups[g, i]] = value
+                    _from_kernels(q, there, coords, me, u, g, int(pick * count), groups, sizes, at, mean, root)
                 else:
-                    pick = u[1] * half
-                    first = int(pick)
-                    pick -= first
-                    a = others[first]
-                    if u[0] < below[0]:
-                        # z has density 1 / sqrt(z) on [1/2, 2]
-                        z = ((_STRETCH_SCALE - 1.0) * pick + 1.0) ** 2 / _STRETCH_SCALE
-                        factor = (ndim - 1.0) * math.log(z)
-                        for i in range(ndim):
-                            q[i] = coords[a, i] + z * (coords[me, i] - coords[a, i])
-                    else:
-                        second = int(u[_NUMBERS] * (half - 1))
-                        b = others[second if second < first else second + 1]
-                        w = u[_NUMBERS + 1]
-                        gamma = 1.0 if w < _JUMP_SHARE else gamma_0 * (0.5 + (w - _JUMP_SHARE) / (1.0 - _JUMP_SHARE))
-                        for i in range(ndim):
-                            q[i] = coords[me, i] + gamma * (coords[a, i] - coords[b, i])
+                    factor = _from_walkers(q, coords, me, others, u, below)
                 value = log_prior_one(q, prior)
                 if value > -np.inf:
                     if g >= 0:
                         if density[g, j] < 0.0:
-                            for i in range(sizes[g]):
-                                here[i] = coords[me, groups[g, i]] - mean[g, i]
-                                for k in range(i):
-                                    here[i] -= root[g, i, k] * here[k]
-                                here[i] /= root[g, i, i]
+                            _into_kernels(here, coords, me, g, groups, sizes, mean, root)
                             density[g, j] = _kernel_density(here, sizes[g], at[g], kernels)
                         proposed = _kernel_density(there, sizes[g], at[g], kernels)
                         factor = math.log(density[g, j] / proposed)

@@ -74,24 +74,43 @@ def find_map(posterior: Posterior, rng: np.random.Generator) -> list[Fit]:
 
 
 def _fit(posterior: Posterior, start: FloatArray) -> Fit:
-    """Least squares within the bounds, errors as they are; an inferred sigma then follows from the residuals."""
+    """Least squares within the bounds, errors as they are; each inferred sigma then follows from its residuals."""
     errors = posterior.table.rows("error")
-    sigmas = np.array([name.endswith("noise.sigma") for name in posterior.names])
-    shaped = any(not _is_uniform(prior) for prior in posterior.priors)
+    sigmas = _sigmas(posterior)
+    inferred = np.unique(sigmas[sigmas >= 0])
+    # One sigma weighs all residuals alike, so that it is of no account until it meets a prior.
+    weighed = bool(inferred.size) and (len(np.unique(sigmas)) > 1 or not all(map(_is_uniform, posterior.priors)))
     q = start.copy()
-    for _ in range(_ROUNDS if shaped and sigmas.any() else 1):
+    for _ in range(_ROUNDS if weighed else 1):
         if not errors.all():
-            q = _squares(posterior, q, ~errors, float(np.mean(q[sigmas])) if shaped and sigmas.any() else 1.0)
-        if sigmas.any():
-            residuals = posterior.residuals_of.compressed(q)[0]
-            points = sum(test.measurement.angles.size for test in posterior.tests)
-            spread = float(np.sqrt(np.sum(residuals**2) / points))
-            q[sigmas] = np.clip(spread, *(end[sigmas] for end in _inside(posterior, 1e-6)))
+            q = _squares(posterior, q, ~errors, _units(q, sigmas) if weighed else np.ones(1))
+        residuals = posterior.residuals_of.compressed(q)[0] if inferred.size else np.empty(0)
+        for column in inferred.tolist():
+            own = residuals[sigmas == column] if residuals.size == sigmas.size else residuals
+            spread = float(np.sqrt(np.sum(own**2) / np.count_nonzero(sigmas == column)))
+            q[column] = np.clip(spread, *(end[column] for end in _inside(posterior, 1e-6)))
     best = max((start, q), key=lambda at: float(posterior.log_prob(at)))
     return Fit(best, float(posterior.log_prob(best)))
 
 
-def _squares(posterior: Posterior, q: FloatArray, law: BoolArray, sigma: float) -> FloatArray:
+def _sigmas(posterior: Posterior) -> NDArray[np.int64]:
+    """Return for each reading which free parameter is its inferred sigma, -1 where sigma is known."""
+    columns = posterior.table.columns.tolist()
+    found = []
+    for test in posterior.tests:
+        row = int(test.slots.errors[0])
+        column = columns.index(row) if test.measurement.sigma is None and row in columns else -1
+        found.append(np.full(test.measurement.angles.size, column, dtype=np.int64))
+    return np.concatenate(found)
+
+
+def _units(q: FloatArray, sigmas: NDArray[np.int64]) -> FloatArray:
+    """Return the sigmas of all readings: inferred ones, and 1 where residuals are in units of a known one."""
+    units = np.where(sigmas >= 0, q[sigmas], 1.0)
+    return units[:1] if np.ptp(units) == 0.0 else units
+
+
+def _squares(posterior: Posterior, q: FloatArray, law: BoolArray, sigma: FloatArray) -> FloatArray:
     """Minimise squared residuals, in units of `sigma`, and of what priors expect, by the parameters `law`."""
 
     def at(x: FloatArray) -> FloatArray:
@@ -106,7 +125,7 @@ def _squares(posterior: Posterior, q: FloatArray, law: BoolArray, sigma: float) 
         return np.concatenate([found, _expected(posterior, at(x))[0][law]])
 
     def jacobian(x: FloatArray) -> FloatArray:
-        slopes = posterior.residuals_of.compressed(at(x))[1] / sigma
+        slopes = posterior.residuals_of.compressed(at(x))[1] / sigma[:, np.newaxis]
         return np.concatenate([slopes, np.diag(_expected(posterior, at(x))[1])[law]])[:, law]
 
     low, high = _inside(posterior, 1e-9)

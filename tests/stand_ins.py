@@ -1,0 +1,50 @@
+"""Stand-ins for a run, its tests and its fit, with numbers as a finding wants them."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from calibrate.knee.slots import CORRELATED, GAUSSIAN, STUDENT
+
+NOTHING = 50  # the row of what is not declared
+READINGS: Any = SimpleNamespace(
+    angles=np.array([-4.5, -2.0, 0.0, 2.25, 4.0, 5.0]),
+    loads=np.array([-40.0, -1.0, 0.5, 1.125, 30.0, 500.0]),
+    sigma=None,
+    unit="N·m",
+    angle_unit="deg",
+)
+
+
+def laxity_test(kind: int = GAUSSIAN, name: str = "", measurement: Any = READINGS, **rows: int) -> Any:
+    """Return a test with errors of a kind; rows of `sigma`, `angle_sigma` and `offset` as given."""
+    nu, amplitude = (3 if kind == STUDENT else NOTHING), (4 if kind == CORRELATED else NOTHING)
+    errors = [rows.get("sigma", 2), nu, rows.get("angle_sigma", NOTHING), amplitude, amplitude]
+    slots = SimpleNamespace(errors=np.array(errors), reading=np.array([rows.get("offset", NOTHING), NOTHING, NOTHING]))
+    return SimpleNamespace(name=name, positive="valgus", measurement=measurement, slots=slots)
+
+
+def run_of(*, several: bool = False, inferred: tuple[int, ...] = (), **posterior: Any) -> Any:
+    """Return a run of one test or of more, some rows of whose parameters are free."""
+    table = SimpleNamespace(parameters=[None] * NOTHING, columns=np.array(inferred, dtype=int))
+    return SimpleNamespace(
+        posterior=SimpleNamespace(tests=(None, None) if several else (None,), table=table, **posterior)
+    )
+
+
+def fit(**changes: Any) -> Any:
+    """Return a fit in which nothing is odd, but for what is given."""
+    usual = {
+        "test": laxity_test(),
+        "q": np.zeros(1),
+        "misfit": 1.0,
+        "explained": 0.99,
+        "possible": 1.0,
+        "outlying": np.array([], dtype=int),
+        "sizes": np.array([]),
+        "threshold": 5.0,
+        "by_angle": (0.0, 1.0),
+        "by_row": None,
+    }
+    return SimpleNamespace(**(usual | changes))

@@ -1,0 +1,179 @@
+"""Findings of bounds, priors, contact and sigma on made-up numbers: thresholds just met and just missed, and words."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from stand_ins import fit, laxity_test, run_of
+
+from calibrate import findings
+from calibrate.knee.slots import CORRELATED, STUDENT
+from calibrate.priors import LogNormal, Normal, Uniform
+
+# --- Bounds. ----------------------------------------------------------------------------------------------------------
+
+
+def bounded(count: int, lower: float, upper: float) -> list[str]:
+    """Return what is said of two parameters spread evenly, the first from 90 in steps of 1 and within these bounds.
+
+    The bounds are given less 100.
+    """
+    one = np.arange(count) + 90.0
+    run: Any = SimpleNamespace(
+        names=("mcl.k", "lcl.k"),
+        some_samples=lambda: np.column_stack([one, 1e3 * one]),
+        posterior=SimpleNamespace(
+            lower=np.array([100.0 + lower, -1e9]), upper=np.array([100.0 + upper, 1e9]), priors=(Uniform(0.0, 1.0),) * 2
+        ),
+    )
+    return list(findings.bounds_reached(run))
+
+
+DECIDE = "mcl.k reaches {}: the bounds, not the data, decide where it ends; widen them or report them"
+
+
+def test_a_bound_cuts_if_the_strip_beside_it_is_filled() -> None:
+    # The central 95 % are 0 to 380, a strip is 19 wide, and with more than 1.25 % of 401, so with 6, it is filled.
+    assert bounded(401, -24.0, 1e9) == []  # up to -5, below which there are 5
+    assert bounded(401, -23.9, 1e9) == [DECIDE.format("its lower bound")]
+    assert bounded(401, -1e9, 404.0) == []
+    assert bounded(401, -1e9, 403.9) == [DECIDE.format("its upper bound")]
+    assert bounded(401, -23.9, 403.9) == [DECIDE.format("both bounds")]
+
+
+def test_a_strip_just_as_full_as_that_is_not_filled() -> None:
+    # Of 400, five are 1.25 %, and a strip is 18.9525 wide.
+    assert bounded(400, -5.5 - 18.9525, 1e9) == []
+    assert bounded(400, -1e9, 384.5 + 18.9525) == []
+    assert bounded(400, -4.5 - 18.9525, 1e9) == [DECIDE.format("its lower bound")]
+    assert bounded(400, -1e9, 383.5 + 18.9525) == [DECIDE.format("its upper bound")]
+
+
+def test_the_end_of_a_log_normal_priors_range_is_no_bound_unless_it_is_given() -> None:
+    even = np.linspace(0.0, 1.0, 1001)[:, np.newaxis]
+
+    def reached(prior: Any) -> list[str]:
+        posterior = SimpleNamespace(lower=np.array([prior.lower]), upper=np.array([prior.upper]), priors=(prior,))
+        run: Any = SimpleNamespace(names=("mcl.k",), some_samples=lambda: even, posterior=posterior)
+        return list(findings.bounds_reached(run))
+
+    assert reached(LogNormal(1.0, 2.0)) == reached(Normal(0.0, 1.0)) == []
+    assert reached(LogNormal(1.0, 2.0, lower=0.01)) == [DECIDE.format("its lower bound")]
+    assert reached(LogNormal(1.0, 2.0, upper=1.0)) == [DECIDE.format("its upper bound")]
+    assert reached(Normal(0.0, 1.0, lower=0.0, upper=1.0)) == [DECIDE.format("both bounds")]
+
+
+def decided(*priors: Any, sd: tuple[float, ...]) -> list[str]:
+    """Return what is said of parameters whose draws have these standard deviations."""
+    draws = np.array([[-1.0], [1.0]]) * sd
+    posterior = SimpleNamespace(priors=priors, scale=np.array([prior.sd for prior in priors]))
+    run: Any = SimpleNamespace(names=("mcl.k", "lcl.k"), some_samples=lambda: draws, posterior=posterior)
+    return list(findings.prior_decides(run))
+
+
+def test_a_parameter_that_was_not_learnt_is_the_priors() -> None:
+    normal = Normal(50.0, 10.0)
+    left = "in brackets the share of the prior's standard deviation that is left (below 90 % the data say something)"
+    assert decided(normal, normal, sd=(8.999, 1.0)) == []
+    assert decided(normal, normal, sd=(9.001, 1.0)) == [
+        f"the prior, not the data, decides mcl.k (90 %): {left}; report the prior with it"
+    ]
+    log_normal = LogNormal(50.0, 1.4)
+    assert decided(normal, log_normal, sd=(9.8, log_normal.sd)) == [
+        f"the prior, not the data, decides mcl.k (98 %), lcl.k (100 %): {left}; report the prior with them"
+    ]
+    # By what is left of the prior between its bounds, and not where the prior is flat: there bounds are told.
+    narrow = Normal(50.0, 10.0, lower=48.0, upper=52.0)
+    assert decided(narrow, Uniform(0.0, 12.0**0.5), sd=(1.0, 1.0)) == []
+    assert len(decided(narrow, Uniform(0.0, 12.0**0.5), sd=(1.1, 1.0))) == 1
+
+
+# --- Contact and sigma. -----------------------------------------------------------------------------------------------
+
+
+def measured(angles: np.ndarray) -> Any:
+    return laxity_test(measurement=SimpleNamespace(angles=angles, sigma=None), name="one")
+
+
+def pulling(draws: int, push: float = -1e-9) -> list[str]:
+    """Return what is said if in so many of 200 draws the condyle has this push at the second angle."""
+    few, laws, best = np.zeros((200, 9)), object(), np.zeros(9)
+
+    def law(q: np.ndarray, test: str) -> object:
+        assert (q is few, test) == (True, "one")
+        return laws
+
+    def pushes(of: object) -> np.ndarray:
+        assert of is laws
+        found = np.ones((200, 3))
+        found[:draws, 1] = push
+        return found
+
+    def knee_at(angles: object, q: np.ndarray, test: str) -> Any:
+        assert (angles, q is best, test) == (None, True, "one")
+        return SimpleNamespace(push=pushes)
+
+    return list(findings.condyle_pulls(run_of(knee_at=knee_at, law=law), fit(test=measured(np.zeros(3)), q=best), few))
+
+
+def test_a_condyle_may_pull_in_one_draw_of_a_hundred() -> None:
+    assert pulling(2) == []
+    assert pulling(200, 0.0) == []
+    assert pulling(3) == pulling(4)  # 1.5 and 2 per cent, as printed
+    assert pulling(150) == [
+        "in 75 % of the draws a condyle would have to pull on the tibia at some angle of the data, which it cannot; "
+        "check f_ref and the geometry"
+    ]
+
+
+def test_a_condyle_is_looked_at_where_there_are_angles() -> None:
+    seen = []
+
+    def knee_at(angles: np.ndarray, *_: object) -> Any:
+        seen.append(angles)
+        return SimpleNamespace(push=lambda _: np.ones((1, 1000)))
+
+    odd = fit(test=measured(np.linspace(-8.0, 8.0, 1999)))
+    assert list(findings.condyle_pulls(run_of(knee_at=knee_at, law=lambda *_: None), odd, np.zeros((1, 9)))) == []
+    np.testing.assert_array_equal(seen, [np.linspace(-8.0, 8.0, 1000)])
+
+
+def test_of_very_many_angles_a_thousand_are_looked_at_both_ends_included() -> None:
+    def some(count: int) -> np.ndarray | None:
+        return findings._some_angles(measured(np.random.default_rng(0).permutation(count) * 1.0))
+
+    assert some(3) is None
+    assert some(1000) is None
+    found = some(3001)
+    assert found is not None
+    assert found.tolist() == [round(i * 3000 / 999) for i in range(1000)]
+    found = some(1001)
+    assert found is not None
+    assert (found.size, found[0], found[-1]) == (1000, 0.0, 1000.0)
+
+
+def misses(chi2: float, inferred: tuple[int, ...] = (), sigma: Any = None, **test: Any) -> list[str]:
+    """Return what is said of 50 readings whose best draw has this sum of squared residuals in units of sigma.
+
+    The rows of sigma and of the angle's are 2 and 3.
+    """
+    data = SimpleNamespace(angles=np.zeros(50), sigma=sigma)
+    odd = fit(misfit=chi2 / 50.0, test=laxity_test(measurement=data, **test))
+    return list(findings.sigma_too_small(run_of(inferred=inferred), odd))
+
+
+def test_a_known_sigma_may_be_missed_by_four_standard_deviations_of_chi2() -> None:
+    assert misses(89.999) == []  # 50 + 4 sqrt(100)
+    assert misses(90.001) == [
+        "the best fit misses the data by 1.3 sigma on average: sigma is too small or the model does not hold here; "
+        "infer sigma by giving it bounds"
+    ]
+    assert "by 3.5 sigma" in misses(600.0)[0]
+
+
+def test_only_errors_that_are_known_can_be_too_small() -> None:
+    assert misses(700.0, inferred=(2,)) == []
+    assert misses(700.0, inferred=(2,), sigma=np.ones(50))  # a column says it
+    assert misses(700.0, angle_sigma=3)
+    assert misses(700.0, inferred=(3,), angle_sigma=3) == []
+    assert misses(700.0, kind=STUDENT) == misses(700.0, kind=CORRELATED) == []
