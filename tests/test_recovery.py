@@ -138,7 +138,7 @@ def test_the_command_prints_a_table_and_says_what_is_wrong(
     control: float, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = knees(40, control)
-    monkeypatch.setattr(recovery, "recover", lambda name, index, seed, quick: made[index])
+    monkeypatch.setattr(recovery, "recover", lambda name, index, seed: made[index])
     monkeypatch.setattr("sys.argv", ["recovery", "load_bias", "--knees", "40"])
     assert recovery.main() == code
     out, err = capsys.readouterr()

@@ -40,9 +40,7 @@ class SamplingConfig(Model):
 
     seed: Annotated[Count, Field(ge=0)] = 1  # one seed gives one chain
     ensembles: Annotated[Count, Field(ge=2, le=64)] = 4  # independent ensembles of walkers
-    walkers: Annotated[Count, Field(ge=4, le=65536)] = (
-        512  # walkers in each ensemble, an even number; fewer where there are many parameters, unless given
-    )
+    walkers: Annotated[Count, Field(ge=4, le=65536)] = 512  # in each ensemble, even; fewer beyond seven parameters
     moves: MovesConfig = MovesConfig(block=0.8, stretch=0.1, de=0.1)  # shares of the moves, by name
     # Threads; one for each core by default. The chain does not depend on it.
     workers: Annotated[Count, Field(ge=1)] | None = None

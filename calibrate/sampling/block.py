@@ -26,7 +26,7 @@ _JUMP_SHARE = 0.1
 # Walkers of the other half that kernels are fitted to, at the most; the split is random, so any do.
 _KERNELS = 32
 # Parameters up to which kernels have their full share of the proposals; beyond, so many in all.
-FEW = 8
+FEW = 7
 # Beyond, smaller ensembles have more rounds in a step, as many updates in all as this many walkers have.
 _WALKERS = 512
 # Of a kernel, in standard deviations of the walkers that they are fitted to.
@@ -62,7 +62,7 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
     updates : int
         How often each walker moves in a turn.
     stretch, de : float
-        Shares of the first two proposals; the third has the rest. Of more than eight parameters, it has less.
+        Shares of the first two proposals; the third has the rest. Of more than seven parameters, it has less.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ _TOO_MANY = 10.0
 
 
 def walkers_for(ndim: int, min_ess: float) -> int:
-    """Return how many walkers an ensemble has where nobody says: 512, and fewer beyond eight parameters.
+    """Return how many walkers an ensemble has where nobody says: 512, and fewer beyond seven parameters.
 
     There a chain has to be long before any walker has been everywhere; then four ensembles of a fortieth of the wanted
     effective samples have these. Never fewer than four for each parameter.
