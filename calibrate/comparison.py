@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate.derived import RANGE
+from calibrate.errors import ParameterError
 from calibrate.results import Run
 from calibrate.whatif import Change, ChangedKnees, changes_of, knees_of
 
@@ -199,6 +200,9 @@ def compare(
     posterior = run.posterior
     name = posterior.test(test).name
     changes = changes_of(posterior, name, change or {})
+    for one in changes:
+        if one.parameter.quantity.key == "measurement.hysteresis":
+            raise ParameterError(f"change {one}: a curve has no direction, so that hysteresis has no part in it")
     q = run.thinned(draws)
     before = knees_of(posterior, q, (), name)
     return Comparison(run, changes, before, knees_of(posterior, q, changes, name) if changes else before)

@@ -202,6 +202,8 @@ class Posterior:
         for test in self.tests:
             if test.name == name:
                 return test
+        if not self.tests[0].name:
+            raise ConfigError(f"no test is called '{name}'; the only one has no name, so leave it out")
         known = ", ".join(test.name for test in self.tests)
         raise ConfigError(f"which test: {known}?" if name is None else f"no test is called '{name}'; there are {known}")
 

@@ -76,6 +76,8 @@ def summarise(run: Run) -> Summary:
         finite = values[np.isfinite(values)]
         entry = {"unit": unit_of(name)}
         entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
+        if name in parameters:  # of all draws, like there, and not of some
+            entry |= {key: parameters[name][key] for key in ("mean", "sd", *_QUANTILES)}
         derived[name] = entry | {"share": finite.size / values.size}
     tests = [_test(test, run.file.measurements[test.name]) for test in run.posterior.tests]
     content = {

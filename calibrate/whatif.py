@@ -63,7 +63,8 @@ class Change:
 
     def __str__(self) -> str:
         """Write it as it is given on the command line."""
-        sign = "" if self.way == "=" else self.way
+        # A minus alone would say that it is taken off.
+        sign = self.way if self.way != "=" or self.number < 0.0 else ""
         return f"{self.parameter.name}={sign}{self.number:g}"
 
     def of(self, values: FloatArray) -> FloatArray:

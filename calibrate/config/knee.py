@@ -162,6 +162,11 @@ def refuse_slips(given: Any, known: list[str], inside: tuple[str, ...]) -> None:
         if not isinstance(value, Model) and not any(did_you_mean(str(word), inside, "") for word in keys):
             raise SlipError(key, did_you_mean(key, known))
         check_name("the strand", key)
+    # Other programs do not tell names by the case of their letters, and OpenSim's strands are written in capitals.
+    strands = [str(key) for key in given if key not in known] if isinstance(given, dict) else []
+    for i, name in enumerate(strands):
+        if name.lower() in (other.lower() for other in (*MAIN_STRANDS, *strands[:i])):
+            raise ValueError(f"the strand {name!r}: another one has this name but for capitals; choose another")
 
 
 def _check_rolling(rolling: AnyValue | None) -> None:

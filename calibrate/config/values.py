@@ -275,6 +275,11 @@ def middle(value: AnyValue) -> float:
     """Return a number or the middle of a distribution: what stands for it where one number is needed."""
     if isinstance(value, Distribution):
         prior = value.prior
+        if not isinstance(prior, Uniform) and math.isinf(prior.upper) and prior.lower in (-math.inf, 0.0):
+            if isinstance(prior, LogNormal):  # to the last digit where it was given
+                return prior.median
+            if math.isinf(prior.lower):
+                return prior.location
         return float(prior.quantile(0.5)) if isinstance(prior, LogNormal) else prior.mean
     if isinstance(value, str):
         raise ValueError("a tie has no value of its own")

@@ -29,7 +29,19 @@ def warnings_of(config: Config, table: ParameterTable, tests: Sequence[LaxityTes
         )
     for name in table.unused:
         yield f"{place(name, config.tests)} is free, but no reading depends on it: it is left out"
+    seen: dict[str, str] = {}
+    for test in tests:
+        first = seen.setdefault(test.measurement.sha256, test.name)
+        if first != test.name:
+            yield f"tests.{first} and tests.{test.name} have the same data: they are counted twice; remove one of them"
     free = set(table.names)
     for test in tests:
+        row = table.find(test.name, "measurement.hysteresis")
+        unused = row is None or (table.parameters[row].prior is None and table.parameters[row].value == 0.0)
+        if test.measurement.direction is not None and unused:
+            yield (
+                f"{test.measurement.source}: the column 'direction' is not used; give measurement.hysteresis, or "
+                "remove it"
+            )
         if free.isdisjoint(table.uses[test.name]):
             yield f"tests.{test.name} ({test.measurement.source}) depends on no free parameter: it adds nothing"
