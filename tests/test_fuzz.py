@@ -1,4 +1,4 @@
-"""Run files spoilt at random by `python -m benchmarks.fuzz`: refused, no worse; and the fuzzer notices what is worse."""
+"""Run files spoilt at random by `python -m benchmarks.fuzz`: refused, no worse; and the fuzzer notices what is."""
 
 from __future__ import annotations
 
