@@ -86,7 +86,7 @@ def test_want_of_memory_is_told_from_bugs(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("calibrate.results.open_run", fail)
+    monkeypatch.setattr("calibrate.sitting.open_run", fail)
     if yes:
         result = command("summary", "run.h5")
         assert result.code == 1
