@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 
+# The quantiles of a median with its two bands.
+FIVE = (0.05, 0.25, 0.5, 0.75, 0.95)
+
 
 def marked(root: Any, gid: str) -> list[Any]:
     """Return the artists that a figure or an axis marks with this word."""

@@ -13,6 +13,7 @@ from calibrate.data import read_measurement
 from calibrate.posterior import Posterior
 from calibrate.results import Run
 
+TESTS = ("slow", "tail", "smooth")
 # The knee of `planted.UPRIGHT` with two strands more.
 THREE = """
 [knee]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from chains import small_chunks
 from conftest import DATA, Result, config_text
-from test_strangers import PARAMETERS, STEPS, WALKERS
+from crafted import PARAMETERS, STEPS, WALKERS
 
 from calibrate import chain
 from calibrate.chain.checksum import with_checksum

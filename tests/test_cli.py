@@ -280,3 +280,17 @@ def test_run_without_a_terminal_prints_no_bar_and_no_colour(folder: Path) -> Non
     assert out == ""
     assert "\x1b" not in err
     assert all(line.startswith("calibrate: ") for line in err.splitlines())
+
+
+@pytest.mark.parametrize("shares", ["stretch = 1e308, de = 1e308", "block = 1.7e308, stretch = 1.7e308, snooker = 1.0"])
+def test_shares_of_moves_that_overflow_are_refused(shares: str, folder: Path, command: Command) -> None:
+    (folder / "x.toml").write_text(config_text(extra=f"[sampling]\nmoves = {{ {shares} }}\n"))
+    result = command("run", "x.toml")
+    assert result.code == 2
+    assert "sampling.moves: the shares add up" in result.err
+
+
+@pytest.mark.parametrize("shares", ["stretch = 1e308, de = 1e-300", "block = 5e-324, stretch = 5e-324"])
+def test_shares_of_moves_of_any_other_size_are_fine(shares: str, folder: Path, command: Command) -> None:
+    (folder / "x.toml").write_text(config_text(extra=f"[sampling]\nmoves = {{ {shares} }}\nmax_steps = 4\n"))
+    assert command("run", "x.toml").code == 3

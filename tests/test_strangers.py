@@ -4,197 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import shutil
-import subprocess
-import sys
-import zlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from conftest import DATA, Result, config_text
+from crafted import (
+    STEPS,
+    WALKERS,
+    Command,
+    Spoil,
+    attribute,
+    bomb,
+    dataset,
+    linked,
+    little_memory,
+    moved_on,
+    nested,
+    one_line,
+    other_data,
+    setting,
+    sound,
+    swapped,
+    tall,
+    tall_and_packed,
+    twins,
+    unsealed,
+    values,
+)
 
-from calibrate import chain
-from calibrate.chain.slots import EnsembleState, newest, pack
-from calibrate.config import parse_config
 from calibrate.errors import ChainError
 from calibrate.results import open_run
-from calibrate.runner import resume_run, start_run
-
-Command = Callable[..., Result]
-Spoil = Callable[[h5py.File], Any]
-
-WALKERS, STEPS = 6, 30
-PARAMETERS = """
-[parameters.mcl]
-k = { lower = 10.0, upper = 100.0 }
-alpha = 0.06
-l_0 = { lower = 80.0, upper = 100.0 }
-[parameters.lcl]
-k = 40.0
-alpha = 0.06
-l_0 = 58.0
-"""
-SAMPLING = f"[sampling]\nwalkers = {WALKERS}\nensembles = 2\nmax_steps = {STEPS}\nmin_ess = 1e9\n"
+from calibrate.runner import resume_run
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("good") / "run.h5"
-    start_run(parse_config(config_text(parameters=PARAMETERS, extra=SAMPLING), DATA / "bench.toml"), path)
-    return path
-
-
-@pytest.fixture
-def little_memory() -> Iterator[None]:
-    """Let this process have 1 GB more than it has."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**30, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def attribute(where: str, name: str, value: Any) -> Spoil:
-    return lambda f: f[where].attrs.__setitem__(name, value)
-
-
-def unsealed(name: str, value: Any) -> Spoil:
-    """Change what a chain goes on from, without the checksum that would tell."""
-
-    def spoil(f: h5py.File) -> None:
-        attrs = f["ensemble_1"].attrs
-        del attrs["state_crc32"]
-        attrs[name] = value
-
-    return spoil
-
-
-def dataset(where: str, name: str, **how: Any) -> Spoil:
-    def spoil(f: h5py.File) -> None:
-        del f[where][name]
-        f[where].create_dataset(name, **how)
-
-    return spoil
-
-
-def linked(where: str, name: str, link: Any) -> Spoil:
-    def spoil(f: h5py.File) -> None:
-        target = link(f) if callable(link) else link
-        del f[where][name]
-        f[where][name] = target
-
-    return spoil
-
-
-def tall(rows: int) -> Spoil:
-    """Claim rows that were never allocated."""
-
-    def spoil(f: h5py.File) -> None:
-        for name in ("chain", "log_prob"):
-            f[f"ensemble_0/{name}"].resize(rows, axis=0)
-        f["ensemble_0"].attrs["iteration"] = rows
-        del f["ensemble_0"].attrs["state_crc32"]
-
-    return spoil
-
-
-def tall_and_packed(f: h5py.File) -> None:
-    """Claim a little more than there is, which packed chunks would have room for."""
-    for name in ("chain", "log_prob"):
-        rows, shape = f[f"ensemble_0/{name}"][...], f[f"ensemble_0/{name}"].shape
-        del f[f"ensemble_0/{name}"]
-        how: dict[str, Any] = {"chunks": (*shape[:2], 1)[: len(shape)], "maxshape": (None, *shape[1:])}
-        f["ensemble_0"].create_dataset(name, data=rows, compression="gzip", **how)
-    tall(100_000)(f)
-
-
-def bomb(f: h5py.File) -> None:
-    """Claim gigabytes packed into megabytes."""
-    del f["ensemble_0/chain"]
-    rows = 2**16
-    packed = zlib.compress(bytes(rows * WALKERS * 8), 9)
-    how: dict[str, Any] = {"chunks": (rows, WALKERS, 1), "compression": "gzip"}
-    item = f.create_dataset("ensemble_0/chain", (500 * rows, WALKERS, 2), "f8", **how)
-    for i in range(1000):
-        item.id.write_direct_chunk((i // 2 * rows, 0, i % 2), packed)
-
-
-def values(where: str, number: float) -> Spoil:
-    return lambda f: f[where].__setitem__(..., number)
-
-
-def stored_config(change: Callable[[Any], Any]) -> Spoil:
-    """Edit the configuration in the file, and the fingerprint alike, as a forger would."""
-
-    def spoil(f: h5py.File) -> None:
-        group = f["calibrate"]
-        config, mark = (json.loads(group[name][()]) for name in ("config", "fingerprint"))
-        change(config)
-        change(mark["config"])
-        sealed = json.dumps(mark).encode()
-        for name, content in (("config", json.dumps(config).encode()), ("fingerprint", sealed)):
-            del group[name]
-            group[name] = np.bytes_(content)
-        group.attrs["fingerprint_sha256"] = np.bytes_(hashlib.sha256(sealed).hexdigest())
-
-    return spoil
-
-
-def other_data(f: h5py.File) -> None:
-    """Edit the data, and every checksum of them."""
-    group = f["calibrate"]
-    text = group["data"][()].tobytes().decode().splitlines()
-    angle, load = text[-1].split(",")
-    data = "\n".join([*text[:-1], f"{angle},{float(load) + 1.0!r}"]).encode() + b"\n"
-    sha = hashlib.sha256(data).hexdigest()
-    mark = json.loads(group["fingerprint"][()])
-    mark["data_sha256"] = sha
-    sealed = json.dumps(mark).encode()
-    tests = json.loads(group["tests"][()])
-    tests[0]["sha256"] = sha
-    for name in ("data", "fingerprint", "tests"):
-        del group[name]
-    group["data"], group["fingerprint"] = np.frombuffer(data, dtype=np.uint8), np.bytes_(sealed)
-    group["tests"] = np.bytes_(json.dumps(tests).encode())
-    group.attrs["fingerprint_sha256"] = np.bytes_(hashlib.sha256(sealed).hexdigest())
-
-
-def moved_on(f: h5py.File) -> None:
-    attrs = f["ensemble_0"].attrs
-    attrs["random_state_2"] = (attrs["random_state_2"] + 1) % 624
-
-
-def swapped(f: h5py.File) -> None:
-    names = f["calibrate/names"][()]
-    f["calibrate/names"][...] = names[::-1]
-
-
-def twins(f: h5py.File) -> None:
-    for name in ("chain", "log_prob"):
-        f[f"ensemble_1/{name}"][...] = f[f"ensemble_0/{name}"][...]
-
-
-def nested(f: h5py.File) -> None:
-    del f["calibrate/fingerprint"]
-    deep = b'{"config": ' + b"[" * 90_000 + b"]" * 90_000 + b"}"
-    f["calibrate/fingerprint"] = np.bytes_(deep)
-    f["calibrate"].attrs["fingerprint_sha256"] = np.bytes_(hashlib.sha256(deep).hexdigest())
-
-
-def put(tree: Any, path: str, value: Any) -> None:
-    *keys, last = path.split(".")
-    for key in keys:
-        tree = tree[key]
-    tree[last] = value
-
-
-def setting(path: str, value: Any) -> Spoil:
-    return stored_config(lambda tree: put(tree, path, value))
+    return sound(tmp_path_factory.mktemp("good") / "run.h5")
 
 
 COMPOUND = np.zeros(3, dtype=[("a", "i4"), ("b", "f8")])
@@ -291,16 +138,8 @@ CRAFTED: dict[str, tuple[Spoil, str]] = {
 }
 
 
-def one_line(result: Result, words: str) -> None:
-    assert result.code == 2, result.err
-    assert result.out == ""
-    assert result.err.count("\n") == 1, result.err
-    assert result.err.isprintable() or result.err[:-1].isprintable()
-    assert any(word in result.err for word in words.split("|")), result.err
-
-
 @pytest.mark.parametrize("kind", CRAFTED)
-@pytest.mark.usefixtures("little_memory")
+@pytest.mark.usefixtures(little_memory.__name__)
 def test_a_crafted_file_is_refused_by_all_who_read_it(kind: str, good: Path, tmp_path: Path, command: Command) -> None:
     path = tmp_path / "run.h5"
     shutil.copy(good, path)
@@ -323,62 +162,6 @@ def test_a_crafted_file_is_refused_by_all_who_read_it(kind: str, good: Path, tmp
         except ChainError as error:
             assert "same chain" in str(error)  # noqa: PT017  # each of them is whole
     assert {p.name for p in tmp_path.iterdir()} <= {"run.h5", "saved.h5"}
-
-
-def record(change: Callable[[EnsembleState], EnsembleState]) -> Spoil:
-    """Write two records with right checksums and a wrong state."""
-
-    def spoil(f: h5py.File) -> None:
-        sequence, states = newest(f["calibrate/slots"][...], 2, WALKERS)
-        states[1] = change(states[1])
-        for i in range(2):
-            f["calibrate/slots"][(sequence + i) % 2] = np.frombuffer(pack(sequence + i, states), dtype=np.uint8)
-
-    return spoil
-
-
-def with_state(position: int = 5, has_gauss: int = 0, gauss: float = 0.0, keys: Any = None) -> Spoil:
-    def change(state: EnsembleState) -> EnsembleState:
-        name, old, *_ = state.random_state
-        random_state = (name, old if keys is None else keys, position, has_gauss, gauss)
-        return EnsembleState(state.iteration, state.accepted, random_state)
-
-    return record(change)
-
-
-LIVE: dict[str, tuple[Spoil, str]] = {
-    "position 1e9": (with_state(position=10**9), "random state that NumPy cannot have had"),
-    "position negative": (with_state(position=-1), "random state that NumPy cannot have had"),
-    "gaussian flag": (with_state(has_gauss=2), "random state that NumPy cannot have had"),
-    "gaussian infinite": (with_state(gauss=np.inf), "random state that NumPy cannot have had"),
-    "keys all 0": (with_state(keys=np.zeros(624, "u4")), "random state that NumPy cannot have had"),
-    "no state": (record(lambda s: EnsembleState(s.iteration, s.accepted, None)), "no random state"),
-    "steps negative": (record(lambda s: EnsembleState(-1, s.accepted, s.random_state)), "counts -1 steps"),
-    "steps beyond": (record(lambda s: EnsembleState(10**6, s.accepted, s.random_state)), "not 1000000"),
-    "steps unwritten": (record(lambda s: EnsembleState(STEPS + 2, s.accepted, s.random_state)), ""),
-    "moves": (record(lambda s: EnsembleState(s.iteration, s.accepted + 1e6, s.random_state)), "accepted moves"),
-    "room elsewhere": (lambda f: f["ensemble_1/chain"].resize(3, axis=0), "claims|shape"),
-}
-
-
-@pytest.mark.parametrize("kind", LIVE)
-@pytest.mark.usefixtures("little_memory")
-def test_a_crafted_live_file_is_refused_by_all_who_read_it(
-    kind: str, good: Path, tmp_path: Path, command: Command
-) -> None:
-    path = tmp_path / "run.h5"
-    shutil.copy(good, path)
-    with chain.ChainWriter(path, capacity=5):
-        pass
-    assert open_run(path).stored == STEPS
-    spoil, words = LIVE[kind]
-    with h5py.File(path, "r+") as f:
-        spoil(f)
-    if kind == "steps unwritten":  # in one ensemble only, and steps that one alone has do not count
-        assert open_run(path).stored == STEPS
-        return
-    one_line(command("summary", path), words)
-    one_line(command("resume", path, "--steps", 1), words)
 
 
 def test_a_run_of_an_older_calibrate_with_the_same_posterior_stays_readable(good: Path, tmp_path: Path) -> None:
@@ -413,37 +196,3 @@ def test_the_first_middle_and_last_steps_of_every_ensemble_are_compared(good: Pa
                 f[f"ensemble_{ensemble}/log_prob"][step, 3] += 1e-3
             with pytest.raises(ChainError, match="the posterior has changed"):
                 open_run(path)
-
-
-def test_spoilt_files_by_the_hundred_do_no_more_than_be_refused() -> None:
-    line = [sys.executable, "-m", "benchmarks.fuzz", "--files", "1000", "--seed", "3"]
-    done = subprocess.run(line, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith("\n0 failed\n")
-    assert done.stdout.startswith("1000 files")
-
-
-def test_the_fuzzer_notices_a_traceback_a_crash_and_a_hang() -> None:
-    script = (
-        "import os, sys\n"
-        "from benchmarks import fuzz\n"
-        "right = fuzz.open_run\n"
-        "def wrong(path):\n"
-        "    number = len(path.read_bytes()) % 7\n"
-        "    if os.getpid() != parent and number < 3:\n"
-        "        if number == 0: raise ZeroDivisionError\n"
-        "        if number == 1: os.abort()\n"
-        "        while True: pass\n"
-        "    return right(path)\n"
-        "parent = os.getpid()\n"
-        "fuzz.open_run, fuzz.SECONDS = wrong, 0.3\n"
-        "sys.argv = ['fuzz', '--files', '40']\n"
-        "sys.exit(fuzz.main())\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 1, done.stderr
-    assert done.stdout.startswith("40 files")
-    for words in ("ZeroDivisionError", "SIGABRT", "hang, SIGPROF"):
-        assert words in done.stdout

@@ -160,6 +160,17 @@ def _kernel_density(x: FloatArray, n: int, at: FloatArray, scratch: FloatArray) 
 
 
 @borrowing
+def _picked(u: FloatArray, below: float, fitted: NDArray[np.bool_], count: int) -> tuple[int, int]:
+    """Group to be moved and which of its `count` kernels by; no group, -1, for other proposals or without kernels."""
+    if u[0] < below:
+        return -1, 0
+    pick = u[1] * fitted.size
+    g = int(pick)
+    # What is left of a uniform number after a choice is uniform again.
+    return (g if fitted[g] else -1), int((pick - g) * count)
+
+
+@borrowing
 def _from_kernels(
     q: FloatArray,
     there: FloatArray,
@@ -272,16 +283,10 @@ def _block(
             for j in range(half):
                 me = moving[j]
                 u = numbers[turn // 2, update, j if first_half else half + j]
-                # What is left of a uniform number after a choice is uniform again.
-                factor, proposed, g = 0.0, 0.0, -1
-                if u[0] >= below[1]:
-                    pick = u[1] * sizes.size
-                    g = int(pick)
-                    pick -= g
-                    if not fitted[g]:
-                        g = -1
+                factor, proposed = 0.0, 0.0
+                g, kernel = _picked(u, below[1], fitted, count)
                 if g >= 0:
-                    _from_kernels(q, there, coords, me, u, g, int(pick * count), groups, sizes, at, mean, root)
+                    _from_kernels(q, there, coords, me, u, g, kernel, groups, sizes, at, mean, root)
                 else:
                     factor = _from_walkers(q, coords, me, others, u, below)
                 value = log_prior_one(q, prior)

@@ -1,0 +1,50 @@
+"""Commands of every kind with all that they need, and a shell to run them in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import osim_knees
+from conftest import Result, bench_config
+
+from calibrate.runner import start_run
+
+Command = Callable[..., Result]
+
+PREPARED = {
+    "summary": ("summary", "run.h5"),
+    "json": ("summary", "run.h5", "--json"),
+    "plot": ("plot", "run.h5"),
+    "export": ("export", "run.h5", "-o", "x.osim"),
+    "knee": ("knee", "theirs.osim", "--strands", "mcl=MCL1", "lcl=LCL"),
+    "simulate": ("simulate", "knee.toml", "-o", "x.csv"),
+    "predict": ("predict", "run.h5", "--change", "lcl.k=0"),
+    "drawn": ("predict", "run.h5", "--moments", "10", "-o", "x.png"),
+    "priors": ("priors",),
+    "help": ("--help",),
+    "version": ("--version",),
+    "run": ("run", "knee.toml", "-o", "x.h5", "--max-steps", "4"),
+    "resume": ("resume", "run.h5", "--steps", "2"),
+    "nonsense": ("nonsense",),
+}
+# What a command gives on stdout is what it was asked for: without it, it has failed.
+CODES = {"simulate": 0, "run": 3, "resume": 3, "nonsense": 2}
+
+
+def prepare(folder: Path) -> Path:
+    """Add a short run and a model to a folder with a configuration and its data."""
+    start_run(bench_config(extra="[sampling]\nmax_steps = 40\nwalkers = 16\nensembles = 2\n"), folder / "run.h5")
+    (folder / "theirs.osim").write_bytes(osim_knees.model())
+    return folder
+
+
+def shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell in which `calibrate` is the command; what the first on a machine says is left out."""
+    definition = f'calibrate() {{ "{sys.executable}" -m calibrate "$@"; }}\n'
+    done = subprocess.run(["bash", "-c", definition + line], cwd=cwd, capture_output=True, text=True)
+    lines = done.stderr.splitlines(keepends=True)
+    done.stderr = "".join(line for line in lines if not line.startswith("calibrate: compiling for this machine"))
+    return done

@@ -1,0 +1,149 @@
+"""Signals at any moment: one line, exit code 130, nothing half-written, and no process left behind."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import PREPARED, prepare
+from conftest import bench_config
+
+from calibrate.ends import SIGNALS
+from calibrate.screen import Watch
+
+
+@pytest.fixture
+def place(folder: Path) -> Path:
+    return prepare(folder)
+
+
+# The moment to send a signal: when Python imports this, or calls that.
+STOP = """
+import os, signal, sys, time
+from calibrate import __main__
+name, times, where, *arguments = sys.argv[1:]
+number = getattr(signal, name)
+
+def hit():
+    for _ in range(int(times)):
+        os.kill(os.getpid(), number)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == where:
+            hit()
+        return None
+
+def spy(frame, event, argument):
+    if event == "call" and frame.f_code.co_name == where.removeprefix("call:"):
+        sys.setprofile(None)
+        hit()
+
+sys.meta_path.insert(0, Finder())
+if where.startswith("call:"):
+    sys.setprofile(spy)
+sys.argv = ["calibrate", *arguments]
+__main__.main()
+"""
+MOMENTS = [
+    ("summary", "numpy"),
+    ("summary", "call:summarise"),
+    ("json", "rich.console"),
+    ("plot", "matplotlib.figure"),
+    ("plot", "call:savefig"),
+    ("export", "call:planar_model"),
+    ("export", "call:replacing"),
+    ("knee", "numpy"),
+    ("knee", "call:knee_table"),
+    ("simulate", "call:format_measurement"),
+    ("simulate", "call:unfinished"),
+    ("predict", "call:compare"),
+    ("drawn", "call:savefig"),
+    ("run", "emcee"),
+    ("run", "call:find_map"),
+    ("run", "call:settle"),
+    ("help", "typer"),
+]
+
+
+@pytest.mark.parametrize(("signal_name", "times"), [("SIGINT", 1), ("SIGTERM", 2)])
+@pytest.mark.parametrize(("name", "where"), [moment for moment in MOMENTS if moment[0] != "json"])
+def test_a_signal_at_any_moment_is_one_line_exit_130_and_nothing_half_written(
+    name: str, where: str, signal_name: str, times: int, place: Path
+) -> None:
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    line = [sys.executable, "-c", STOP, signal_name, str(times), where, *PREPARED[name]]
+    done = subprocess.run(line, cwd=place, capture_output=True, text=True)
+    assert done.stderr == "calibrate: error: interrupted\n"
+    assert done.returncode == 130
+    shutil.rmtree(place / "run_plots", ignore_errors=True)  # whole pictures may be in there, hidden ones may not
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+
+
+def test_an_interrupted_plot_leaves_only_whole_pictures(place: Path) -> None:
+    line = [sys.executable, "-c", STOP, "SIGINT", "1", "call:print_pdf", *PREPARED["plot"]]
+    done = subprocess.run(line, cwd=place, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "calibrate: error: interrupted\n")
+    assert [path.name for path in (place / "run_plots").iterdir()] == ["corner.png"]
+
+
+def test_ctrl_c_in_a_terminal_ends_the_pool_of_a_profile_as_well(place: Path) -> None:
+    arguments = ("profile", "knee.toml", "--angles=-8:8:2", "--workers", "1")
+    line = [sys.executable, "-c", STOP.replace("os.kill(os.getpid()", "os.killpg(0"), "SIGINT", "2", "call:result"]
+    # Workers that are left behind would keep the streams open, and this would wait for them.
+    done = subprocess.run(
+        [*line, *arguments], cwd=place, capture_output=True, text=True, start_new_session=True, timeout=240
+    )
+    assert (done.returncode, done.stderr) == (130, "calibrate: error: interrupted\n")
+
+
+def test_workers_that_are_busy_do_not_outlive_an_interruption(folder: Path) -> None:
+    code = """
+import multiprocessing, os, signal
+from calibrate.ends import watch_signals
+watch_signals()
+def busy():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        signal.pause()
+multiprocessing.get_context("fork").Process(target=busy).start()
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    # One that went on would keep the streams open, and this would wait for it.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "calibrate: error: interrupted\n")
+
+
+def test_a_signal_that_was_to_be_ignored_is_ignored(place: Path) -> None:
+    code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + STOP
+    line = [sys.executable, "-c", code, "SIGINT", "1", "numpy", *PREPARED["summary"]]
+    done = subprocess.run(line, cwd=place, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_run_is_asked_to_stop_once_it_has_begun_and_left_before_that_or_when_asked_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Left(BaseException):
+        pass
+
+    def leave(number: int, frame: object) -> None:
+        raise Left
+
+    monkeypatch.setattr("calibrate.screen.leave", leave)
+    before = [signal.getsignal(name) for name in SIGNALS]
+    with Watch(bench_config()) as watch:
+        for name in SIGNALS:
+            with pytest.raises(Left):
+                signal.raise_signal(name)
+        assert not watch.should_stop()
+        signal.raise_signal(signal.SIGTERM)
+        assert watch.should_stop()
+        for name in SIGNALS:
+            with pytest.raises(Left):
+                signal.raise_signal(name)
+    assert [signal.getsignal(name) for name in SIGNALS] == before
