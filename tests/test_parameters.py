@@ -163,9 +163,9 @@ def test_what_no_reading_depends_on_is_left_out_and_said() -> None:
     assert posterior.names == posterior_of().names
     assert not posterior.tests[0].posed
     assert posterior.table.unused == ("knee.application_point.y", "knee.flexion_axis.y")
-    assert posterior.warnings[-2:] == tuple(
+    assert [warning for warning in posterior.warnings if "no reading depends" in warning] == [
         f"{name} is free, but no reading depends on it: it is left out" for name in posterior.table.unused
-    )
+    ]
     q = [50.0, 0.06, 90.0, 40.0, 0.06, 60.0]
     assert posterior.log_prob(q) == posterior_of().log_prob(q)
     force = parse_measurement(DATA.replace("moment_Nm", "force_N"), "x.csv")
