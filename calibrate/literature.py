@@ -256,4 +256,5 @@ def prior(
 
 def _entry(fields: dict[str, object], sources: dict[str, Source]) -> Entry:
     source, structure, quantity = str(fields["key"]).split(".")
+    # The fields of our own table; the tests type each number of it again by hand.
     return Entry(source=sources[source], structure=structure, quantity=quantity, **fields)  # type: ignore[arg-type]

@@ -199,9 +199,8 @@ class Posterior:
         """
         if name is None and len(self.tests) == 1:
             return self.tests[0]
-        for test in self.tests:
-            if test.name == name:
-                return test
+        if found := [test for test in self.tests if test.name == name]:
+            return found[0]
         if not self.tests[0].name:
             raise ConfigError(f"no test is called '{name}'; the only one has no name, so leave it out")
         known = ", ".join(test.name for test in self.tests)

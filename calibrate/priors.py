@@ -34,7 +34,7 @@ class _Bounded:
 
     def quantile(self, u: ArrayLike) -> Array:
         """Return the value below which a share u of the mass between the bounds lies."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind says its own
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Return n independent draws, shape (n,), all inside the bounds."""

@@ -38,7 +38,7 @@ class Distribution(Model):
     @property
     def prior(self) -> Prior:
         """The distribution itself."""
-        raise NotImplementedError
+        raise NotImplementedError  # each form says its own
 
     @property
     def begin(self) -> float | None:

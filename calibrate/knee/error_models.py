@@ -11,9 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.jit import borrowing, inlined
+from calibrate.knee.jit import borrowing, index, inlined
 from calibrate.knee.slots import AMPLITUDE, ANGLE_SIGMA, CORRELATED, GAUSSIAN, LENGTH, NU, SIGMA, General, Scratch
-from calibrate.knee.sums import _index as index
 
 FloatArray = NDArray[np.float64]
 

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.error_models import log_errors
-from calibrate.knee.jit import borrowing, compiled
+from calibrate.knee.jit import borrowing, compiled, index
 from calibrate.knee.pose import add_posed_strand, pose_of, reference_lengths, within_toe
 from calibrate.knee.slots import BIAS, HYSTERESIS, General, Indices, Scratch, new_scratch
-from calibrate.knee.sums import _index as index
 
 FloatArray = NDArray[np.float64]
 

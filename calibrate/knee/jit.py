@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 import platformdirs
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -116,3 +117,9 @@ def borrowing(function: _Function) -> _Function:
 def inlined(function: _Function) -> _Function:
     """Compile a function into its compiled callers: numba's own calls cost more than the arithmetic of a knee."""
     return cast(_Function, numba.njit(inline="always", **_OPTIONS)(function))
+
+
+@inlined
+def index(number: int) -> int:
+    """Return a number as one that can't be negative: indices that might count from the end hinder vector units."""
+    return np.uintp(number)  # type: ignore[return-value]  # numba has integers only

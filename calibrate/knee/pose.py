@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.jit import borrowing, inlined
+from calibrate.knee.jit import borrowing, index, inlined
 from calibrate.knee.slots import (
     APPLICATION,
     AXIS,
@@ -28,7 +28,6 @@ from calibrate.knee.slots import (
     General,
     Indices,
 )
-from calibrate.knee.sums import _index as index
 
 FloatArray = NDArray[np.float64]
 # theta_0 [rad], its sine and cosine.

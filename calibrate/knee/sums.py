@@ -15,18 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.factors import BLOCK, MASK, SHIFT
-from calibrate.knee.jit import inlined, merged
+from calibrate.knee.jit import index, inlined, merged
 from calibrate.knee.kernel import has_meaning, sum_of_squares
 from calibrate.knee.pair import Pair
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-@inlined
-def _index(number: int) -> int:
-    """Return a number as one that can't be negative: indices that might count from the end hinder vector units."""
-    return np.uintp(number)  # type: ignore[return-value]  # numba has integers only
 
 
 @inlined
@@ -189,7 +183,7 @@ def squares(p: FloatArray, pair: Pair, pieces: IntArray) -> float:
                             i = base + group + 1
                         elif part == 3:
                             i = base + last_group - 1
-                    i = _index(i)
+                    i = index(i)
                     total += _of_node(n, i, a, b, p[2], p[6])
                     if pieces.shape[0]:
                         told += 1
@@ -197,7 +191,7 @@ def squares(p: FloatArray, pair: Pair, pieces: IntArray) -> float:
             if at < stop:
                 one = at * BLOCK
                 end = min(one + BLOCK, pair.load.size)
-                total += sum_of_squares(p, pair, _index(one), _index(end))
+                total += sum_of_squares(p, pair, index(one), index(end))
                 if pieces.shape[0]:
                     told += 1
                     pieces[told, 0] = -1 - at

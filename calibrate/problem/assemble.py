@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from calibrate.config import Config
 from calibrate.config.doubts import doubts_of_sigma
 from calibrate.data import Measurement, read_measurement
 from calibrate.density import Density, prior_rows
-from calibrate.errors import ConfigError, GeometryError
+from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.knee.pair import Pair
 from calibrate.knee.slots import General
 from calibrate.plausible import refuse
@@ -71,12 +72,24 @@ def assemble(config: Config, measurement: Measurement | Mapping[str, Measurement
     return Parts(config, table, tests, shared, middle, density, Residuals(tests, table, density, full, order))
 
 
+def _read(path: Path, test: str, where: str) -> Measurement:
+    """Read a test's file; that there is none is the configuration's fault, and is said of its key."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        key = f"tests.{test}.file" if test else "data.file"
+        raise DataError(f"{where}: {key}: {path}: no such file") from None
+    except (OSError, ValueError):
+        pass  # what cannot be looked at, or is no name, the reader has its own words for
+    return read_measurement(path)
+
+
 def _measurements(
     config: Config, given: Measurement | Mapping[str, Measurement] | None, where: str
 ) -> dict[str, Measurement]:
     """Return the data of each test, in the configuration's order; read where they are not given."""
     if given is None:
-        found = {name: read_measurement(path) for name, path in config.data_paths.items()}
+        found = {name: _read(path, name, where) for name, path in config.data_paths.items()}
         for name, measurement in found.items():
             if measurement.kind == "moment":  # what is none of a force either, `load_config` refuses
                 refuse(doubts_of_sigma(config, "moment", name), ConfigError, where=where)

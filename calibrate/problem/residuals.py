@@ -66,7 +66,7 @@ class Residuals:
         knee = self.density.knee
         if isinstance(knee, Pair):
             law = self._pair_law(q)
-            tensions = self._pair(knee).tensions(law)
+            tensions = self._as_posed.tensions(law)
             return self._as_in_file((knee.arms * tensions).sum(axis=1) - knee.load)
         return np.asarray(general_residuals(self._full(q), knee))
 
@@ -74,7 +74,7 @@ class Residuals:
         """Return the derivatives of `rows`, (n, points, ndim): exact for a pair, else by central differences."""
         knee = self.density.knee
         if isinstance(knee, Pair):
-            return self._columns(self._as_in_file(self._pair(knee).jacobian(self._pair_law(q))))
+            return self._columns(self._as_in_file(self._as_posed.jacobian(self._pair_law(q))))
         return self._differences(q, knee)
 
     def compressed(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -96,8 +96,11 @@ class Residuals:
     def _pair_law(self, q: FloatArray) -> FloatArray:
         return self._full(q)[:, :8]
 
-    def _pair(self, knee: Pair) -> CachedKnee:
-        """Return the knee as the density has it: loads in units of a known sigma, sorted where the density is."""
+    @cached_property
+    def _as_posed(self) -> CachedKnee:
+        """A pair's knee as the density has it: loads in units of a known sigma, sorted where the density is."""
+        knee = self.density.knee
+        assert isinstance(knee, Pair)
         poses = self.tests[0].knee(self.middle).kinematics
         return CachedKnee(replace(poses, lengths=knee.lengths), knee.arms)
 
