@@ -217,6 +217,15 @@ _WAYS = (
     {"correlation": 0.3, "shared": 0.25, "apart": 0.03, "skew": 0.4},
     {"correlation": 0.05, "shared": 0.05, "apart": 0.12, "skew": 0.25},
 )
+
+
+def _settling(draws: np.ndarray, scale: float) -> np.ndarray:
+    """Let the first parameter drift during the first half, so that this is the burn-in."""
+    half = draws.shape[1] // 2
+    draws[:, :half, :, 0] += 2.0 * scale * np.linspace(1.0, 0.0, half, endpoint=False)[:, np.newaxis]
+    return draws
+
+
 VARUS_SHAPE = (3, 121, 16)  # an odd number of stored steps: 60 dropped, 61 kept
 
 
@@ -224,7 +233,7 @@ def varus_draws() -> np.ndarray:
     """Return the draws of `varus_run`, (3, 121, 16, 7)."""
     random = np.random.RandomState(1)
     columns = [column(random, VARUS_SHAPE, **way) for way in _WAYS]
-    return _CENTRES + _SCALES * np.stack(columns, axis=-1)
+    return _settling(_CENTRES + _SCALES * np.stack(columns, axis=-1), _SCALES[0])
 
 
 # All that is true of `true_run`, that of the fixed tare unlike its value.
@@ -282,7 +291,7 @@ def valgus_draws() -> np.ndarray:
     """Return the draws of `valgus_run`, (2, 40, 8, 3)."""
     random = np.random.RandomState(2)
     columns = [column(random, (2, 40, 8), **way) for way in _WAYS[:3]]
-    return np.array([25.0, 82.0, 58.0]) + np.array([2.0, 1.0, 0.5]) * np.stack(columns, axis=-1)
+    return _settling(np.array([25.0, 82.0, 58.0]) + np.array([2.0, 1.0, 0.5]) * np.stack(columns, axis=-1), 2.0)
 
 
 def valgus_run(folder: Path) -> Run:

@@ -1,9 +1,9 @@
 """How many steps to drop: the fewest whose rest is settled.
 
-Walkers start where a pilot has found the posterior's mass, so that little has to be dropped as a rule; a start that is
-off costs half of the run. What is dropped is an eighth, a quarter or half of the steps: the smallest part that lasts two
-autocorrelation times at the least, and whose rest begins as it goes on. If none is such, it is half, and what the rest
-looks like then counts against convergence.
+Walkers start where a pilot has found the posterior's mass, so that little has to be dropped as a rule; a start that
+is off costs half of the run. What is dropped is an eighth, a quarter or half of the steps: the smallest part that lasts
+two autocorrelation times at the least, and whose rest begins as it goes on. If none is such, it is half, and what the
+rest looks like then counts against convergence.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def burn_in(means: FloatArray) -> int:
     int
         Half of the steps where these are too few to tell.
     """
-    steps = means.shape[2]
+    steps = int(means.shape[2])
     for part in PARTS[:-1]:
         drop = steps // part
         rest = means[..., drop:]
@@ -54,8 +54,8 @@ def burn_in(means: FloatArray) -> int:
 def drift(means: FloatArray) -> float:
     """Tell how far the beginning of some chains lies from what comes later.
 
-    The first eighth's mean over the ensembles is compared with that of the last half, by Student's t: the eighths of the
-    last half tell how much such means vary, autocorrelation included.
+    The first eighth's mean over the ensembles is compared with that of the last half, by Student's t: the eighths of
+    the last half tell how much such means vary, autocorrelation included.
 
     Parameters
     ----------

@@ -16,18 +16,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.sampling.ladder import EXACT, Sums, spread, sums_of
-from calibrate.sampling.series import effective, halves, independent_draws, standard_error
+from calibrate.sampling.ladder import Sums, sums_of
+from calibrate.sampling.series import effective, halves, independent_draws
 
 FloatArray = NDArray[np.float64]
 
 # Steps of a look below which nothing can be said.
 MIN_STEPS = 16
+# Autocorrelation times that the kept part of a run has to last.
+MIN_TIMES = 10.0
 # A straggler's mean log-probability is this many times as far below the median draw as the first quartile, and as far
 # as the second number at the least. The mean of ten autocorrelation times has a chance far below 1e-9 of that, in one
 # dimension as in thirty.
 _FAR = 8.0
 _DEEP = 10.0
+# Draws that quartile and median are taken of, if there are twice as many.
+_ENOUGH = 10_000
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ class Diagnosis:
         return float(np.minimum(self.ess_bulk, self.ess_tail).min())
 
 
-def diagnose(chains: FloatArray, log_prob: FloatArray | None = None) -> Diagnosis:
-    """Diagnose ensembles whose burn-in has been dropped.
+def diagnose(chains: FloatArray, log_prob: FloatArray | None = None, first: int = 0) -> Diagnosis:
+    """Diagnose ensembles.
 
     Parameters
     ----------
@@ -101,6 +105,8 @@ def diagnose(chains: FloatArray, log_prob: FloatArray | None = None) -> Diagnosi
         At least two ensembles.
     log_prob : ndarray, shape (ensembles, steps, walkers), optional
         The log-posterior of the same draws; without it, stragglers are not looked for.
+    first : int
+        The first step after the burn-in.
 
     Returns
     -------
@@ -108,38 +114,41 @@ def diagnose(chains: FloatArray, log_prob: FloatArray | None = None) -> Diagnosi
         NaN throughout if there are fewer than `MIN_STEPS` steps.
     """
     ensembles, steps, _, quantities = chains.shape
-    if ensembles < 2 or steps < MIN_STEPS:
+    if ensembles < 2 or steps - first < MIN_STEPS:
         unknown = np.full(quantities, np.nan)
         return Diagnosis(unknown, unknown, unknown, unknown, unknown, unknown)
-    figures = _figures(sums_of(chains))
     if log_prob is None:
-        return Diagnosis(*figures)
-    found = find_stragglers(chains, log_prob)
-    return Diagnosis(*figures, found, Diagnosis(*_figures(sums_of(log_prob[..., np.newaxis]))))
+        return Diagnosis(*_figures(sums_of(chains, first)))
+    figures = _figures(sums_of(chains, first) + sums_of(log_prob[..., np.newaxis], first))
+    height = Diagnosis(*(figure[-1:] for figure in figures))
+    return Diagnosis(
+        *(figure[:-1] for figure in figures), find_stragglers(chains[:, first:], log_prob[:, first:]), height
+    )
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # draws of a spoilt file may be anything
 def _figures(sums: Sums) -> tuple[FloatArray, ...]:
     """Return the first six attributes of a `Diagnosis`."""
     value, square, low, high, score = (sums[name] for name in ("value", "square", "low", "high", "score"))
-    quantities, ensembles, _ = value.shape
+    ensembles = value.shape[1]
     walkers = sums.walkers.shape[3]
     mean = value.mean(axis=(1, 2))[:, np.newaxis, np.newaxis]
     # The square of the distance from the mean, and not from the centre that the sums were taken about.
     square = square - 2.0 * mean * value + mean**2
-    variance = square.mean(axis=(1, 2))
     by_walker = sums.walkers[1] - 2.0 * mean * sums.walkers[0] + mean**2
+    means = np.stack([score, low, high, value, square])
+    independent = independent_draws(means)
+    shares = np.stack([low, high]).mean(axis=(2, 3))
+    spreads = np.stack([_variance(score, sums["score2"]), *(shares * (1.0 - shares)), square.mean(axis=(1, 2))])
+    bulk, *tails, plain = effective(means[:4], spreads, walkers, independent[:4])
     rhat = np.fmax(_rhat(score, sums["score2"], walkers), _rhat(sums["folded"], sums["folded2"], walkers))
-    bulk = effective(score, _variance(score, sums["score2"]), walkers)
-    ends = [effective(end, end.mean(axis=(1, 2)) * (1.0 - end.mean(axis=(1, 2))), walkers) for end in (low, high)]
-    tail = np.minimum(*ends)
-    error = np.sqrt(variance / effective(value, variance, walkers))
-    times = independent_draws(score) / ensembles
     # By the ensembles and by the walkers, and the larger one counts: the few walkers that lie farthest out decide on the
     # square, and if all ensembles have some, only the walkers differ.
-    of_square = np.fmax(standard_error(square), by_walker.std(axis=(1, 2)) / np.sqrt(ensembles * walkers))
+    of_square = np.sqrt(square.var(axis=(1, 2)) / independent[4])
+    of_square = np.fmax(of_square, by_walker.std(axis=(1, 2)) / np.sqrt(ensembles * walkers))
+    sd_error, mcse = of_square / (2.0 * spreads[3]), np.sqrt(spreads[3] / plain)
     stuck = ~(np.ptp(value, axis=2) > 0.0).any(axis=1)  # no walker has ever moved
-    figures = (rhat, bulk, tail, error, times, of_square / (2.0 * variance))
+    figures = (rhat, bulk, np.minimum(*tails), mcse, independent[0] / ensembles, sd_error)
     never = (np.inf, 0.0, 0.0, np.inf, 0.0, np.inf)
     return tuple(np.where(stuck, at, figure) for figure, at in zip(figures, never, strict=True))
 
@@ -157,6 +166,11 @@ def _rhat(means: FloatArray, squares: FloatArray, walkers: int) -> FloatArray:
     within = ((squares.mean(axis=-1) - middle**2) * n / (n - 1.0)).mean(axis=-1)
     between = n * middle.var(axis=-1, ddof=1)
     return np.asarray(np.sqrt((between / within + n - 1.0) / n))
+
+
+def largest_sd_error(min_ess: float) -> float:
+    """Return the relative error that a standard deviation may have: twice that of `min_ess` draws of a Gaussian."""
+    return float(np.sqrt(2.0 / min_ess))
 
 
 def find_stragglers(chains: FloatArray, log_prob: FloatArray) -> Stragglers | None:
@@ -185,10 +199,11 @@ def find_stragglers(chains: FloatArray, log_prob: FloatArray) -> Stragglers | No
 @np.errstate(over="ignore", invalid="ignore")  # as above
 def straggling(log_prob: FloatArray) -> NDArray[np.bool_]:
     """Tell which walkers stay far below the rest, (ensembles, walkers), from `log_prob` (ensembles, steps, walkers)."""
-    quartile, median = np.quantile(spread(log_prob.reshape(-1), 4 * EXACT, EXACT), [0.25, 0.5])
-    return np.asarray(log_prob.mean(axis=1) < floor(quartile, median))
+    return np.asarray(log_prob.mean(axis=1) < floor(log_prob))
 
 
-def floor(quartile: float, median: float) -> float:
-    """Return the log-probability below which nobody stays, from the first quartile and the median of all draws."""
-    return median - max(_FAR * (median - quartile), _DEEP)
+def floor(log_prob: FloatArray) -> float:
+    """Return the log-probability below which nobody stays, from draws of any shape."""
+    every = max(1, log_prob.size // _ENOUGH) | 1  # odd, so that it does not always meet the same of an even number
+    quartile, median = np.quantile(log_prob.reshape(-1)[::every], [0.25, 0.5])
+    return float(median - max(_FAR * (median - quartile), _DEEP))

@@ -55,6 +55,12 @@ class Sums:
     def __getitem__(self, name: str) -> FloatArray:
         return np.asarray(self.steps[SUMS.index(name)])
 
+    def __add__(self, other: Sums) -> Sums:
+        """Return the sums of both's quantities."""
+        pairs = ((self.steps, other.steps), (self.walkers, other.walkers))
+        steps, walkers = (np.concatenate(pair, axis=1) for pair in pairs)
+        return Sums(steps, walkers, np.append(self.centre, other.centre))
+
 
 @dataclass(frozen=True)
 class Ladder:
@@ -79,19 +85,28 @@ class Ladder:
 
 
 def ladder(x: FloatArray) -> Ladder:
-    """Make a ladder of some draws, shape (n,); those that are NaN stand below all others."""
-    known = x[~np.isnan(x)]
-    if not known.size:
-        return Ladder(np.zeros(1), np.zeros(2), np.zeros(2), np.nan, np.nan, np.nan)
-    rungs, count = np.unique(known, return_counts=True)
-    ranks = x.size - known.size + np.cumsum(count) - 0.5 * (count - 1.0)
-    below = 0.5 * max(1.0, x.size - known.size + 1.0)
-    median, (low, high) = np.median(known), np.quantile(known, [_TAIL, 1.0 - _TAIL])
-    _, place = np.unique(np.abs(rungs - median), return_inverse=True)
-    alike = np.bincount(place, weights=count)
-    folded = (np.cumsum(alike) - 0.5 * (alike - 1.0))[place]
-    scores = _blom(np.append(below, ranks), x.size)
-    return Ladder(rungs, scores, _blom(np.append(folded[:1], folded), known.size), float(known.mean()), low, high)
+    """Make a ladder of some draws, shape (n,), none of them NaN."""
+    rungs, count = np.unique(x, return_counts=True)
+    place = np.repeat(rungs, count) if rungs.size < x.size else rungs
+    low, median, high = (_quantile(place, share) for share in (_TAIL, 0.5, 1.0 - _TAIL))
+    _, alike = np.unique(np.abs(rungs - median), return_inverse=True)
+    scores = _blom(_ranks(count), x.size)
+    folded = _blom(_ranks(np.bincount(alike, weights=count))[alike], x.size)
+    centre = float(x.mean())
+    return Ladder(rungs, np.append(scores[:1], scores), np.append(folded[:1], folded), centre, low, high)
+
+
+def _quantile(rising: FloatArray, share: float) -> float:
+    """Return a quantile of rising values, by NumPy's rule."""
+    at = share * (rising.size - 1)
+    below = int(at)
+    above = min(below + 1, rising.size - 1)
+    return float(rising[below] + (at - below) * (rising[above] - rising[below]))
+
+
+def _ranks(count: FloatArray) -> FloatArray:
+    """Return the mean ranks of rising values that occur so often."""
+    return np.asarray(np.cumsum(count) - 0.5 * (count - 1.0))
 
 
 def _blom(ranks: FloatArray, n: int) -> FloatArray:
@@ -99,52 +114,56 @@ def _blom(ranks: FloatArray, n: int) -> FloatArray:
     return np.asarray(ndtri((ranks - 0.375) / (n + 0.25)))
 
 
-def spread(draws: FloatArray, most: int, few: int) -> FloatArray:
-    """Return all of some draws (n, quantities) if these are no more than `most`, else about `few`, evenly spread."""
-    n = len(draws)
-    if n <= most:
-        return draws
-    return draws[:: n // few | 1]  # odd, so that it does not always meet the same of an even number of walkers
-
-
-def sums_of(chains: FloatArray) -> Sums:
+@np.errstate(over="ignore", invalid="ignore")  # draws of a spoilt file may be anything
+def sums_of(chains: FloatArray, first: int = 0) -> Sums:
     """Take all sums of some chains.
 
     Parameters
     ----------
     chains : ndarray, shape (ensembles, steps, walkers, quantities)
-        Values that may be NaN or infinite.
+        Values that may be infinite.
+    first : int
+        The step to begin with; those before are not looked at.
     """
     chains = np.ascontiguousarray(chains)
     ensembles, steps, walkers, quantities = chains.shape
-    some = np.ascontiguousarray(spread(chains.reshape(-1, quantities), EXACT, _RUNGS).T)
-    ladders = [ladder(x) for x in some]
-    exact = some.shape[1] == chains[..., 0].size
+    few = ensembles * (steps - first) * walkers <= EXACT
+    some = chains[:, first:].reshape(-1, quantities) if few else _spread(chains, first)
+    ladders = [ladder(x) for x in np.ascontiguousarray(some.T)]
     most = max(one.rungs.size for one in ladders)
     rungs, (scores, folded) = np.empty((quantities, most)), np.empty((2, quantities, most + 1))
-    first = np.empty((quantities, _INTERVALS + 1), dtype=np.int64)
+    starts = np.empty((quantities, _INTERVALS + 1), dtype=np.int64)
     ends = np.empty((quantities, 5))
     for i, one in enumerate(ladders):
         n = one.rungs.size
         rungs[i, :n], scores[i, : n + 1], folded[i, : n + 1] = one.rungs, one.scores, one.folded
         finite = one.rungs[np.isfinite(one.rungs)]
-        lowest, highest = (finite[0], finite[-1]) if finite.size else (0.0, 0.0)
+        lowest, highest = finite[[0, -1]] if finite.size else (0.0, 0.0)
         scale = _INTERVALS / (highest - lowest) if 0.0 < highest - lowest < np.inf else 0.0
         ends[i] = lowest, scale, one.centre, one.low, one.high
         # By the same arithmetic as in the pass, so that rounding cannot part a value from its rung.
         place = np.clip((one.rungs - lowest) * scale, 0.0, _INTERVALS - 1.0)
-        first[i] = np.searchsorted(np.where(np.isnan(place), 0.0, place).astype(np.int64), np.arange(_INTERVALS + 1))
-    by_step = np.empty((len(SUMS), quantities, ensembles, steps))
+        starts[i] = np.searchsorted(np.where(np.isnan(place), 0.0, place).astype(np.int64), np.arange(_INTERVALS + 1))
+    by_step = np.empty((len(SUMS), quantities, ensembles, steps - first))
     by_walker = np.zeros((2, quantities, ensembles, walkers))
-    _pass(chains, rungs, first, scores, folded, ends, 0 if exact else _WIDE, by_step, by_walker)
-    return Sums(by_step / walkers, by_walker / steps, ends[:, 2])
+    _pass(chains, first, rungs, starts, scores, folded, ends, 0 if few else _WIDE, by_step, by_walker)
+    return Sums(by_step / walkers, by_walker / (steps - first), ends[:, 2])
+
+
+def _spread(chains: FloatArray, first: int) -> FloatArray:
+    """Return about as many draws (n, quantities) as a ladder has rungs, from all steps."""
+    ensembles, steps, walkers, quantities = chains.shape
+    each = _RUNGS // ensembles
+    at = np.arange(each) * ((steps - first) * walkers // each | 1) % ((steps - first) * walkers)
+    return np.asarray(chains[:, first + at // walkers, at % walkers].reshape(-1, quantities))
 
 
 @compiled
 def _pass(
     chains: FloatArray,
+    begin: int,
     rungs: FloatArray,
-    first: IntArray,
+    starts: IntArray,
     scores: FloatArray,
     folded: FloatArray,
     ends: FloatArray,
@@ -154,10 +173,10 @@ def _pass(
 ) -> None:
     """Fill the sums; where an interval has more than `wide` rungs, a value is sought among them."""
     ensembles, steps, walkers, quantities = chains.shape
-    last = first.shape[1] - 2.0
+    last = starts.shape[1] - 2.0
     column = np.empty(walkers)
     for e in range(ensembles):
-        for t in range(steps):
+        for t in range(begin, steps):
             for i in range(quantities):
                 lowest, scale, centre, low, high = ends[i, 0], ends[i, 1], ends[i, 2], ends[i, 3], ends[i, 4]
                 score = score2 = fold = fold2 = 0.0
@@ -171,7 +190,7 @@ def _pass(
                     elif place > last:
                         place = last
                     j = np.uintp(place)
-                    rung, stop = first[i, j], first[i, j + 1]
+                    rung, stop = starts[i, j], starts[i, j + 1]
                     if stop - rung <= wide:
                         rung = (rung + stop) >> 1
                     else:
@@ -196,7 +215,7 @@ def _pass(
                     square += value * value
                     by_walker[0, i, e, w] += value
                     by_walker[1, i, e, w] += value * value
-                by_step[0, i, e, t], by_step[1, i, e, t] = total, square
-                by_step[2, i, e, t], by_step[3, i, e, t] = score, score2
-                by_step[4, i, e, t], by_step[5, i, e, t] = fold, fold2
-                by_step[6, i, e, t], by_step[7, i, e, t] = below, above
+                by_step[0, i, e, t - begin], by_step[1, i, e, t - begin] = total, square
+                by_step[2, i, e, t - begin], by_step[3, i, e, t - begin] = score, score2
+                by_step[4, i, e, t - begin], by_step[5, i, e, t - begin] = fold, fold2
+                by_step[6, i, e, t - begin], by_step[7, i, e, t - begin] = below, above

@@ -161,7 +161,7 @@ def sample(
         while True:
             stored = level()
             if stored not in seen and stored > 0 and (stored >= last or next_look(stored - 1) == stored):
-                verdict = judge(posterior.names, chains, stored, settings, derive, looks=looks)
+                verdict = judge(chains, stored, settings, looks, derive)
                 report()
                 if budget.until_converged and verdict.converged:
                     return outcome("converged")

@@ -10,10 +10,15 @@ hold it to ArviZ's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+# Steps of each ensemble below which nothing can be said of errors.
+_FEWEST = 8
 
 
 def independent_draws(chains: FloatArray) -> FloatArray:
@@ -70,30 +75,55 @@ def effective_samples(x: FloatArray) -> float:
     float
         Never more than the number of draws.
     """
-    return float(effective(x.mean(axis=2), float(x.var()), x.shape[2]))
+    means = x.mean(axis=2)
+    return float(effective(means, x.var(), x.shape[2], independent_draws(means)))
 
 
-def effective(means: FloatArray, variance: FloatArray | float, walkers: int) -> FloatArray:
-    """Effective sample size from the ensembles' means (..., ensembles, steps) and the variance of all draws (...)."""
+def effective(means: FloatArray, variance: FloatArray, walkers: int, independent: FloatArray) -> FloatArray:
+    """Effective sample size from the ensembles' means (..., ensembles, steps) and the variance of all draws (...).
+
+    `independent` are the `independent_draws` of the means.
+    """
     about = means.var(axis=(-2, -1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = variance / about * independent_draws(means)
+        found = variance / about * independent
     most = float(means.shape[-2] * means.shape[-1] * walkers)
     return np.asarray(np.where(about > 0.0, np.minimum(found, most), np.where(about == 0.0, 0.0, np.nan)))
 
 
-def standard_error(means: FloatArray) -> FloatArray:
-    """Return the standard error of the mean over everything, from the ensembles' means (..., ensembles, steps)."""
-    return np.asarray(np.sqrt(means.var(axis=(-2, -1)) / independent_draws(means)))
+def standard_error(means: FloatArray) -> float:
+    """Return the standard error of the mean of all draws, from the ensembles' means (ensembles, steps)."""
+    return float(np.sqrt(means.var() / independent_draws(means)))
 
 
-def quantile_error(x: FloatArray, share: float) -> float:
-    """Return the standard error of a quantile of all draws, (ensembles, steps, walkers).
+@np.errstate(over="ignore", invalid="ignore")  # draws of a spoilt file may be anything that is finite
+def errors_of(x: FloatArray, shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the Monte-Carlo standard errors of the mean of a quantity and of some of its quantiles.
 
-    What is below the quantile is a share whose standard error is known; the quantiles of the draws turn it into the
+    What is below a quantile is a share with a standard error of its own; the quantiles of the draws turn it into the
     quantity's unit (as Vehtari et al. 2021, section 4.3, do).
+
+    Parameters
+    ----------
+    x : ndarray, shape (ensembles, steps, walkers)
+        The quantity, of eight steps at the least.
+    shares : sequence of float
+        Which quantiles: 0.05, ...
+
+    Returns
+    -------
+    tuple of float
+        In the quantity's unit; infinite if no walker has ever moved, NaN of fewer steps or of one ensemble.
     """
-    at = np.quantile(x, share)
-    error = float(standard_error((x <= at).mean(axis=2)))
-    low, high = np.quantile(x, np.clip([share - error, share + error], 0.0, 1.0))
-    return float(0.5 * (high - low))
+    if x.shape[0] < 2 or x.shape[1] < _FEWEST:
+        return (float("nan"),) * (1 + len(shares))
+    means = x.mean(axis=2)
+    if not np.ptp(means, axis=1).any():
+        return (float("inf"),) * (1 + len(shares))
+    rising, found = np.sort(x, axis=None), [standard_error(means)]
+    for share in shares:
+        at = rising[[int(share * (x.size - 1)), int(np.ceil(share * (x.size - 1)))]].mean()
+        error = standard_error((x <= at).mean(axis=2))
+        low, high = (int(round(np.clip(end, 0.0, 1.0) * (x.size - 1))) for end in (share - error, share + error))
+        found.append(float(0.5 * (rising[high] - rising[low])))
+    return tuple(found)

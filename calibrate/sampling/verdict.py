@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.sampling.burnin import burn_in, drift
-from calibrate.sampling.convergence import MIN_STEPS, Diagnosis, diagnose, floor
-from calibrate.sampling.ladder import EXACT, spread
+from calibrate.sampling.convergence import MIN_STEPS, MIN_TIMES, Diagnosis, diagnose, floor, largest_sd_error
 from calibrate.sampling.remedy import estimate, phrase
 
 FloatArray = NDArray[np.float64]
@@ -27,8 +26,6 @@ Derive = Callable[[FloatArray], Mapping[str, FloatArray]]
 FIRST_LOOK = 64
 # Each look comes after so many times the steps of the one before.
 GROWTH = 1.25
-# Autocorrelation times that the kept part of a run has to last.
-MIN_TIMES = 10.0
 # A look takes all steps up to so many, and evenly spread ones of more, but draws of so many times the wanted effective
 # samples.
 _STEPS = 256
@@ -37,6 +34,8 @@ _DRAWS = 4
 # R-hat may exceed 1: by chance it then exceeds a quarter of that once in a thousand times. And steps at the most.
 _TELLING = 2.5
 _DERIVED_STEPS = 64
+# Times as many are looked at where these do not suffice: among many quantities chance has its way.
+_AGAIN = 4
 # Draws of a derived quantity have to be worth half of what as many of a run that suffices would be.
 _WORTH = 0.5
 
@@ -175,11 +174,6 @@ def look_before(stored: int) -> int:
     return before
 
 
-def largest_sd_error(min_ess: float) -> float:
-    """Return the relative error that a standard deviation may have: twice that of `min_ess` draws of a Gaussian."""
-    return float(np.sqrt(2.0 / min_ess))
-
-
 def stride(stored: int, draws: int, min_ess: float) -> int:
     """Return of how many stored steps a look takes one, if each step has so many `draws` in all ensembles."""
     return max(1, stored // max(_STEPS, math.ceil(_DRAWS * min_ess / draws)))
@@ -205,71 +199,83 @@ def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, drop
     thin = stride(stored, ensembles * walkers, wanted.min_ess)
     some = slice(thin - 1, stored, thin)
     coords, log_prob = np.asarray(chains.coords[:, some]), np.asarray(chains.log_prob[:, some])
-    means = _means(coords, log_prob)
+    means = _means(coords, log_prob) if stored else np.empty((len(names) + 1, ensembles, 0))
     drop = burn_in(means) if dropped is None else min(dropped, stored) // thin
-    diagnosis = diagnose(coords[:, drop:], log_prob[:, drop:])
+    diagnosis = diagnose(coords, log_prob, drop)
     off = drift(means[..., drop:]) if coords.shape[1] - drop >= MIN_STEPS else math.nan
     checks = tuple(_checks(names, diagnosis, off, wanted))
     return Verdict(stored, drop * thin if dropped is None else min(dropped, stored), diagnosis, checks, wanted.thin)
 
 
 def judge(
-    names: Sequence[str],
-    chains: Chains,
-    stored: int,
-    wanted: Wanted,
-    derive: Derive | None = None,
-    dropped: int | None = None,
-    looks: Callable[[int], Verdict] | None = None,
+    chains: Chains, stored: int, wanted: Wanted, looks: Callable[[int], Verdict], derive: Derive | None = None
 ) -> Verdict:
     """Return the verdict on the chains up to some step: this look, the look before, and derived quantities.
 
     Parameters
     ----------
-    names, chains, stored, wanted, dropped
+    chains, stored, wanted
         See `look`.
+    looks : callable
+        Looks up to some step; who asks may remember earlier looks.
     derive : callable, optional
         Returns derived quantities of rows of parameters; without it, they are not looked at.
-    looks : callable, optional
-        Looks up to some step, for who remembers earlier looks.
     """
-
-    def anew(upto: int) -> Verdict:
-        return look(names, chains, upto, wanted, None if dropped is None else min(dropped, upto // 2))
-
-    found = look(names, chains, stored, wanted, dropped) if looks is None else looks(stored)
+    found, before = looks(stored), look_before(stored)
     if not found.converged:
         return found
-    before = look_before(stored)
-    agreed = before > 0 and (looks or anew)(before).converged
+    agreed = before > 0 and looks(before).converged
     found = replace(found, checks=(*found.checks, Check("looks", "", 1.0 + agreed, 2.0, agreed)))
     if derive is None or not agreed:
         return found
-    ensembles, _, walkers = chains.log_prob.shape
-    rows = spread_draws(chains, found.burn_in, stored, ensembles * math.ceil(_TELLING / (wanted.max_rhat - 1.0)))
-    values = derive(rows.reshape(-1, rows.shape[-1]))
-    moving = {name: each for name, each in values.items() if np.unique(each).size > 1}
-    if not moving:
-        return found
-    derived = diagnose(np.stack(list(moving.values()), axis=-1).reshape(*rows.shape[:-1], -1))
-    share = 1.0 / rows[..., 0].size - 1.0 / max(rows[..., 0].size, ensembles * walkers * (stored - found.burn_in))
-    enough = _WORTH / (share + 1.0 / wanted.min_ess)
-    labels = tuple(moving)
-    checks = (
-        _largest("derived_rhat", labels, derived.rhat, wanted.max_rhat),
-        _smallest("derived_ess", labels, np.fmin(derived.ess_bulk, derived.ess_tail), enough),
-    )
+    each = math.ceil(_TELLING / (wanted.max_rhat - 1.0))
+    for draws in (each, _AGAIN * each):
+        derived, labels, checks = _derived(chains, found, draws, derive, wanted)
+        if all(check.met for check in checks):
+            break
     return replace(found, checks=(*found.checks, *checks), derived=derived, derived_names=labels)
 
 
-def spread_draws(chains: Chains, first: int, stored: int, draws: int) -> FloatArray:
-    """Return at most so many draws from `first` on, evenly spread over the steps: (ensembles, steps, walkers, ndim).
+def _derived(
+    chains: Chains, found: Verdict, each: int, derive: Derive, wanted: Wanted
+) -> tuple[Diagnosis | None, tuple[str, ...], tuple[Check, ...]]:
+    """Diagnose derived quantities of so many draws of each ensemble: figures, names and checks."""
+    rows = spread_draws(chains, found.burn_in, found.steps, each)
+    values = {name: _ranked(value) for name, value in derive(rows.reshape(-1, rows.shape[-1])).items()}
+    names = tuple(name for name, value in values.items() if np.ptp(value) > 0.0)
+    if not names:
+        return None, (), ()
+    derived = diagnose(np.stack([values[name] for name in names], axis=-1).reshape(*rows.shape[:-1], -1))
+    ensembles, _, walkers = chains.log_prob.shape
+    looked_at, all_draws = rows[..., 0].size, ensembles * (found.steps - found.burn_in) * walkers
+    # Of n independent-looking draws of a chain of N that are worth m, 1 / (1/n - 1/N + 1/m) are left.
+    enough = _WORTH / (1.0 / looked_at - 1.0 / all_draws + 1.0 / wanted.min_ess)
+    return (
+        derived,
+        names,
+        (
+            _largest("derived_rhat", names, derived.rhat, wanted.max_rhat),
+            _smallest("derived_ess", names, np.minimum(derived.ess_bulk, derived.ess_tail), enough),
+        ),
+    )
+
+
+def _ranked(values: FloatArray) -> FloatArray:
+    """Return values in which what is unknown, such as an angle that is not reached, ranks below all that is known."""
+    known = np.isfinite(values)
+    if known.all() or not known.any():
+        return np.where(known, values, 0.0)
+    low, high = values[known].min(), values[known].max()
+    return np.where(known, values, low - (high - low) - 1.0)
+
+
+def spread_draws(chains: Chains, first: int, stored: int, each: int) -> FloatArray:
+    """Return at most so many draws of each ensemble from `first` on, evenly spread: (ensembles, steps, walkers, ndim).
 
     Of each step some walkers, always the same random ones. All draws if they are few enough.
     """
-    ensembles, _, walkers = chains.log_prob.shape
-    each = max(1, draws // ensembles)
-    thin = max(1, (stored - first) // max(1, min(_DERIVED_STEPS, each), each // walkers))
+    walkers = chains.log_prob.shape[2]
+    thin = max(1, math.ceil((stored - first) / max(1, min(_DERIVED_STEPS, each), each // walkers)))
     coords = np.asarray(chains.coords[:, first + thin - 1 : stored : thin])
     some = each // max(1, coords.shape[1])
     if some >= walkers:
@@ -281,9 +287,10 @@ def spread_draws(chains: Chains, first: int, stored: int, draws: int) -> FloatAr
 def _means(coords: FloatArray, log_prob: FloatArray) -> FloatArray:
     """Return the ensembles' means (quantities, ensembles, steps); a lost walker moves the log-probability's but little."""
     with np.errstate(over="ignore", invalid="ignore"):
-        quartile, median = np.quantile(spread(log_prob.reshape(-1), 4 * EXACT, EXACT), [0.25, 0.5])
-        heights = np.fmax(log_prob, floor(quartile, median)).mean(axis=2)
-        return np.concatenate([np.moveaxis(coords.mean(axis=2), -1, 0), heights[np.newaxis]])
+        heights = np.maximum(log_prob, floor(log_prob)).mean(axis=2)
+        return np.concatenate(
+            [np.moveaxis(np.einsum("etwi->eti", coords) / coords.shape[2], -1, 0), heights[np.newaxis]]
+        )
 
 
 def _checks(names: Sequence[str], found: Diagnosis, off: float, wanted: Wanted) -> Iterator[Check]:
