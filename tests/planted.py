@@ -220,9 +220,8 @@ _WAYS = (
 
 
 def _settling(draws: np.ndarray, scale: float) -> np.ndarray:
-    """Let the first parameter drift during the first half, so that this is the burn-in."""
-    half = draws.shape[1] // 2
-    draws[:, :half, :, 0] += 2.0 * scale * np.linspace(1.0, 0.0, half, endpoint=False)[:, np.newaxis]
+    """Let the first parameter be off during the first third, so that the first half is burn-in."""
+    draws[:, : draws.shape[1] // 3, :, 0] += 2.0 * scale
     return draws
 
 

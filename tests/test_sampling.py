@@ -15,7 +15,7 @@ from calibrate.problem.residuals import Residuals
 from calibrate.results import Run, open_run
 from calibrate.runner import start_run
 from calibrate.sampling.block import Block
-from calibrate.sampling.convergence import diagnose, effective_samples
+from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.fit import find_map
 from calibrate.sampling.loop import Budget, next_check, random_states, sample
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch

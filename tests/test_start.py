@@ -15,7 +15,7 @@ from calibrate.data import parse_measurement
 from calibrate.errors import ConfigError
 from calibrate.posterior import Posterior
 from calibrate.sampling import pilot as pilot_module
-from calibrate.sampling.convergence import diagnose, effective_samples, largest_sd_error
+from calibrate.sampling.convergence import diagnose, largest_sd_error
 from calibrate.sampling.loop import Budget, Outcome, sample
 from calibrate.sampling.pilot import Population, explore
 from calibrate.sampling.start import first_walkers, settle

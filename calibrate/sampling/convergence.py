@@ -1,8 +1,8 @@
 """When have the walkers converged: R-hat between ensembles, and effective samples of the whole run.
 
 R-hat compares ensembles and their halves: it is the nested R-hat of Margossian et al. (2024), with the halves of the
-ensembles as superchains, of rank-normalised draws and of their distances from the median (Vehtari et al. 2021). Effective
-samples are counted on the ensembles' means (`series`).
+ensembles as superchains, of rank-normalised draws and of their distances from the median (Vehtari et al. 2021).
+Effective samples are counted on the ensembles' means (`series`).
 
 Neither sees what all ensembles share, a few walkers each on a hill that has no mass. These show in two other ways: a
 walker of a converged ensemble goes everywhere, so none stays far below the rest (Hou et al. 2012 look for that in the
@@ -11,7 +11,7 @@ means of the log-probability), and the standard deviation, which the farthest wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,17 +118,27 @@ def diagnose(chains: FloatArray, log_prob: FloatArray | None = None, first: int 
         unknown = np.full(quantities, np.nan)
         return Diagnosis(unknown, unknown, unknown, unknown, unknown, unknown)
     if log_prob is None:
-        return Diagnosis(*_figures(sums_of(chains, first)))
-    figures = _figures(sums_of(chains, first) + sums_of(log_prob[..., np.newaxis], first))
-    height = Diagnosis(*(figure[-1:] for figure in figures))
+        return _figures(sums_of(chains, first))
+    both = _figures(sums_of(chains, first) + sums_of(log_prob[..., np.newaxis], first))
+    stragglers = find_stragglers(chains[:, first:], log_prob[:, first:])
+    return replace(_part(both, slice(-1)), stragglers=stragglers, log_prob=_part(both, slice(-1, None)))
+
+
+def _part(found: Diagnosis, which: slice) -> Diagnosis:
+    """Return the figures of some of the quantities."""
     return Diagnosis(
-        *(figure[:-1] for figure in figures), find_stragglers(chains[:, first:], log_prob[:, first:]), height
+        found.rhat[which],
+        found.ess_bulk[which],
+        found.ess_tail[which],
+        found.mcse_mean[which],
+        found.autocorrelation_times[which],
+        found.sd_error[which],
     )
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # draws of a spoilt file may be anything
-def _figures(sums: Sums) -> tuple[FloatArray, ...]:
-    """Return the first six attributes of a `Diagnosis`."""
+def _figures(sums: Sums) -> Diagnosis:
+    """Return the figures of all quantities."""
     value, square, low, high, score = (sums[name] for name in ("value", "square", "low", "high", "score"))
     ensembles = value.shape[1]
     walkers = sums.walkers.shape[3]
@@ -142,15 +152,24 @@ def _figures(sums: Sums) -> tuple[FloatArray, ...]:
     spreads = np.stack([_variance(score, sums["score2"]), *(shares * (1.0 - shares)), square.mean(axis=(1, 2))])
     bulk, *tails, plain = effective(means[:4], spreads, walkers, independent[:4])
     rhat = np.fmax(_rhat(score, sums["score2"], walkers), _rhat(sums["folded"], sums["folded2"], walkers))
-    # By the ensembles and by the walkers, and the larger one counts: the few walkers that lie farthest out decide on the
-    # square, and if all ensembles have some, only the walkers differ.
+    # By the ensembles and by the walkers, and the larger one counts: the few walkers that lie farthest out decide on
+    # the square, and if all ensembles have some, only the walkers differ.
     of_square = np.sqrt(square.var(axis=(1, 2)) / independent[4])
     of_square = np.fmax(of_square, by_walker.std(axis=(1, 2)) / np.sqrt(ensembles * walkers))
     sd_error, mcse = of_square / (2.0 * spreads[3]), np.sqrt(spreads[3] / plain)
     stuck = ~(np.ptp(value, axis=2) > 0.0).any(axis=1)  # no walker has ever moved
-    figures = (rhat, bulk, np.minimum(*tails), mcse, independent[0] / ensembles, sd_error)
-    never = (np.inf, 0.0, 0.0, np.inf, 0.0, np.inf)
-    return tuple(np.where(stuck, at, figure) for figure, at in zip(figures, never, strict=True))
+
+    def known(figure: FloatArray, never: float) -> FloatArray:
+        return np.asarray(np.where(stuck, never, figure))
+
+    return Diagnosis(
+        rhat=known(rhat, np.inf),
+        ess_bulk=known(bulk, 0.0),
+        ess_tail=known(np.minimum(*tails), 0.0),
+        mcse_mean=known(mcse, np.inf),
+        autocorrelation_times=known(independent[0] / ensembles, 0.0),
+        sd_error=known(sd_error, np.inf),
+    )
 
 
 def _variance(means: FloatArray, squares: FloatArray) -> FloatArray:

@@ -1,8 +1,8 @@
 """Rank-normalised scores of many draws without sorting them all: by a ladder of a thousand of them.
 
-R-hat and effective samples look at normal scores of ranks (Vehtari et al. 2021). Sorting a quarter of a million draws of
-each parameter costs more than sampling some of them, and a rank among a thousand draws spread over the chain serves as
-well: the scores are then a monotone function of the draws that makes them normal to a thousandth. Of few draws the
+R-hat and effective samples look at normal scores of ranks (Vehtari et al. 2021). Sorting a quarter of a million draws
+of each parameter costs more than sampling some of them, and a rank among a thousand draws spread over the chain serves
+as well: the scores are then a monotone function of the draws that makes them normal to a thousandth. Of few draws the
 ladder has them all, and the ranks are the usual ones.
 
 One compiled pass over the draws takes all sums that the statistics need.
@@ -11,6 +11,7 @@ One compiled pass over the draws takes all sums that the statistics need.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def _quantile(rising: FloatArray, share: float) -> float:
     return float(rising[below] + (at - below) * (rising[above] - rising[below]))
 
 
-def _ranks(count: FloatArray) -> FloatArray:
+def _ranks(count: NDArray[Any]) -> FloatArray:
     """Return the mean ranks of rising values that occur so often."""
     return np.asarray(np.cumsum(count) - 0.5 * (count - 1.0))
 

@@ -44,7 +44,7 @@ def estimate(verdict: Verdict) -> int | None:
     if not factor <= _PATIENCE:
         return None
     more = (factor - 1.0) * verdict.steps * verdict.thin
-    digits = 10 ** max(0, math.floor(math.log10(max(more, 1.0))) - 1)
+    digits = int(10 ** max(0, math.floor(math.log10(max(more, 1.0))) - 1))
     return math.ceil(more / digits) * digits
 
 
@@ -71,7 +71,8 @@ def _faults(verdict: Verdict) -> Iterator[str]:
         if check.name == "looks":
             yield "all numbers suffice, but not on two looks in a row (each after a quarter more steps)"
         elif check.name == "drift":
-            yield f"the first steps kept differ from the last ones, {known(check.value, '.1f')} times as much as chance allows"
+            times = known(check.value, ".1f")
+            yield f"the first steps kept differ from the last ones, {times} times as much as chance allows"
         elif check.name == "stragglers":
             yield f"{100.0 * check.value:.2g} % of the walkers stay far below the others (none wanted)"
         else:
@@ -103,10 +104,11 @@ def _advice(verdict: Verdict) -> str:
     apart = next((c for c in verdict.missed if c.name in ("rhat", "derived_rhat") and not c.value < _APART), None)
     if apart is not None:
         return (
-            f"the ensembles are in different places: look at the traces of {apart.subject}, {resume}, or start anew with "
-            "another seed or narrower bounds; if they stay apart, the posterior has several hills"
+            f"the ensembles are in different places: look at the traces of {apart.subject}, {resume}, or start anew "
+            "with another seed or narrower bounds; if they stay apart, the posterior has several hills"
         )
     return (
-        f"more than {_PATIENCE:g} times as many steps would be needed: ask for fewer effective samples (sampling.min_ess), "
-        "narrow the bounds or give priors, and store fewer steps (sampling.thin) if the file grows too large"
+        f"more than {_PATIENCE:g} times as many steps would be needed: ask for fewer effective samples "
+        "(sampling.min_ess), narrow the bounds or give priors, and store fewer steps (sampling.thin) if the file grows "
+        "too large"
     )

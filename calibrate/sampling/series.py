@@ -57,7 +57,7 @@ def independent_draws(chains: FloatArray) -> FloatArray:
 
 
 def halves(x: FloatArray) -> FloatArray:
-    """Return the first and last halves of chains (..., chains, steps), one after the other; a middle step is in none."""
+    """Return the first and last halves of chains (..., chains, steps); a middle step is in none."""
     half = x.shape[-1] // 2
     return np.concatenate([x[..., :half], x[..., -half:]], axis=-2)
 
@@ -124,6 +124,6 @@ def errors_of(x: FloatArray, shares: Sequence[float]) -> tuple[float, ...]:
     for share in shares:
         at = rising[[int(share * (x.size - 1)), int(np.ceil(share * (x.size - 1)))]].mean()
         error = standard_error((x <= at).mean(axis=2))
-        low, high = (int(round(np.clip(end, 0.0, 1.0) * (x.size - 1))) for end in (share - error, share + error))
+        low, high = (round(float(np.clip(end, 0.0, 1.0)) * (x.size - 1)) for end in (share - error, share + error))
         found.append(float(0.5 * (rising[high] - rising[low])))
     return tuple(found)

@@ -285,7 +285,7 @@ def spread_draws(chains: Chains, first: int, stored: int, each: int) -> FloatArr
 
 
 def _means(coords: FloatArray, log_prob: FloatArray) -> FloatArray:
-    """Return the ensembles' means (quantities, ensembles, steps); a lost walker moves the log-probability's but little."""
+    """Return the ensembles' means (quantities, ensembles, steps); a lost walker moves the heights' but little."""
     with np.errstate(over="ignore", invalid="ignore"):
         heights = np.maximum(log_prob, floor(log_prob)).mean(axis=2)
         return np.concatenate(
