@@ -99,7 +99,9 @@ def main() -> int:
                 ratios = found.ratios[i]
                 ends = " to ".join(f"{end:.2f} ({found.names[at]})" for end, at in _ends(ratios))
                 steps = f"{np.median(found.steps):.0f}"
-                rows.append([f"{name}, {kind}", estimate, steps, f"{found.pooled[i]:.2f}", ends, f"{found.known_to:.2f}"])
+                rows.append(
+                    [f"{name}, {kind}", estimate, steps, f"{found.pooled[i]:.2f}", ends, f"{found.known_to:.2f}"]
+                )
                 print(rows[-1], file=sys.stderr, flush=True)
     head = ["runs", "estimate", "steps, median", "reported / scatter", "single parameters", "each known to"]
     print(markdown(head, rows))

@@ -18,6 +18,7 @@ from calibrate.sampling import pilot as pilot_module
 from calibrate.sampling.convergence import diagnose, largest_sd_error
 from calibrate.sampling.loop import Budget, Outcome, sample
 from calibrate.sampling.pilot import Population, explore
+from calibrate.sampling.series import effective_samples
 from calibrate.sampling.start import first_walkers, settle
 
 # Nested sampling by nautilus, error 0.02; uniform prior in the bounds, hard walls.
