@@ -31,8 +31,9 @@ GROWTH = 1.25
 _STEPS = 256
 _DRAWS = 4
 # Of derived quantities, which cost a thousand times as much, each ensemble gives so many draws for each part by which
-# R-hat may exceed 1: by chance it then exceeds a quarter of that once in a thousand times. And steps at the most.
+# R-hat may exceed 1, and by chance exceeds that once in a thousand times. So many at the least, and steps at the most.
 _TELLING = 2.5
+_LEAST = 250
 _DERIVED_STEPS = 64
 # Times as many are looked at where these do not suffice: among many quantities chance has its way.
 _AGAIN = 4
@@ -228,7 +229,7 @@ def judge(
     found = replace(found, checks=(*found.checks, Check("looks", "", 1.0 + agreed, 2.0, agreed)))
     if derive is None or not agreed:
         return found
-    each = math.ceil(_TELLING / (wanted.max_rhat - 1.0))
+    each = max(_LEAST, math.ceil(_TELLING / (wanted.max_rhat - 1.0)))
     for draws in (each, _AGAIN * each):
         derived, labels, checks = _derived(chains, found, draws, derive, wanted)
         if all(check.met for check in checks):
