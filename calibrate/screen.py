@@ -105,14 +105,14 @@ class Watch:
     def _share_done(self, progress: Progress) -> float:
         """Of the steps allowed, or of the effective samples wanted: whichever is further."""
         share = progress.steps / progress.max_steps if progress.max_steps else 1.0
-        if progress.diagnosis is not None and math.isfinite(progress.diagnosis.smallest_ess):
-            share = max(share, progress.diagnosis.smallest_ess / self._settings.min_ess)
+        if progress.verdict is not None and math.isfinite(progress.verdict.diagnosis.smallest_ess):
+            share = max(share, progress.verdict.diagnosis.smallest_ess / self._settings.min_ess)
         return min(share, 0.99)
 
     def _line(self, progress: Progress, share: float) -> str:
         rhat = ess = math.nan
-        if progress.diagnosis is not None:
-            rhat, ess = progress.diagnosis.worst_rhat, progress.diagnosis.smallest_ess
+        if progress.verdict is not None:
+            rhat, ess = progress.verdict.diagnosis.worst_rhat, progress.verdict.diagnosis.smallest_ess
         converging = "R-hat and ESS unknown so far"
         if not math.isnan(rhat):
             converging = f"R-hat {rhat:.3f}  ESS {ess:.0f} of {self._settings.min_ess:g}"
@@ -128,7 +128,12 @@ def summary_tables(content: Mapping[str, Any]) -> None:
     with_truth = any("truth" in entry for entry in content["parameters"].values())
     tables = [
         _table("Parameters", content["parameters"], ("sd_of_prior", "rhat", "ess_bulk", "ess_tail"), with_truth),
-        _table("At the reference pose, where each strand becomes taut, and laxity", content["derived"], (), False),
+        _table(
+            "At the reference pose, where each strand becomes taut, and laxity",
+            content["derived"],
+            ("rhat", "ess_bulk", "ess_tail"),
+            False,
+        ),
     ]
     with page(max(console(sys.stdout, _LARGEST).measure(table).maximum for table in tables)) as paper:
         _summarise(paper, content, tables)

@@ -17,7 +17,7 @@ from calibrate.results import Run
 from calibrate.sampling.fit import find_map
 
 FINDINGS = {
-    "not converged": "not converged: worst R-hat",
+    "not converged": "not converged: ",
     "stragglers": "of the walkers stay around",
     "explains little": "the model explains",
     "outlying": "readings lie too far off",
@@ -209,9 +209,9 @@ WORDS = {
     "at both bounds": ("bounds", r"^mcl\.alpha reaches both bounds: "),
     "ensembles apart": (
         "not converged",
-        r"worst R-hat \d\.\d+ \(below 1\.1 wanted\), .* deviation \d+\.\d % \(20\.0 % wanted\); go on with ",
+        r"^not converged: R-hat of mcl\.k \d\.\d+ \(below 1\.1 wanted\).*; (go on|the ensembles) ",
     ),
-    "too few effective samples": ("not converged", r"effective sample size \d+ \(1e\+06 wanted\)"),
+    "too few effective samples": ("not converged", r"effective samples of \S+ \d+ \(1e\+06 wanted\)"),
     "one walker of each ensemble astray": (
         "stragglers",
         r"^6\.2 % of the walkers stay around mcl\.k = 33\.\d+, .*mcl\.l_0 = 92\.1\d, .* \d+ below .*another seed$",

@@ -17,8 +17,6 @@ from calibrate.findings.finding import Finding
 from calibrate.knee.slots import CORRELATED, GAUSSIAN, STUDENT
 from calibrate.priors import LogNormal, Uniform
 from calibrate.problem.build import errors_of
-from calibrate.sampling.convergence import MIN_TIMES, largest_sd_error
-from calibrate.texts import known
 
 if TYPE_CHECKING:
     from calibrate.draws import Draws
@@ -82,20 +80,10 @@ def _of(draws: Draws, fit: BestFit) -> str:
 
 def not_converged(draws: Draws) -> Iterator[Finding]:
     """Find that the ensembles do not agree yet, or are too short to tell."""
-    settings, diagnosis = draws.settings, draws.diagnosis
-    if not draws.converged:
-        times, error = float(np.min(diagnosis.autocorrelation_times)), 100.0 * float(np.max(diagnosis.sd_error))
-        yield Finding(
-            "not-converged",
-            "",
-            diagnosis.worst_rhat,
-            settings.max_rhat,
-            f"not converged: worst R-hat {known(diagnosis.worst_rhat, '.3f')} (below {settings.max_rhat:g} wanted), "
-            f"smallest effective sample size {known(diagnosis.smallest_ess, '.0f')} ({settings.min_ess:g} wanted), "
-            f"autocorrelation times {known(times, '.1f')} ({MIN_TIMES:g} wanted), error of a standard deviation "
-            f"{known(error, '.1f', ' %')} ({100.0 * largest_sd_error(settings.min_ess):.1f} % wanted)",
-            "go on with 'calibrate resume'",
-        )
+    verdict = draws.verdict
+    if not verdict.converged:
+        worst = verdict.missed[0]
+        yield Finding("not-converged", worst.subject, worst.value, worst.threshold, verdict.sentence, verdict.advice)
 
 
 def walkers_straggle(draws: Draws) -> Iterator[Finding]:
