@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from calibrate import chain
 from calibrate.assumptions import assumptions
-from calibrate.derived import unit_of
+from calibrate.derived import MOST_DRAWS, unit_of
+from calibrate.findings.extrapolation import beyond
 from calibrate.texts import printable
 
 if TYPE_CHECKING:
@@ -73,13 +74,17 @@ def summarise(run: Run) -> Summary:
             entry["truth"] = run.truth[name]
         parameters[name] = entry
     derived = {}
-    for name, values in run.derived().items():
+    follows = run.derived()
+    outside = beyond(run, follows, MOST_DRAWS)
+    for name, values in follows.items():
         finite = values[np.isfinite(values)]
         entry = {"unit": unit_of(name)}
         entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
         if name in parameters:  # of all draws, like there, and not of some
             entry |= {key: parameters[name][key] for key in ("mean", "sd", *_QUANTILES)}
         derived[name] = entry | {"share": finite.size / values.size}
+        if name in outside:
+            derived[name]["beyond"] = outside[name]
     tests = [_test(test, run.file.measurements[test.name]) for test in run.posterior.tests]
     content = {
         "file": str(run.path),
@@ -126,7 +131,11 @@ def _test(test: LaxityTest, data: Measurement) -> dict[str, Any]:
 def _finding(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON has it."""
     numbers = {key: getattr(finding, key) for key in ("value", "threshold")}
-    return asdict(finding) | {key: None if value is None else _known(value) for key, value in numbers.items()}
+    return (
+        {"kind": finding.kind}
+        | asdict(finding)
+        | {key: None if value is None else _known(value) for key, value in numbers.items()}
+    )
 
 
 def _describe(values: FloatArray) -> dict[str, float | None]:

@@ -18,8 +18,8 @@ INFLATION = 10.0
 LEFT = 0.25
 # Two parameters that are this alike go together.
 _ALIKE = 0.9
-# More than this at once say nothing.
-_MOST = 4
+# More at once than the law of a strand has parameters say nothing.
+_MOST = 3
 
 
 @dataclass(frozen=True)
