@@ -15,7 +15,7 @@ from calibrate.bestfit import BestFit, best_fits
 from calibrate.findings.codes import ORDER
 from calibrate.findings.extrapolation import extrapolated
 from calibrate.findings.finding import Finding
-from calibrate.findings.fit import condyle_pulls, explains_little, noise_swallows, sigma_too_large, sigma_too_small
+from calibrate.findings.fit import condyle_pulls, explains_little, sigma_too_large, sigma_too_small
 from calibrate.findings.identify import bounds_reached, parameters_trade_off, prior_decides, regions_unvisited
 from calibrate.findings.prior import prior_conflict, prior_matters, sensitivity_of
 from calibrate.findings.residual import of_residuals
@@ -62,8 +62,6 @@ def of_fit(draws: Draws, fit: BestFit, few: FloatArray) -> tuple[list[Finding], 
         return little, True
     found = list(of_residuals(draws, fit))
     slips = any(finding.code == "outlying-reading" for finding in found) and errors(draws, fit.test) != STUDENT
-    if not any(finding.code in ("residuals-loop", "residuals-alike") for finding in found):
-        found += noise_swallows(draws, fit)
     if not found:
         found += sigma_too_large(draws, fit)
     return [*found, *condyle_pulls(draws, fit, few), *sigma_too_small(draws, fit)], slips

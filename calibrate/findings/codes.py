@@ -53,6 +53,22 @@ CODES: dict[str, Code] = {
         "the model explains less than three quarters of what a smooth curve could",
         "check the sign of the loads, the units and the side; bounds come last",
     ),
+    "residuals-loop": Code(
+        "warning",
+        "readings on the way up differ from those on the way down (probability below 0.001)",
+        "give a column `direction` and `measurement.hysteresis`",
+    ),
+    "noise-swallows": Code(
+        "warning",
+        "the inferred sigma is more than 1.5 times what readings at the same angle differ by (probability below 0.001)",
+        "the model lacks something: look at the residuals, not at sigma",
+    ),
+    "residuals-alike": Code(
+        "warning",
+        "neighbouring residuals are alike, by angle or in the order of the file (correlation above 0.1, probability "
+        "below 0.001); an inferred sigma then holds what the model cannot do",
+        "free the zero of the angle, look for friction, held steps or a geometry that is not this knee's",
+    ),
     "outlying-reading": Code(
         "warning",
         "single readings lie farther off than noise puts one in a thousand tests",
@@ -64,17 +80,6 @@ CODES: dict[str, Code] = {
         "parameter by more than its standard deviation",
         "check that reading; calibrate without it",
     ),
-    "residuals-loop": Code(
-        "warning",
-        "readings on the way up differ from those on the way down (probability below 0.001)",
-        "give a column `direction` and `measurement.hysteresis`",
-    ),
-    "residuals-alike": Code(
-        "warning",
-        "neighbouring residuals are alike, by angle or in the order of the file (correlation above 0.1, probability "
-        "below 0.001); an inferred sigma then holds what the model cannot do",
-        "free the zero of the angle, look for friction, held steps or a geometry that is not this knee's",
-    ),
     "residuals-arm": Code(
         "warning",
         "residuals scatter 1.5 times wider on one arm than on the other or more (probability below 0.001)",
@@ -84,11 +89,6 @@ CODES: dict[str, Code] = {
         "warning",
         "residuals have heavier tails than Gaussian noise (excess kurtosis above 1, probability below 0.001)",
         "give `noise.nu`",
-    ),
-    "noise-swallows": Code(
-        "warning",
-        "the inferred sigma is more than 1.5 times what readings at the same angle differ by (probability below 0.001)",
-        "the model lacks something: look at the residuals, not at sigma",
     ),
     "sigma-too-small": Code(
         "warning",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.bestfit import CHANCE, BestFit
+from calibrate.bestfit import BestFit
 from calibrate.findings.finding import Finding
-from calibrate.findings.words import chance, errors, infers_sigma, of
-from calibrate.knee.slots import CORRELATED, GAUSSIAN
+from calibrate.findings.words import errors, infers_sigma, of
+from calibrate.knee.slots import GAUSSIAN
 from calibrate.plausible import QUANTITIES
 from calibrate.regions import some_angles
 
@@ -27,8 +27,6 @@ EXPLAINS = 0.75
 TELLS = 0.3
 # Share of the draws in which a condyle may have to pull.
 PULLS = 0.01
-# How much wider than readings at the same angle residuals may scatter.
-SWALLOWS = 1.5
 # Share of the largest load that sigma may be. A robot's laxity has a standard error of 0.3 degrees at the most (Sports
 # Med Open 2020, 6:34: rotation at 6 N·m); on a loaded arm, 1 to 3 N·m a degree, that is 1 N·m of 10.
 NOISE = 0.1
@@ -47,24 +45,6 @@ def explains_little(draws: Draws, fit: BestFit) -> Iterator[Finding]:
             "the least to be wanted), so the estimates mean nothing yet",
             "first check the sign of the loads against that of the angles, the units of both columns and of the "
             f'geometry, and the side, positive = "{fit.test.positive}"',
-        )
-
-
-def noise_swallows(draws: Draws, fit: BestFit) -> Iterator[Finding]:
-    """Find that readings at the same angle agree better with each other than with the model."""
-    seen = fit.looks.repeats
-    if seen is None or errors(draws, fit.test) == CORRELATED or not infers_sigma(draws, fit.test):
-        return
-    if seen.probability < CHANCE and seen.misses > SWALLOWS * seen.scatter:
-        unit = fit.test.measurement.unit
-        yield Finding(
-            "noise-swallows",
-            fit.test.name,
-            seen.misses,
-            SWALLOWS * seen.scatter,
-            f"{of(draws, fit)}the inferred noise holds what the model cannot do: readings at the same angle scatter by "
-            f"{seen.scatter:.2g} {unit}, the fit misses by {seen.misses:.2g} ({chance(seen.probability)})",
-            "the model lacks something: look at the residuals (calibrate plot), not at sigma",
         )
 
 

@@ -15,14 +15,13 @@ from calibrate.knee.slots import CORRELATED, STUDENT
 if TYPE_CHECKING:
     from calibrate.draws import Draws
 
-# Smaller effects than these may be no chance, of very many readings, and yet no harm: correlation of neighbours, half a
-# loop in standard deviations of the noise, one arm's scatter over the other's, excess kurtosis (Student's t with ten
-# degrees of freedom has 1), and by how many of its standard deviations one reading moves a parameter.
-ALIKE = 0.1
-LOOP = 0.1
-WIDER = 1.5
-TAILS = 1.0
-MOVES = 1.0
+# Smaller effects than these may be no chance, where readings are very many, and yet no harm.
+ALIKE = 0.1  # correlation of neighbours
+LOOP = 0.1  # half of its width, in standard deviations of the noise
+WIDER = 1.5  # one arm's scatter over the other's
+TAILS = 1.0  # excess kurtosis; Student's t with ten degrees of freedom has 1
+MOVES = 1.0  # by how many of its standard deviations one reading moves a parameter
+SWALLOWS = 1.5  # residuals' scatter over that of readings at the same angle
 _MOST_NAMED = 3
 
 
@@ -30,7 +29,7 @@ def of_residuals(draws: Draws, fit: BestFit) -> Iterator[Finding]:
     """Yield what residuals say against their being noise; each test assumes that those before it have found nothing."""
     if np.isnan(fit.explained) or errors(draws, fit.test) == CORRELATED:
         return  # loads that do not vary have no noise to compare with, and a discrepancy expects a pattern
-    found = [*loop(draws, fit), *neighbours_alike(draws, fit)]
+    found = [*loop(draws, fit), *([*noise_swallows(draws, fit)] or [*neighbours_alike(draws, fit)])]
     found = found or [*outlying_readings(draws, fit)] or [*reading_pulls(draws, fit)]
     yield from found or (*one_arm_worse(draws, fit), *heavy_tails(draws, fit))
 
@@ -55,6 +54,24 @@ def loop(draws: Draws, fit: BestFit) -> Iterator[Finding]:
         )
 
 
+def noise_swallows(draws: Draws, fit: BestFit) -> Iterator[Finding]:
+    """Find that readings at the same angle agree better with each other than with the model."""
+    seen = fit.looks.repeats
+    if seen is None or not infers_sigma(draws, fit.test):
+        return
+    if seen.probability < CHANCE and seen.misses > SWALLOWS * seen.scatter:
+        yield Finding(
+            "noise-swallows",
+            fit.test.name,
+            seen.misses,
+            SWALLOWS * seen.scatter,
+            f"{of(draws, fit)}the residuals are not noise: readings at the same angle scatter by {seen.scatter:.2g} "
+            f"{fit.test.measurement.unit}, the fit misses them by {seen.misses:.2g} ({chance(seen.probability)}): the "
+            "inferred noise holds what the model cannot do",
+            f"look for {_zero(draws, fit)}a geometry that is not this knee's",
+        )
+
+
 def neighbours_alike(draws: Draws, fit: BestFit) -> Iterator[Finding]:
     """Find that neighbouring residuals are alike, by angle or in the order of the file."""
     orders = [("by angle", fit.by_angle)]
@@ -63,8 +80,6 @@ def neighbours_alike(draws: Draws, fit: BestFit) -> Iterator[Finding]:
     found = [(order, *serial) for order, serial in orders if serial[0] > ALIKE and serial[1] < CHANCE]
     if found:
         order, correlation, probability = min(found, key=lambda one: one[2])
-        zero_is_free = int(fit.test.slots.reading[0]) in draws.posterior.table.columns
-        zero = "" if zero_is_free else "a zero of the angle that is off, "
         unit, swallowed = fit.test.measurement.unit, ""
         if infers_sigma(draws, fit.test):
             apart = fit.scatter * np.sqrt(max(0.0, 1.0 - correlation))
@@ -79,7 +94,8 @@ def neighbours_alike(draws: Draws, fit: BestFit) -> Iterator[Finding]:
             ALIKE,
             f"{of(draws, fit)}the residuals are not noise: neighbours {order} are alike (correlation "
             f"{correlation:.2f}, {chance(probability)}), so the intervals are too narrow{swallowed}",
-            f"look for {zero}friction or creep (a loop), held steps, or a geometry that is not this knee's",
+            f"look for {_zero(draws, fit)}friction or creep (a loop), held steps, or a geometry that is not this "
+            "knee's",
         )
 
 
@@ -155,3 +171,9 @@ def heavy_tails(draws: Draws, fit: BestFit) -> Iterator[Finding]:
             f"{chance(probability)}), so few readings weigh too much",
             "give noise.nu, for Student-t errors",
         )
+
+
+def _zero(draws: Draws, fit: BestFit) -> str:
+    """Return what to look for if the zero of the angle is taken as known."""
+    free = int(fit.test.slots.reading[0]) in draws.posterior.table.columns
+    return "" if free else "a zero of the angle that is off, "
