@@ -123,7 +123,7 @@ def best_fits(posterior: Posterior, draws: FloatArray) -> tuple[BestFit, ...]:
     if residuals.size <= _FEW:
         robust = posterior.residuals(robust_fit(posterior, best, fitted, weight)[np.newaxis])[0] * weight
     slopes = _slopes(posterior, best, weight) if residuals.size <= _MANY else None
-    whole = _Whole(best, sigma, residuals, robust, slopes, *_of_draws(posterior, draws, weight))
+    whole = _Whole(best, sigma, residuals, robust, slopes, *_of_draws(posterior, draws, weight, residuals))
     flat = all(isinstance(prior, Uniform) for prior in posterior.priors)
     counts = _taken(whole, posterior.tests, int(fitted.sum()), flat=flat)
     slips = [_slips(robust[part], count) for (_, part), count in zip(_parts(posterior.tests), counts, strict=True)]
@@ -181,15 +181,23 @@ def _of_test(
     )
 
 
-def _of_draws(posterior: Posterior, draws: FloatArray, weight: FloatArray) -> tuple[FloatArray, Hat]:
-    """Return residuals of the mean prediction, and the hat, of some of the draws."""
+def _of_draws(
+    posterior: Posterior, draws: FloatArray, weight: FloatArray, residuals: FloatArray
+) -> tuple[FloatArray, Hat]:
+    """Return residuals of the mean prediction, and the hat, of some of the draws; else those of the best, and nothing.
+
+    Draws that decide more readings than there are parameters are no posterior of one hill, and their mean is no fit.
+    """
     count = min(_HAT_DRAWS, _HAT_NUMBERS // weight.size)
     some = draws[np.linspace(0, len(draws) - 1, min(max(count, 1), len(draws))).round().astype(int)]
     errors = posterior.residuals(some) * weight
     good = np.isfinite(errors).all(axis=1)
     if count < 2 or good.sum() < 2:
-        return posterior.residuals(some[:1])[0] * weight, Hat.nothing(weight.size)
-    return errors[good].mean(axis=0), Hat.of(errors[good], some[good])
+        return residuals, Hat.nothing(weight.size)
+    hat = Hat.of(errors[good], some[good])
+    if not hat.leverage.sum() <= posterior.ndim:
+        return residuals, Hat.nothing(weight.size)
+    return errors[good].mean(axis=0), hat
 
 
 def _valgus(posterior: Posterior, test: LaxityTest, q: FloatArray) -> NDArray[np.bool_]:

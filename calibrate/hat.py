@@ -130,7 +130,9 @@ def against_others(residuals: FloatArray, hat: Hat) -> tuple[FloatArray, FloatAr
     total = float(residuals @ residuals)
     if free < _FEWEST or not 0.0 < total < math.inf:
         return np.zeros(n), np.ones(n), np.zeros(hat.swing.shape)
-    without = np.sqrt(np.maximum(total - residuals**2 / kept, _NEXT_TO_NOTHING * total) / free)
+    # Of a reading that has more than all, nothing can be said: its leverage is not that of a narrow posterior.
+    rest = total - residuals**2 / kept
+    without = np.where(rest > _NEXT_TO_NOTHING * total, np.sqrt(np.maximum(rest, 0.0) / free), math.inf)
     far = residuals / (without * np.sqrt(kept))
     pull = hat.swing * (residuals / (without * kept))[:, np.newaxis]
     return far, 2.0 * stdtr(free, -np.abs(far)), pull
@@ -191,7 +193,7 @@ def tails(residuals: FloatArray, hat: Hat) -> tuple[float, float]:
     square = float(np.mean(scaled**2))
     if not 0.0 < square < math.inf:
         return 0.0, 1.0
-    kurtosis = float(np.mean(scaled**4)) / square**2
+    kurtosis = float(np.mean((scaled / math.sqrt(square)) ** 4))
     mean = 3.0 * (n - 1.0) / (n + 1.0)
     variance = 24.0 * n * (n - 2.0) * (n - 3.0) / ((n + 1.0) ** 2 * (n + 3.0) * (n + 5.0))
     x = (kurtosis - mean) / math.sqrt(variance)

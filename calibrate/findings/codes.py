@@ -33,6 +33,11 @@ class Code:
 
 
 CODES: dict[str, Code] = {
+    "odd-number": Code(
+        "warning",
+        "a number of the configuration or the data is outside what was ever measured in a knee, or does not fit others",
+        "check the number, its unit and its sign",
+    ),
     "not-converged": Code(
         "warning",
         "R-hat, effective samples, length or the error of a standard deviation miss what was asked for",
@@ -42,11 +47,6 @@ CODES: dict[str, Code] = {
         "warning",
         "a share of the walkers stays far below all other draws in log-probability",
         "`calibrate resume`, or start anew with another seed",
-    ),
-    "odd-number": Code(
-        "warning",
-        "a number of the configuration or the data is outside what was ever measured in a knee, or does not fit others",
-        "check the number, its unit and its sign",
     ),
     "explains-little": Code(
         "warning",
