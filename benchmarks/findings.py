@@ -97,7 +97,7 @@ def _like_a_knee(rng: np.random.Generator) -> FloatArray:
 
 def codes_of(posterior: Posterior) -> frozenset[str]:
     """Calibrate a knee and return the codes of its findings."""
-    draws = sample(posterior, 1, ensembles=2, walkers=96, min_ess=1000.0, max_rhat=1.05)
+    draws = sample(posterior, 1, ensembles=2, walkers=64, min_ess=500.0, max_rhat=1.05, max_steps=3000)
     return frozenset(finding.code for finding in draws.findings())
 
 
@@ -119,8 +119,10 @@ def main() -> int:
     rates: dict[str, Counter[str]] = {}
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
         for form in FORMS:
-            found = pool.map(partial(_of_knee, form, options.seed), range(options.knees))
-            rates[form] = Counter(code for codes in found for code in codes)
+            rates[form] = Counter()
+            for number, codes in enumerate(pool.map(partial(_of_knee, form, options.seed), range(options.knees))):
+                rates[form].update(codes)
+                print(f"{form} {number}: {', '.join(sorted(codes))}", file=sys.stderr, flush=True)
     rows = [
         [code, of.kind, *(f"{100 * rates[form][code] / options.knees:.0f} %" for form in FORMS)]
         for code, of in CODES.items()

@@ -57,7 +57,7 @@ def trade_offs(draws: FloatArray, scale: FloatArray) -> list[TradeOff]:
         The strongest first; no parameter leads one that is a member of another before.
     """
     spread = draws.std(axis=0)
-    moving = np.flatnonzero(spread > 0.0)
+    moving = np.flatnonzero((spread > 0.0) & (spread < np.inf))
     if moving.size < 2:
         return []
     alike = np.asarray(np.corrcoef(draws[:, moving].T))

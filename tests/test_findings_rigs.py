@@ -80,7 +80,8 @@ def test_with_the_right_nuisance_the_truth_is_inside_and_no_warning_is_left(name
         if parameter in TRUTH:
             assert low[i] < TRUTH[parameter] < high[i], parameter
     warnings = {finding.code for finding in draws.findings() if finding.kind == "warning"}
-    assert warnings <= {"not-converged"}
+    # Where the load turns, a loop closes: hysteresis of one width leaves that, and it is said.
+    assert warnings <= {"not-converged"} | ({"residuals-alike"} if "hysteresis" in name else set())
 
 
 def test_clean_knees_have_no_findings_on_their_fit() -> None:
