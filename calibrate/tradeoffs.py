@@ -16,6 +16,8 @@ INFLATION = 10.0
 # A parameter with less than this share of its prior's standard deviation left is known well enough for it not to
 # matter with what it trades off.
 LEFT = 0.25
+# What moves less than this share of its prior's standard deviation is rounding.
+_STILL = 1e-9
 # Two parameters that are this alike go together.
 _ALIKE = 0.9
 # More at once than the law of a strand has parameters say nothing.
@@ -57,7 +59,7 @@ def trade_offs(draws: FloatArray, scale: FloatArray) -> list[TradeOff]:
         The strongest first; no parameter leads one that is a member of another before.
     """
     spread = draws.std(axis=0)
-    moving = np.flatnonzero((spread > 0.0) & (spread < np.inf))
+    moving = np.flatnonzero((spread > _STILL * scale) & (spread < np.inf))
     if moving.size < 2:
         return []
     alike = np.asarray(np.corrcoef(draws[:, moving].T))
