@@ -255,11 +255,15 @@ class Draws:
 
     def derived_by_ensemble(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
-        self._need_steps()
-        each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
-        rows = spread_draws(self.chains, self.burn_in, self.stored, each)
+        rows = self.spread(draws)
         found = self._derive(rows.reshape(-1, rows.shape[-1]))
         return {name: values.reshape(rows.shape[:-1]) for name, values in found.items()}
+
+    def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
+        """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
+        self._need_steps()
+        each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
+        return spread_draws(self.chains, self.burn_in, self.stored, each)
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
     def _derive(self, q: FloatArray) -> dict[str, FloatArray]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibrate import chain
 from calibrate.assumptions import assumptions
 from calibrate.derived import unit_of
+from calibrate.findings.extrapolation import beyond
 from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.series import errors_of
 from calibrate.texts import printable
@@ -76,7 +77,11 @@ def summarise(run: Run) -> Summary:
         if name in run.truth:
             entry["truth"] = run.truth[name]
         parameters[name] = entry
-    derived = {name: _derived(name, values, parameters.get(name)) for name, values in run.derived_by_ensemble().items()}
+    follows = run.derived_by_ensemble()
+    derived = {name: _derived(name, values, parameters.get(name)) for name, values in follows.items()}
+    flat = {name: values.reshape(-1) for name, values in follows.items()}
+    for name, share in beyond(run.posterior, run.spread().reshape(-1, run.posterior.ndim), flat).items():
+        derived[name]["beyond"] = share
     tests = [_test(test, run.file.measurements[test.name]) for test in run.posterior.tests]
     content = {
         "file": str(run.path),
@@ -139,7 +144,11 @@ def _test(test: LaxityTest, data: Measurement) -> dict[str, Any]:
 def _finding(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON has it."""
     numbers = {key: getattr(finding, key) for key in ("value", "threshold")}
-    return asdict(finding) | {key: None if value is None else _known(value) for key, value in numbers.items()}
+    return (
+        {"kind": finding.kind}
+        | asdict(finding)
+        | {key: None if value is None else _known(value) for key, value in numbers.items()}
+    )
 
 
 def _describe(values: FloatArray) -> dict[str, float | None]:
