@@ -154,20 +154,23 @@ def test_parameters_strains_and_laxity_are_what_is_asked_about(monkeypatch: pyte
     posterior = SimpleNamespace(log_prior=lambda of: of[:, 0], log_likelihood=lambda of: of[:, 1])
     asked: list[Any] = []
 
-    def thinned(n: int) -> np.ndarray:
+    def spread(n: int) -> np.ndarray:
         asked.append(n)
-        return q
+        return q.reshape(1, 3, 1, 2)
+
+    def derive(n: int) -> dict[str, np.ndarray]:
+        asked.append(n)
+        return derived
 
     run: Any = SimpleNamespace(
-        names=("mcl.k", "lcl.reference_strain"), thinned=thinned, derived=lambda n: derived, posterior=posterior
+        names=("mcl.k", "lcl.reference_strain"), spread=spread, derived=derive, posterior=posterior
     )
-    monkeypatch.setattr(prior, "most_draws", lambda of: 700)
     monkeypatch.setattr(prior, "sensitivity", lambda values, part: (values.shape, part.tolist()))
     found: Any = prior.sensitivity_of(run)
     assert found.names == ("mcl.k", "lcl.reference_strain", "mcl.reference_strain", "laxity_varus_10Nm")
     assert found.prior == ((3, 4), [0.0, 2.0, 4.0])
     assert found.data == ((3, 4), [1.0, 3.0, 5.0])
-    assert asked == [700]
+    assert asked == [2000, 2000]
 
 
 # --- Extrapolation. ---------------------------------------------------------------------------------------------------
