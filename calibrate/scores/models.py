@@ -113,8 +113,8 @@ class ModelComparison:
         for model in self.models:
             if bad := int((~(model.scores.k <= BAD_K)).sum()):
                 yield (
-                    f"{model.name}: Pareto k of {bad} readings is above {BAD_K:g}, so its leave-one-out score is not to "
-                    "be relied on, nor are the weights"
+                    f"{model.name}: Pareto k of {bad} readings is above {BAD_K:g}, so its leave-one-out score and the "
+                    "weights are not to be relied on"
                 )
             if not model.converged:
                 yield f"{model.name} has not converged: all its numbers may still move"
