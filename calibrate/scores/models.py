@@ -99,7 +99,7 @@ class ModelComparison:
         """Yield what the differences mean, and what speaks against believing them."""
         best, *others = self.models
         for model in others:
-            by = f"{-model.difference:.1f} ± {model.spread:.1f}"
+            by = f"{abs(model.difference):.1f} ± {model.spread:.1f}"
             if model.is_worse:
                 yield f"{best.name} foretells readings better than {model.name} (by {by})"
             else:
