@@ -181,6 +181,8 @@ def _summarise(console: Console, content: Mapping[str, Any], tables: Sequence[Ta
         _say(console, line)
     for table in tables:
         console.print(table)
+    for test in content["held_out"]:
+        _say(console, test["sentence"])
     for warning in content["warnings"]:
         _say(console, f"warning: {warning}", style="yellow")
     _say(console, f"assumed: {'; '.join(content['assumes'])}")

@@ -13,6 +13,7 @@ from calibrate import chain
 from calibrate.assumptions import assumptions
 from calibrate.derived import unit_of
 from calibrate.findings import warnings_of
+from calibrate.scores.holdout import held_out
 from calibrate.texts import printable
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def summarise(run: Run) -> Summary:
         "created": run.file.created,
         "data": {key: value for key, value in tests[0].items() if key not in ("name", "flexion")},
         "tests": tests,
+        "held_out": [test.content() for test in held_out(run)],
         "converged": run.converged,
         "steps": run.steps,
         "burn_in": run.burn_in * run.config.sampling.thin,
