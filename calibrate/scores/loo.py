@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,13 +92,14 @@ def leave_one_out(log_likelihood: FloatArray, efficiency: float = 1.0) -> LeaveO
 
 def _smoothed(log_likelihood: FloatArray, efficiency: float) -> tuple[FloatArray, float]:
     """Return log-weights of the draws for one reading, and Pareto's k."""
-    from arviz_stats.base import array_stats  # takes seconds where xarray is installed as well
+    from arviz_stats.base.array import array_stats  # takes seconds where xarray is installed as well
 
+    smooth: Any = array_stats.psislw
     draws = log_likelihood.size
     count = int(3.0 * math.sqrt(draws / efficiency)) if draws * efficiency > 225 else draws // 5  # as the library
     tail = np.partition(-log_likelihood, -count)[-count:]
     if np.ptp(tail) < _SAME:  # there is no tail to fit, and no draw with more weight than others
         return -log_likelihood, -math.inf
     with np.errstate(all="ignore"):  # what cannot be fitted has a k that is not finite, which is bad
-        log_weights, k = array_stats.psislw(log_likelihood, r_eff=efficiency)
+        log_weights, k = smooth(log_likelihood, r_eff=efficiency)
     return np.asarray(log_weights), float(k)
