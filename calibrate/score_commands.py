@@ -12,14 +12,15 @@ from calibrate.errors import ConfigError
 from calibrate.options import RunArgument
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Refit = Annotated[
+    bool, typer.Option("--refit", help="Calibrate anew without each reading whose Pareto k is above 0.7.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of what is drawn anew.")]
 
 
 def score(
     path: RunArgument,
-    refit: Annotated[
-        bool, typer.Option("--refit", help="Calibrate anew without each reading whose Pareto k is above 0.7.")
-    ] = False,
+    refit: Refit = False,
     tests: Annotated[
         bool, typer.Option("--tests", help="Calibrate anew without each test in turn, and score it.")
     ] = False,
@@ -52,6 +53,7 @@ def compare(
     paths: Annotated[
         list[Path], typer.Argument(metavar="A.h5 B.h5 ...", help="Runs of the same readings, with other models.")
     ],
+    refit: Refit = False,
     seed: Seed = 1,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +63,7 @@ def compare(
 
     if repeated := [path for i, path in enumerate(paths) if path.resolve() in [p.resolve() for p in paths[:i]]]:
         raise ConfigError(f"{repeated[0]}: is given twice")
-    content = compare_models({str(path): opened(path) for path in paths}, seed).content()
+    content = compare_models({str(path): opened(path) for path in paths}, seed, refit=refit).content()
     if as_json:
         print(json.dumps(content, indent=2, allow_nan=False))
         return

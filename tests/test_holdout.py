@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DATA
+from conftest import DATA, Result
+from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
-from test_scores_predictive import GRID, KNEE, readings
+from test_scores_predictive import GRID, KNEE, readings, simulated
 
+from calibrate import chain
 from calibrate.config import Config, parse_config
-from calibrate.data import Measurement
+from calibrate.data import Measurement, format_measurement
 from calibrate.errors import ConfigError, ParameterError
 from calibrate.posterior import Posterior
-from calibrate.scores.holdout import check_held_out, held_out, without
+from calibrate.results import open_run
+from calibrate.scores.holdout import check_held_out, foretell, held_out, leave_tests_out, refitted, without
+from calibrate.scores.pointwise import pointwise
+from calibrate.scores.predictive import scores
 
 TWO = (
     KNEE.replace("[data]", "[tests.flex0]")
@@ -164,3 +171,101 @@ def test_leaving_out_the_only_reading_of_a_test_leaves_the_test_out(data: dict[s
     assert without(Posterior.from_config(config(), single, tests=BOTH), "flex30", 0)[1] == ["flex0"]
     with pytest.raises(ParameterError, match="there is one reading"):
         without(Posterior.from_config(config(KNEE), readings(1)), "", 0)
+
+
+def test_each_test_left_out_is_scored_as_if_it_had_been_held_out(data: dict[str, Measurement]) -> None:
+    both = Posterior.from_config(config(), data, tests=BOTH)
+    run = SimpleNamespace(posterior=both, settings=both.config.sampling)
+    first, second = leave_tests_out(run)
+    held = foretell(draws(Posterior.from_config(config(), data)), "flex30")
+    assert (first.name, second.name) == tuple(BOTH)
+    assert first.converged
+    assert second.converged
+    assert second.log_density == pytest.approx(held.log_density, abs=4.0 * np.hypot(second.error, held.error))
+    alone = draws(Posterior.from_config(config(KNEE), data["flex0"]))
+    with pytest.raises(ParameterError, match="there is one test"):
+        next(leave_tests_out(alone))
+
+
+def test_a_reading_that_decides_is_scored_exactly_by_calibrating_without_it() -> None:
+    posterior, q = simulated(0)
+    found = scores(posterior, q)
+    bad = np.arange(15) == 14
+    doubted = dataclasses.replace(found.tests[0], k=np.where(bad, 0.9, 0.1), elpd=found.elpd - 5.0 * bad)
+    found = dataclasses.replace(found, tests=(doubted,))
+    short = posterior.config.with_sampling(ensembles=2, walkers=16, max_steps=200, min_ess=300)
+    posterior = Posterior.from_config(short, posterior.measurement)
+    run = SimpleNamespace(posterior=posterior, settings=short.sampling)
+    exact = refitted(run, found)
+    each = pointwise(posterior, GRID[:, np.newaxis])
+    others = each.sum(axis=1, keepdims=True) - each
+    truth = logsumexp(each.sum(axis=1)) - logsumexp(others, axis=0)
+    (test,) = exact.tests
+    assert test.elpd[bad] == pytest.approx(truth[bad], abs=4.0 * float(test.error[bad][0]))
+    assert test.k[bad] == 0.0
+    np.testing.assert_array_equal(test.elpd[~bad], found.elpd[~bad])
+    np.testing.assert_array_equal(test.pit_loo[~bad], found.tests[0].pit_loo[~bad])
+    assert exact.parameters == pytest.approx(found.parameters + found.total - exact.total)
+    hopeless = Posterior.from_config(short.with_sampling(max_steps=2), posterior.measurement)
+    again = refitted(SimpleNamespace(posterior=hopeless, settings=hopeless.config.sampling), found)
+    np.testing.assert_array_equal(again.k, found.k)
+
+
+@pytest.fixture(scope="module")
+def files(data: dict[str, Measurement], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both tests, a configuration that holds none of them out, and one with another stiffness."""
+    folder = tmp_path_factory.mktemp("held")
+    text = TWO.replace("hold_out = true", "").replace("knee.csv", "first.csv")
+    (folder / "knee.toml").write_text(text)
+    (folder / "other.toml").write_text(text.replace("k = 60.0", "k = 55.0"))
+    for name, file in zip(BOTH, ("first.csv", "other.csv"), strict=True):
+        columns = data[name].angles, data[name].loads
+        (folder / file).write_text(format_measurement(*columns, "moment", "deg", [], {}))
+    return folder
+
+
+@pytest.fixture
+def at(files: Path, command: Callable[..., Result]) -> Callable[..., Result]:
+    """Run the command line on files of the folder."""
+    return lambda *words: command(*(files / word if word.endswith((".h5", ".toml")) else word for word in words))
+
+
+def test_a_run_without_a_test_says_how_that_is_foretold_now_and_later(at: Callable[..., Result], files: Path) -> None:
+    done = at("run", "knee.toml", "-o", "held.h5", "--hold-out", "flex30")
+    assert done.code == 0, done.err
+    assert done.out.startswith("flex30, held out: log predictive density ")
+    run = open_run(files / "held.h5")
+    assert run.config.held_out == ("flex30",)
+    assert run.names == ("mcl.k",)
+    assert [*chain.read(files / "held.h5").measurements] == BOTH
+    assert done.out.strip() in at("summary", "held.h5").out
+    summary = json.loads(at("summary", "held.h5", "--json").out)
+    assert [test["name"] for test in summary["tests"]] == ["flex0"]
+    assert [test["name"] for test in summary["held_out"]] == ["flex30"]
+    assert at("resume", "held.h5", "--steps", "1").code == 0
+    shown = at("score", "held.h5")
+    assert "Each reading foretold by all others" in shown.out
+    assert "flex30, held out" in shown.out
+    scored = json.loads(at("score", "held.h5", "--json").out)
+    assert (scored["readings"], len(scored["held_out"])) == (12, 1)
+    refused = at("score", "held.h5", "--tests")
+    assert (refused.code, "has one test that is fitted" in refused.err) == (2, True)
+
+
+def test_runs_are_compared_or_refused_in_one_line(at: Callable[..., Result]) -> None:
+    for name in ("knee", "other"):
+        assert at("run", f"{name}.toml", "-o", f"{name}.h5").code == 0
+    compared = json.loads(at("compare", "knee.h5", "other.h5", "--json").out)
+    assert compared["readings"] == 19
+    assert {Path(model["file"]).name for model in compared["models"]} == {"knee.h5", "other.h5"}
+    assert "Leave-one-out scores of 19 readings" in at("compare", "knee.h5", "other.h5").out
+    left = json.loads(at("score", "knee.h5", "--tests", "--json").out)["left_out"]
+    assert [test["name"] for test in left] == BOTH
+    for words, told in (
+        (("compare", "knee.h5"), "give two runs at least"),
+        (("compare", "knee.h5", "knee.h5"), "is given twice"),
+        (("compare", "knee.h5", "held.h5"), "fitted to 2 and 1 tests"),
+        (("run", "knee.toml", "-o", "no.h5", "--hold-out", "flex60"), "no test is called 'flex60'"),
+    ):
+        refused = at(*words)
+        assert (refused.code, refused.err.count("\n"), told in refused.err) == (2, 1, True), refused.err

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from calibrate.errors import CalibrateError, ConfigError, ParameterError
-from calibrate.scores.holdout import scored
+from calibrate.scores.holdout import refitted, scored
 from calibrate.scores.loo import BAD_K, standard_error
 from calibrate.scores.predictive import Scores, known
 
@@ -99,7 +99,7 @@ class ModelComparison:
         """Yield what the differences mean, and what speaks against believing them."""
         best, *others = self.models
         for model in others:
-            by = f"{abs(model.difference):.1f} ± {model.spread:.1f}"
+            by = f"{abs(model.difference):.2f} ± {model.spread:.2f}"
             if model.is_worse:
                 yield f"{best.name} foretells readings better than {model.name} (by {by})"
             else:
@@ -114,7 +114,7 @@ class ModelComparison:
             if bad := int((~(model.scores.k <= BAD_K)).sum()):
                 yield (
                     f"{model.name}: Pareto k of {bad} readings is above {BAD_K:g}, so its leave-one-out score and the "
-                    "weights are not to be relied on"
+                    "weights are not to be relied on; a calibration without each of these readings is"
                 )
             if not model.converged:
                 yield f"{model.name} has not converged: all its numbers may still move"
@@ -130,7 +130,7 @@ class ModelComparison:
         }
 
 
-def compare_models(runs: Mapping[str, Draws], seed: int = 1) -> ModelComparison:
+def compare_models(runs: Mapping[str, Draws], seed: int = 1, *, refit: bool = False) -> ModelComparison:
     """Compare calibrations of the same readings.
 
     Parameters
@@ -138,7 +138,9 @@ def compare_models(runs: Mapping[str, Draws], seed: int = 1) -> ModelComparison:
     runs : mapping of str to Draws
         By name; two at least.
     seed : int
-        Of what evidence is computed with.
+        Of what is drawn anew.
+    refit : bool
+        Calibrate anew without each reading whose Pareto k is bad.
 
     Raises
     ------
@@ -156,6 +158,8 @@ def compare_models(runs: Mapping[str, Draws], seed: int = 1) -> ModelComparison:
             shown = f"{ess:.0f}" if math.isfinite(ess) else "an unknown number of"
             raise ParameterError(f"{name}: {shown} effective draws, and comparing takes {FEWEST}; sample more first")
     found = {name: scored(draws) for name, draws in runs.items()}
+    if refit:
+        found = {name: refitted(runs[name], scores, seed) for name, scores in found.items()}
     weights = dict(zip(found, stacking([scores.elpd for scores in found.values()]), strict=True))
     best, *_ = names = sorted(found, key=lambda name: -found[name].total)
     models = []
