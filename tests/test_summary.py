@@ -158,7 +158,7 @@ def test_a_long_run_is_described_by_the_steps_that_its_convergence_is_judged_by(
 
 
 def test_a_summary_is_a_mapping_and_tells_its_state_in_a_line(summary: Summary, varus: Run, valgus: Run) -> None:
-    assert len(summary) == len(list(summary)) == len(dict(summary)) == 23
+    assert len(summary) == len(list(summary)) == len(dict(summary)) == 24
     assert summary.keys() >= {"file", "converged", "parameters", "derived", "warnings"}
     with pytest.raises(TypeError):
         summary["file"] = "mine"  # type: ignore[index]  # that it cannot be written to is the point
