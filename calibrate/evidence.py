@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.special import gammaln, logsumexp
 
+from calibrate.draws import Draws
 from calibrate.errors import ParameterError
 from calibrate.posterior import Posterior
-from calibrate.results import Run as Draws
 from calibrate.sampling.convergence import MIN_STORED, effective_samples
 from calibrate.sampling.pilot import explore
 from calibrate.unbounded import Unbounded

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.derived import derived, unit_of
+from calibrate.derived import MOST_POSED, derived, unit_of
 from calibrate.design.candidates import Candidate, menu
 from calibrate.design.foreseen import Foreseen, foresee, most_foreseen
-from calibrate.design.shrinkage import Shrinkage, expected_shrinkage
+from calibrate.design.shrinkage import FEW, Shrinkage, expected_shrinkage
+from calibrate.draws import Draws
 from calibrate.errors import ParameterError
 from calibrate.posterior import Posterior
 from calibrate.problem.laxity_test import LaxityTest
-from calibrate.results import Run as Draws
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -26,8 +26,6 @@ IntArray = NDArray[np.intp]
 LAXITY = {"laxity": "laxity_total_10Nm"}
 # Draws, and sets of readings, that a promise is made from.
 _DRAWS, _SETS = 4000, 800
-# Draws that the weights have to leave in the median; below, the promise is not sure.
-FEW = 50.0
 # Share of the draws that may have no number for the target.
 _LOST = 0.05
 # Correlated readings need a matrix for each draw: with fewer draws than this there is nothing to weigh.
@@ -51,11 +49,6 @@ class Outlook:
     candidate: Candidate
     loads: tuple[float, ...]
     shrinkage: Shrinkage
-
-    @property
-    def sure(self) -> bool:
-        """Whether the weights leave enough draws."""
-        return self.shrinkage.effective >= FEW
 
 
 @dataclass(frozen=True)
@@ -110,7 +103,7 @@ class Design:
                     "shrinkage": found.share,
                     "shrinkage_error": found.error,
                     "effective_draws": found.effective,
-                    "sure": outlook.sure,
+                    "at_least": found.at_least,
                 }
             )
         return {
@@ -168,7 +161,8 @@ def design(
     """
     posterior = draws.posterior
     of = posterior.tests[0] if test is None else posterior.test(test)
-    q = draws.thinned(most)
+    slow = any(one.posed and one.slots.errors[2] < len(posterior.table.parameters) for one in posterior.tests)
+    q = draws.thinned(min(most, MOST_POSED) if slow else most)  # an angle's error takes each knee's slope
     if len(q) < _FEWEST:
         raise ParameterError(f"design: {len(q)} draws are too few to weigh, it needs {_FEWEST}; go on with the run")
     name = LAXITY.get(target, target)
@@ -258,9 +252,10 @@ def _notes(draws: Draws, test: LaxityTest, outlooks: Sequence[Outlook], lost: fl
             f"another flexion is a test of its own by the same rig, with the zeros and errors of {name}; the model "
             "leaves out axial rotation and a flexion axis that moves"
         )
-    if any(not one.sure for one in outlooks):
+    if any(one.shrinkage.at_least for one in outlooks):
         found.append(
-            f"some candidates say so much that they leave fewer than {FEW:g} of the draws: their promises are not sure"
+            f"where a candidate says so much that it leaves fewer than {FEW:g} of the draws, its promise is the least "
+            "that it holds (by linear regression)"
         )
     if lost:
         found.append(f"{lost:.1%} of the draws have no number for the target and are left out")
