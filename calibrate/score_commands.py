@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from calibrate.ends import say
 from calibrate.errors import ConfigError
 from calibrate.options import RunArgument
 
@@ -15,6 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Refit = Annotated[
     bool, typer.Option("--refit", help="Calibrate anew without each reading whose Pareto k is above 0.7.")
 ]
+_REFIT = "--refit calibrates anew without each reading whose Pareto k is above 0.7, some seconds each"
 Seed = Annotated[int, typer.Option(min=0, help="Seed of what is drawn anew.")]
 
 
@@ -47,6 +49,8 @@ def score(
     from calibrate.scores.view import score_tables
 
     score_tables(content)
+    if content["bad_pareto_k"] and not refit:
+        say(_REFIT)
 
 
 def compare(
@@ -70,3 +74,5 @@ def compare(
     from calibrate.scores.view import comparison_table
 
     comparison_table(content)
+    if any(model["bad_pareto_k"] for model in content["models"]) and not refit:
+        say(_REFIT)

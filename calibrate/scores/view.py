@@ -19,7 +19,9 @@ _LONGEST = 30  # of a name in a table; longer ones go on below
 def score_tables(content: Mapping[str, Any]) -> None:
     """Print a run's scores to stdout."""
     with page() as paper:
-        _say(paper, f"{content['file']}: {content['readings']} readings, {content['draws']} draws", style="bold")
+        state = "" if content["converged"] else "NOT CONVERGED, "
+        counted = f"{content['readings']} readings, {content['draws']} draws"
+        _say(paper, f"{content['file']}: {state}{counted}", style="bold")
         paper.print(_of_tests("Each reading foretold by all others", content["tests"]))
         _say(
             paper,
