@@ -171,7 +171,7 @@ class Scores:
             found = sum(test.within(share) for test in self.tests)
             few, many = usual(count, share)
             if not few <= found <= many:
-                why = "narrow: the errors are larger" if found < few else "wide: the errors are smaller"
+                why = "narrow, for the errors are larger" if found < few else "wide, for the errors are smaller"
                 yield (
                     f"{found} of {count} readings lie within their {100 * share:.0f} % predictive intervals, where "
                     f"{few} to {many} are usual: the intervals are too {why} than the model says, or of another kind"
