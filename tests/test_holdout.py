@@ -203,6 +203,9 @@ def test_a_reading_that_decides_is_scored_exactly_by_calibrating_without_it() ->
     (test,) = exact.tests
     assert test.elpd[bad] == pytest.approx(truth[bad], abs=4.0 * float(test.error[bad][0]))
     assert test.k[bad] == 0.0
+    weight = np.exp(others[:, 14] - logsumexp(others[:, 14]))
+    below = norm.cdf(posterior.measurement.loads[14], posterior.predict(GRID[:, np.newaxis])[:, 14], 0.5)
+    assert test.pit_loo[14] == pytest.approx(weight @ below, abs=0.03)
     np.testing.assert_array_equal(test.elpd[~bad], found.elpd[~bad])
     np.testing.assert_array_equal(test.pit_loo[~bad], found.tests[0].pit_loo[~bad])
     assert exact.parameters == pytest.approx(found.parameters + found.total - exact.total)
