@@ -42,7 +42,7 @@ def comparison_table(content: Mapping[str, Any]) -> None:
     for model in content["models"]:
         evidence = "-"
         if model["log_evidence"] is not None:
-            evidence = f"{model['log_evidence']:.2f} ± {model['log_evidence_error'] or 0.0:.1g}"
+            evidence = f"{model['log_evidence']:.2f} ± {model['log_evidence_error'] or 0.0:.2g}"
         cells = [f"{model[key]:.2f}" for key in ("elpd", "difference", "difference_se", "difference_error")]
         cells += [f"{model['stacking_weight']:.2f}", _number(model["largest_pareto_k"]), evidence]
         table.add_row(*(Text(printable(cell)) for cell in (model["file"], *cells)))
