@@ -251,6 +251,12 @@ def test_a_run_without_a_test_says_how_that_is_foretold_now_and_later(at: Callab
     assert "flex30, held out" in shown.out
     scored = json.loads(at("score", "held.h5", "--json").out)
     assert (scored["readings"], len(scored["held_out"])) == (12, 1)
+    short = at("run", "knee.toml", "-o", "short.h5", "--hold-out", "flex30", "--max-steps", "1")
+    assert (short.code, "few draws decide it" in short.out) == (3, True)
+    summary = json.loads(at("summary", "short.h5", "--json").out)
+    assert (summary["held_out"][0]["converged"], summary["held_out"][0]["log_density_error"]) == (False, None)
+    few = at("score", "short.h5")
+    assert (few.code, "0 effective draws, and scores need 100 at least" in few.err) == (2, True)
     refused = at("score", "held.h5", "--tests")
     assert (refused.code, "has one test that is fitted" in refused.err) == (2, True)
 

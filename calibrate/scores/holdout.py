@@ -15,7 +15,7 @@ from calibrate.errors import ParameterError
 from calibrate.posterior import Posterior
 from calibrate.scores.loo import BAD_K, mean_density
 from calibrate.scores.pointwise import foretold_by_others
-from calibrate.scores.predictive import DRAWS, SHARES, Scores, TestReadings, TestScores, readings, scores
+from calibrate.scores.predictive import DRAWS, SHARES, Scores, TestReadings, TestScores, known, readings, scores
 
 if TYPE_CHECKING:
     from calibrate.draws import Draws
@@ -57,7 +57,7 @@ class HeldOut(TestReadings):
 
     def content(self) -> dict[str, Any]:
         """Return all of it as plain numbers."""
-        density = {"log_density": self.log_density, "log_density_error": self.error, "converged": self.converged}
+        density = {"log_density": self.log_density, "log_density_error": known(self.error), "converged": self.converged}
         return {**super().content(), **density, "sentence": str(self)}
 
 
@@ -83,12 +83,22 @@ def held_out(draws: Draws) -> Iterator[HeldOut]:
 
 
 def foretell(draws: Draws, name: str) -> HeldOut:
-    """Score a test that draws were not fitted to. What is its own alone is drawn from the prior."""
+    """Score a test that draws were not fitted to. What is its own alone is drawn from the prior.
+
+    Raises
+    ------
+    ParameterError
+        If the knee has a pose in the test by none of the draws.
+    """
     alone = Posterior.from_config(draws.posterior.config, draws.posterior.measurements, tests=[name])
     picked = draws.thinned(DRAWS)
     q = extended(alone, draws.posterior, picked)
-    density, error = mean_density(np.asarray(alone.log_likelihood(q))[:, np.newaxis], efficiency_of(draws, len(q)))
-    plain = readings(alone, alone.tests[0], q)
+    likelihood = np.asarray(alone.log_likelihood(q))
+    possible = np.isfinite(likelihood)
+    if not possible.any():
+        raise ParameterError(f"tests.{name}: held out, and the knee has a pose in it by none of {len(q)} draws")
+    density, error = mean_density(likelihood[:, np.newaxis], efficiency_of(draws, len(q)))
+    plain = readings(alone, alone.tests[0], q[possible])
     shown = {field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)}
     return HeldOut(**shown, log_density=float(density[0]), error=float(error[0]), converged=draws.converged)
 

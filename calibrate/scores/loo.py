@@ -60,11 +60,13 @@ def standard_error(each: FloatArray) -> float:
 def mean_density(log_density: FloatArray, efficiency: float = 1.0) -> tuple[FloatArray, FloatArray]:
     """Return the logarithm of the mean of densities (n, m) over draws, shape (m,), and its Monte-Carlo error.
 
-    The delta method's error is of no use where a few draws decide; it is then about 1 or more.
+    The delta method's error is of no use where a few draws decide; it is then about 1 or more. Infinite where the
+    effective draws are unknown.
     """
     mean = logsumexp(log_density, axis=0) - math.log(len(log_density))
     variance = np.expm1(log_density - mean).var(axis=0)
-    return mean, np.sqrt(variance / (efficiency * len(log_density)))
+    effective = efficiency * len(log_density)
+    return mean, np.sqrt(variance / effective) if effective > 0.0 else np.full_like(mean, np.inf)
 
 
 def leave_one_out(log_likelihood: FloatArray, efficiency: float = 1.0) -> LeaveOneOut:
