@@ -17,8 +17,10 @@ import typer
 from calibrate import __version__
 from calibrate.ends import (
     BAD_INPUT,
+    CONVERGED,
     FAILED,
     INTERRUPTED,
+    NOT_CONVERGED,
     complain,
     drop_output,
     is_about_memory,
@@ -29,12 +31,13 @@ from calibrate.errors import CalibrateError, ConfigError, RunError
 from calibrate.knee_command import knee
 from calibrate.model_commands import predict, simulate
 from calibrate.options import BurnIn, OnceCommand, RunArgument, parsed_map
+from calibrate.score_commands import compare, score
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480}
+_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900}
 
 app = typer.Typer(
     name="calibrate",
@@ -80,6 +83,10 @@ def run(
     max_time: MaxTime = None,
     min_ess: MinEss = None,
     workers: Workers = None,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEST", help="Do not fit this test, but score how it is foretold; repeat as needed."),
+    ] = None,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
@@ -89,6 +96,7 @@ def run(
     settings = load_config(chosen).with_sampling(
         seed=seed, max_steps=max_steps, max_time=max_time, min_ess=min_ess, workers=workers
     )
+    settings = settings.with_held_out(hold_out or [])
     target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
     if config is None:
         say("no CONFIG given: calibrating the bundled example, the real knee oks009")
@@ -96,7 +104,14 @@ def run(
     from calibrate.runner import start_run
     from calibrate.sitting import sit
 
-    raise typer.Exit(sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls)))
+    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls))
+    if settings.held_out and code in (CONVERGED, NOT_CONVERGED):
+        from calibrate.results import open_run
+        from calibrate.scores.holdout import held_out
+
+        for test in held_out(open_run(target)):
+            print(printable(test))
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -276,7 +291,7 @@ def export(
     print(printable(output))
 
 
-for _command in (simulate, predict, knee):
+for _command in (simulate, predict, knee, score, compare):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

@@ -27,6 +27,7 @@ from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress
 from calibrate.sampling.loop import sample as advance
 from calibrate.sampling.start import first_walkers, walkers_for
+from calibrate.scores.holdout import check_held_out
 
 # Walkers for each free parameter, at the least.
 _PER_DIMENSION = 2
@@ -82,6 +83,7 @@ def start_run(
     path = Path(output)
     _check_output(path, overwrite, config)
     posterior = Posterior.from_config(config)
+    check_held_out(posterior)
     for warning in posterior.warnings:
         on_warning(warning)
     config = _with_walkers(config, posterior)

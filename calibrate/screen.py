@@ -187,6 +187,8 @@ def _summarise(console: Console, content: Mapping[str, Any], tables: Sequence[Ta
         _say(console, line)
     for table in tables:
         console.print(table)
+    for test in content["held_out"]:
+        _say(console, test["sentence"])
     for finding, text in zip(content["findings"], content["warnings"], strict=True):
         _say(console, f"{finding['kind']}: {text}", style=_STYLES[finding["kind"]])
     _say(console, f"assumed: {'; '.join(content['assumes'])}")

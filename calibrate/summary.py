@@ -16,6 +16,7 @@ from calibrate.derived import unit_of
 from calibrate.findings.extrapolation import beyond
 from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.series import errors_of
+from calibrate.scores.holdout import held_out
 from calibrate.texts import printable
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def summarise(run: Run) -> Summary:
         "created": run.file.created,
         "data": {key: value for key, value in tests[0].items() if key not in ("name", "flexion")},
         "tests": tests,
+        "held_out": [test.content() for test in held_out(run)],
         "converged": run.converged,
         "steps": run.steps,
         "burn_in": run.burn_in * run.config.sampling.thin,

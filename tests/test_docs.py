@@ -156,6 +156,8 @@ def test_the_default_is_as_documented(key: str) -> None:
     elif isinstance(default, BaseModel):
         assert said == "empty"
         assert default == type(default)()
+    elif isinstance(default, bool):  # as TOML has it
+        assert said == str(default).lower()
     else:
         assert said.strip("`") == (f'"{default}"' if isinstance(default, str) else repr(default))
 
