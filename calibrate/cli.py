@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from calibrate import __version__
+from calibrate.design_command import design
 from calibrate.ends import (
     BAD_INPUT,
     FAILED,
@@ -34,7 +35,7 @@ from calibrate.texts import printable
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480}
+_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "design": 720, "knee": 480}
 
 app = typer.Typer(
     name="calibrate",
@@ -272,7 +273,7 @@ def export(
     print(printable(output))
 
 
-for _command in (simulate, predict, knee):
+for _command in (simulate, predict, design, knee):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

@@ -120,7 +120,7 @@ class Design:
         }
 
 
-def design(
+def rank(
     draws: Draws,
     target: str,
     candidates: Sequence[Candidate] | None = None,
