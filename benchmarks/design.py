@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.recovery_cases import CASES
 from benchmarks.table import busy, markdown, setting
 from calibrate.data import Measurement
-from calibrate.design import Candidate, rank
+from calibrate.design import Candidate, what_next
 from calibrate.draws import Draws
 from calibrate.posterior import Posterior
 from calibrate.runner import sample
@@ -79,7 +79,7 @@ def fit(posterior: Posterior, seed: int) -> Draws:
 
 def spread(draws: Draws, target: str) -> float:
     """Return a target's standard deviation."""
-    return rank(draws, target, [Candidate("none of account", (0.0,))], sets=2, most=8000).sd
+    return what_next(draws, target, [Candidate("none of account", (0.0,))], sets=2, most=8000).sd
 
 
 def more(posterior: Posterior, truth: FloatArray, angle: float, rng: np.random.Generator) -> Posterior:
@@ -103,7 +103,7 @@ def keep(world: str, index: int, seed: int = 1) -> Kept:
     posterior = Posterior.from_config(config, replace(blank, loads=prior.simulate(truth, rng)[0]))
     before = fit(posterior, index + 1)
     candidates = [Candidate(f"{angle:g}", (float(angle),), repeats=REPEATS) for angle in CHOICES]
-    asked = rank(before, target, candidates)
+    asked = what_next(before, target, candidates)
     first, other = asked.outlooks[0], asked.outlooks[int(rng.integers(len(CHOICES)))]
     runs = [fit(more(posterior, truth, one.candidate.angles[0], rng), index + 1) for one in (first, other)]
     now = spread(before, target)

@@ -44,7 +44,7 @@ def design(
 ) -> None:
     """Say what to measure next: by how much candidate readings would narrow a quantity's posterior."""
     load_matplotlib()
-    from calibrate.design import chosen, rank
+    from calibrate.design import chosen, what_next
     from calibrate.design.view import table
     from calibrate.predict_view import check_picture
     from calibrate.sitting import opened
@@ -54,7 +54,7 @@ def design(
     run = opened(path)
     of = run.posterior.tests[0] if test is None else run.posterior.test(test)
     wanted = chosen(run, of, candidates, flexions=flexion or (), repeats=repeats, together=together)
-    found = rank(run, target, wanted, test=of.name, seed=seed)
+    found = what_next(run, target, wanted, test=of.name, seed=seed)
     if output is not None:
         from calibrate.figures.design import design_plot
         from calibrate.figures.whatif import save
