@@ -43,6 +43,8 @@ _HOME = {
     "export_osim": "export",
     "knee_from_osim": "importing",
     "simulate": "simulation",
+    "what_next": "design",
+    "log_evidence": "evidence",
     "sample": "runner",
     "start_run": "runner",
     "resume_run": "runner",

@@ -2,6 +2,7 @@
 
 from calibrate.config import Config, load_config
 from calibrate.data import Measurement, read_measurement
+from calibrate.design import what_next
 from calibrate.draws import Draws
 from calibrate.errors import (
     CalibrateError,
@@ -14,6 +15,7 @@ from calibrate.errors import (
     ParameterError,
     RunError,
 )
+from calibrate.evidence import log_evidence
 from calibrate.export import export_osim
 from calibrate.findings import Finding
 from calibrate.importing import knee_from_osim
@@ -59,6 +61,7 @@ __all__ = [
     "fast_constraint_loss",
     "knee_from_osim",
     "load_config",
+    "log_evidence",
     "open_run",
     "optimized_total_loss",
     "parallel_total_loss",
@@ -68,5 +71,6 @@ __all__ = [
     "simulate",
     "start_run",
     "vectorized_total_loss",
+    "what_next",
 ]
 __version__: str

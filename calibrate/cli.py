@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from calibrate import __version__
+from calibrate.design_command import design
 from calibrate.ends import (
     BAD_INPUT,
     CONVERGED,
@@ -37,7 +38,7 @@ from calibrate.texts import printable
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900}
+_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
 
 app = typer.Typer(
     name="calibrate",
@@ -291,7 +292,7 @@ def export(
     print(printable(output))
 
 
-for _command in (simulate, predict, knee, score, compare):
+for _command in (simulate, predict, knee, score, compare, design):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

@@ -23,6 +23,7 @@ PREPARED = {
     "simulate": ("simulate", "knee.toml", "-o", "x.csv"),
     "predict": ("predict", "run.h5", "--change", "lcl.k=0"),
     "drawn": ("predict", "run.h5", "--moments", "10", "-o", "x.png"),
+    "design": ("design", "run.h5", "--candidates=8"),
     "priors": ("priors",),
     "help": ("--help",),
     "version": ("--version",),

@@ -3,58 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import KNEE
+from linear_knees import BIAS, LINEAR, Drawn, config_of, drawn, gaussian, posterior_of
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import norm
 
 from benchmarks.hills import two_hills
-from calibrate.config import Config, parse_config
-from calibrate.data import parse_measurement
 from calibrate.errors import ParameterError
 from calibrate.evidence import Evidence, bridge, log_evidence
 from calibrate.posterior import Posterior
-
-FIXED = {
-    "mcl": {"k": "40.0", "alpha": "0.06", "l_0": "92.0", "f_ref": "0.0"},
-    "lcl": {"k": "45.0", "alpha": "0.06", "l_0": "61.0", "f_ref": "0.0"},
-}
-ANGLES = np.linspace(-6.0, 6.0, 7)
-
-
-def config_of(parameters: dict[str, str] | None = None, measurement: str = "", prior: str = "") -> Config:
-    """Return a knee on which all is known but what is given."""
-    given = parameters or {}
-    lines = []
-    for strand, values in FIXED.items():
-        lines.append(f"[parameters.{strand}]")
-        lines += [f"{key} = {given.get(f'{strand}.{key}', value)}" for key, value in values.items()]
-    text = "\n".join([KNEE, *lines, "[measurement]", measurement, "[noise]", "sigma = 2.0", "[prior]", prior])
-    return parse_config(f'{text}\n[data]\nfile = "x.csv"\npositive = "valgus"\n', "x.toml")
-
-
-def posterior_of(config: Config, shift: float = 0.0, **how: bool) -> Posterior:
-    """Return the posterior of data that lie `shift` [N·m] above what the knee with all parameters fixed would read."""
-    known = config_of({"mcl.f_ref": "{ lower = -1.0, upper = 1.0 }"})
-    text = "\n".join(["angle_deg,moment_Nm", *(f"{angle},0.0" for angle in ANGLES), ""])
-    empty = parse_measurement(text, "x.csv")
-    loads = Posterior.from_config(known, empty).predict([0.0])[0]
-    loads += shift + 2.0 * np.array([0.3, -1.2, 0.8, 0.1, -0.5, 1.4, -0.4])
-    return Posterior.from_config(config, replace(empty, loads=loads), **how)
-
-
-def drawn(posterior: Posterior, q: np.ndarray, ensembles: int = 4, walkers: int = 16) -> SimpleNamespace:
-    """Return independent draws (n, ndim) as if ensembles had made them."""
-    steps = len(q) // (ensembles * walkers)
-    coords = q[: ensembles * steps * walkers].reshape(ensembles, steps, walkers, -1)
-    log_prob = posterior.log_prob(coords.reshape(-1, posterior.ndim)).reshape(coords.shape[:-1])
-    return SimpleNamespace(
-        posterior=posterior, chains=SimpleNamespace(coords=coords, log_prob=log_prob), burn_in=0, stored=steps
-    )
 
 
 def by_rejection(posterior: Posterior, n: int, seed: int = 1) -> np.ndarray:
@@ -71,30 +30,14 @@ def close(found: Evidence, wanted: float) -> bool:
     return abs(found.value - wanted) < 4.0 * found.error
 
 
-LINEAR = {"mcl.f_ref": "{ mean = 5.0, sd = 20.0 }", "lcl.f_ref": "{ mean = 0.0, sd = 30.0 }"}
-BIAS = "load_bias = { mean = 0.0, sd = 1.5 }"
-
-
-def gaussian(posterior: Posterior) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return mean and covariance of a posterior whose readings are linear in its parameters, and log Z."""
-    prior_mean = np.array([prior.location for prior in posterior.priors])
-    prior_cov = np.diag([prior.scale**2 for prior in posterior.priors])
-    slopes = posterior.predict(np.eye(posterior.ndim)) - posterior.predict(np.zeros(posterior.ndim))
-    rest = posterior.measurement.loads - posterior.predict(prior_mean)[0]
-    cov = slopes.T @ prior_cov @ slopes + 4.0 * np.eye(len(rest))
-    gain = prior_cov @ slopes @ np.linalg.inv(cov)
-    log_z = multivariate_normal(np.zeros(len(rest)), cov).logpdf(rest)
-    return prior_mean + gain @ rest, prior_cov - gain @ slopes.T @ prior_cov, float(log_z)
-
-
 @pytest.fixture(scope="module")
-def linear() -> tuple[SimpleNamespace, float]:
+def linear() -> tuple[Drawn, float]:
     posterior = posterior_of(config_of(LINEAR, BIAS))
     mean, cov, log_z = gaussian(posterior)
     return drawn(posterior, np.random.default_rng(1).multivariate_normal(mean, cov, 16_000)), log_z
 
 
-def test_a_gaussian_has_the_evidence_of_the_closed_form(linear: tuple[SimpleNamespace, float]) -> None:
+def test_a_gaussian_has_the_evidence_of_the_closed_form(linear: tuple[Drawn, float]) -> None:
     draws, log_z = linear
     found = log_evidence(draws)
     assert close(found, log_z)
@@ -104,7 +47,7 @@ def test_a_gaussian_has_the_evidence_of_the_closed_form(linear: tuple[SimpleName
 
 
 def test_one_seed_gives_one_number_and_another_a_number_within_the_error(
-    linear: tuple[SimpleNamespace, float],
+    linear: tuple[Drawn, float],
 ) -> None:
     draws, log_z = linear
     several = [log_evidence(draws, seed) for seed in range(2, 4)]
@@ -154,17 +97,17 @@ def test_what_has_to_be_positive_has_its_prior_normalised_over_that() -> None:
 
 
 @pytest.fixture(scope="module")
-def hills() -> SimpleNamespace:
+def hills() -> Drawn:
     posterior = two_hills(5.58)
     return drawn(posterior, by_rejection(posterior, 16_000))
 
 
-def test_two_hills_are_weighed_as_quadrature_weighs_them(hills: SimpleNamespace) -> None:
+def test_two_hills_are_weighed_as_quadrature_weighs_them(hills: Drawn) -> None:
     wanted = on_grid(hills.posterior, np.linspace(10.0, 100.0, 500), np.linspace(80.0, 500.0, 6001))
     assert close(log_evidence(hills), wanted)
 
 
-def test_draws_of_one_hill_alone_are_refused(hills: SimpleNamespace) -> None:
+def test_draws_of_one_hill_alone_are_refused(hills: Drawn) -> None:
     q = hills.chains.coords.reshape(-1, 2)
     plain = q[q[:, 1] > 100.0]
     assert 0.2 < len(plain) / len(q) < 0.4
@@ -172,7 +115,7 @@ def test_draws_of_one_hill_alone_are_refused(hills: SimpleNamespace) -> None:
         log_evidence(drawn(hills.posterior, plain))
 
 
-def test_ensembles_on_different_hills_are_refused(hills: SimpleNamespace) -> None:
+def test_ensembles_on_different_hills_are_refused(hills: Drawn) -> None:
     q = hills.chains.coords.reshape(-1, 2)
     narrow, plain = q[q[:, 1] <= 100.0][:4000], q[q[:, 1] > 100.0][:4000]
     apart = [narrow, plain, narrow[::-1], plain[::-1]]
@@ -187,7 +130,7 @@ def test_priors_that_are_not_normalised_have_no_evidence() -> None:
         log_evidence(drawn(posterior, np.random.default_rng(1).normal(0.0, 0.7, (16_000, 1))))
 
 
-def test_too_few_draws_are_refused(linear: tuple[SimpleNamespace, float]) -> None:
+def test_too_few_draws_are_refused(linear: tuple[Drawn, float]) -> None:
     draws, _ = linear
     q = draws.chains.coords.reshape(-1, 3)
     with pytest.raises(ParameterError, match="evidence: 31 steps are stored, and it needs 32 at the least"):

@@ -45,7 +45,7 @@ def place(folder: Path, finished_run: Path) -> Iterator[Path]:
 READS = {
     "knee.toml": ("run", "simulate", "profile"),
     "bench_toe.csv": ("run", "simulate", "profile"),
-    "run.h5": ("export", "model", "repair", "plot", "predict"),
+    "run.h5": ("export", "model", "repair", "plot", "predict", "design"),
     "theirs.osim": ("model", "knee"),
 }
 COMMANDS = {
@@ -58,9 +58,10 @@ COMMANDS = {
     "repair": ("repair", "run.h5", "-o"),
     "plot": ("plot", "run.h5", "-o"),
     "predict": ("predict", "run.h5", "-o"),
+    "design": ("design", "run.h5", "--candidates=8", "-o"),
 }
 ENDINGS = {"run": ".h5", "repair": ".h5", "simulate": ".csv", "profile": ".png", "export": ".osim", "model": ".osim"}
-ENDINGS |= {"predict": ".png", "knee": ".toml"}
+ENDINGS |= {"predict": ".png", "design": ".png", "knee": ".toml"}
 
 
 def _symbolic(path: Path, ending: str) -> str:
@@ -111,7 +112,7 @@ def test_an_input_is_never_written_over_however_it_is_spelled(
     assert result.code == 2
     assert result.err.count("\n") == 1
     assert "is what this command reads" in result.err or (
-        name in ("profile", "predict") and "no kind of picture" in result.err
+        name in ("profile", "predict", "design") and "no kind of picture" in result.err
     )
 
 
@@ -166,6 +167,7 @@ MEANT = {
     "repair": ("x.csv", "x.osim", "x.jpeg"),
     "profile": ("x.h5", "x.csv", "x.osim", "x"),
     "predict": ("x.h5", "x.csv", "x.osim", "x", "x.tiff"),
+    "design": ("x.h5", "x.toml"),
     "plot": ("fig.png", "fig.PDF", "fig.h5", "fig.csv"),
 }
 
@@ -210,12 +212,12 @@ def _write(path: Path, kind: str) -> None:
         )
 
 
-OWN = {"run": "run", "simulate": "measurement", "export": "model", "profile": "png", "predict": "png"}
+OWN = {"run": "run", "simulate": "measurement", "export": "model", "profile": "png", "predict": "png", "design": "png"}
 ALL = ("run", "foreign HDF5", "text", "measurement", "other table", "configuration", "model", "web page", "png", "pdf")
 
 
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize("name", ["run", "simulate", "export", "predict"])
+@pytest.mark.parametrize("name", ["run", "simulate", "export", "predict", "design"])
 def test_overwrite_replaces_only_a_file_of_the_kind_that_is_written(
     name: str, kind: str, place: Path, command: Command
 ) -> None:

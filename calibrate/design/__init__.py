@@ -4,6 +4,6 @@ All of it supposes that the model is true and that its errors are as the posteri
 """
 
 from calibrate.design.candidates import Candidate, chosen, menu
-from calibrate.design.choice import Design, Outlook, design
+from calibrate.design.choice import Design, Outlook, what_next
 
-__all__ = ["Candidate", "Design", "Outlook", "chosen", "design", "menu"]
+__all__ = ["Candidate", "Design", "Outlook", "chosen", "menu", "what_next"]

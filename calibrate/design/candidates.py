@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from calibrate.data import MAX_ANGLE
 from calibrate.decimals import read_number
 from calibrate.derived import RANGE
+from calibrate.draws import Draws
 from calibrate.errors import ConfigError, ParameterError
 from calibrate.posterior import Posterior
 from calibrate.problem.laxity_test import LaxityTest
@@ -26,6 +27,8 @@ _MOMENT = "Nm"
 _ANGLES, _BEYOND = 11, 0.125
 # Flexions of the menu [degrees], and how far a test has to be from one for it to be new.
 _FLEXIONS, _NEAR = (0.0, 30.0, 60.0, 90.0), 10.0
+# Draws that say at which angle a moment is reached.
+_DRAWS = 1000
 # Readings at a time at the most.
 MOST = 500
 
@@ -80,9 +83,8 @@ def menu(posterior: Posterior, test: LaxityTest) -> list[Candidate]:
 
 
 def chosen(
-    posterior: Posterior,
+    draws: Draws,
     test: LaxityTest,
-    q: FloatArray,
     given: str | None,
     *,
     flexions: Sequence[float] = (),
@@ -93,12 +95,10 @@ def chosen(
 
     Parameters
     ----------
-    posterior : Posterior
-        The calibration.
+    draws : Draws
+        Of the posterior in hand.
     test : LaxityTest
         The test that goes on, or whose rig is used.
-    q : ndarray, shape (n, ndim)
-        Draws, which say at which angle a moment is reached.
     given : str, optional
         Angles in degrees as the file counts, "-8,8" or "-8:8:5"; moments, "10Nm,-10Nm"; "repeat", the whole test
         once more. Commas between them. By default the menu, or with flexions the whole test.
@@ -114,12 +114,13 @@ def chosen(
     ConfigError, ParameterError
         If one cannot be meant.
     """
+    posterior = draws.posterior
     if flexions and not has_depth(posterior):
         raise ConfigError("--flexion: this knee has no third coordinates, so no flexion says anything new of it")
     if given is None:
         found = [_flexed(test, flexion) for flexion in flexions] or menu(posterior, test)
     else:
-        plain = list(_parsed(posterior, test, q, given))
+        plain = list(_parsed(draws, test, given))
         found = [_moved(one, flexion) for one in plain for flexion in flexions] or plain
     if together:
         found = [_joined(found)]
@@ -139,12 +140,12 @@ def has_depth(posterior: Posterior) -> bool:
     return bool(ends[..., [2, 5]].any())
 
 
-def _parsed(posterior: Posterior, test: LaxityTest, q: FloatArray, given: str) -> Iterator[Candidate]:
+def _parsed(draws: Draws, test: LaxityTest, given: str) -> Iterator[Candidate]:
     for part in (part.strip() for part in given.split(",")):
         if part == REPEAT:
             yield _again(test)
         elif part.endswith(_MOMENT):
-            yield _loaded(posterior, test, q, part)
+            yield _loaded(draws, test, part)
         else:
             try:
                 angles = parse_angles(part if ":" in part else f"{part}:{part}:1")
@@ -156,7 +157,7 @@ def _parsed(posterior: Posterior, test: LaxityTest, q: FloatArray, given: str) -
                 yield Candidate(_at(angle), (angle,))
 
 
-def _loaded(posterior: Posterior, test: LaxityTest, q: FloatArray, part: str) -> Candidate:
+def _loaded(draws: Draws, test: LaxityTest, part: str) -> Candidate:
     """Return a reading at the angle at which the knee's pure moment is likely to be reached."""
     try:
         moment = read_number(part.removesuffix(_MOMENT).strip())
@@ -165,7 +166,7 @@ def _loaded(posterior: Posterior, test: LaxityTest, q: FloatArray, part: str) ->
     if not moment:
         raise ConfigError(f"candidates {part}: a moment of nought has no direction; give its angle")
     way = "valgus" if (moment > 0.0) == (test.positive == "valgus") else "varus"
-    knees = knees_of(posterior, q, (), test.name)
+    knees = knees_of(draws.posterior, draws.thinned(_DRAWS), (), test.name)
     angles = knees.laxity((abs(moment),))[f"laxity_{way}_{abs(moment):g}Nm"]
     reached = np.isfinite(angles)
     if reached.mean() < 0.5:
@@ -180,7 +181,7 @@ def _loaded(posterior: Posterior, test: LaxityTest, q: FloatArray, part: str) ->
 def _again(test: LaxityTest) -> Candidate:
     measured = test.measurement.in_degrees(test.measurement.angles)
     name = f"test {test.name}" if test.name else "the whole test"
-    return Candidate(f"{name} once more", tuple(measured.tolist()), own=True)
+    return Candidate(f"{name} again", tuple(measured.tolist()), own=True)
 
 
 def _flexed(test: LaxityTest, flexion: float) -> Candidate:

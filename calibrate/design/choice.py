@@ -120,7 +120,7 @@ class Design:
         }
 
 
-def design(
+def what_next(
     draws: Draws,
     target: str,
     candidates: Sequence[Candidate] | None = None,

@@ -27,6 +27,8 @@ _GROUPS = 20
 _BLOCK = 100
 # Draws that the weights have to leave in the median; and draws for each reading that a regression needs.
 FEW, _PER_READING = 100.0, 4
+# Of a reading's variance: keeps readings that are all but the same from being told apart by rounding.
+_RIDGE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,9 @@ def _regressed(scaled: FloatArray, y: FloatArray, edges: IntArray) -> tuple[floa
 
 def _left(products: FloatArray) -> float:
     """Return the residuals' standard deviation over that of all, from sums of products of (1, readings, x)."""
-    n, inner, outer = products[0, 0], products[:-1, :-1], products[:-1, -1]
-    fitted = float(outer @ np.linalg.lstsq(inner, outer, rcond=1e-10)[0])
+    n, outer = products[0, 0], products[:-1, -1]
+    inner = products[:-1, :-1] + _RIDGE * n * np.eye(len(outer))
+    fitted = float(outer @ np.linalg.solve(inner, outer))
     variance = (products[-1, -1] - fitted) / (n - len(inner))
     return float(math.sqrt(max(variance, 0.0) / (products[-1, -1] / n - (products[0, -1] / n) ** 2)))
 
