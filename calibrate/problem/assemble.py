@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,13 @@ class Parts(NamedTuple):
     residuals_of: Residuals
 
 
-def assemble(config: Config, measurement: Measurement | Mapping[str, Measurement] | None, *, normalised: bool) -> Parts:
+def assemble(
+    config: Config,
+    measurement: Measurement | Mapping[str, Measurement] | None,
+    *,
+    normalised: bool,
+    again: Mapping[str, Measurement] | None = None,
+) -> Parts:
     """Build the parts of the posterior that a configuration describes; see `Posterior.from_config`.
 
     Raises
@@ -56,6 +63,8 @@ def assemble(config: Config, measurement: Measurement | Mapping[str, Measurement
             "give at least one as { lower = ..., upper = ... }"
         )
     tests = laxity_tests(config, table, measurements)
+    # A configuration's names have no blanks.
+    tests += tuple(replace(one, name=f"{one.name} again", measurement=again[one.name]) for one in tests if again)
     slots = slots_of(config, table, "")
     shared = tests[0].as_reference(slots, not set(table.columns.tolist()).isdisjoint(slots.geometry.tolist()))
     template = np.concatenate([table.template, [0.0, config.knee.reference_flexion]])
