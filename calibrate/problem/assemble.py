@@ -54,6 +54,8 @@ def assemble(
     ConfigError, DataError
         As `Posterior.from_config`.
     """
+    if not isinstance(config, Config):
+        raise ConfigError(f"a Config is wanted, not {type(config).__name__}; read a file with calibrate.load_config")
     where = str(config.source or "configuration")
     measurements = _measurements(config, measurement, where)
     table = table_of(config, measurements)
