@@ -31,10 +31,11 @@ from calibrate.model_commands import predict, simulate
 from calibrate.options import OnceCommand, RunArgument, parsed_map
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
+from calibrate.validate_command import validate
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480}
+_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "validate": 720}
 
 app = typer.Typer(
     name="calibrate",
@@ -272,7 +273,7 @@ def export(
     print(printable(output))
 
 
-for _command in (simulate, predict, knee):
+for _command in (simulate, predict, knee, validate):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

@@ -2,8 +2,8 @@
 
 A truth is drawn, readings are simulated from it and calibrated, and the truth's rank among the posterior's draws is
 noted. If truths come from what the fit takes for granted, all ranks are equally likely, whatever the posterior's shape
-(Cook, Gelman & Rubin 2006; Talts et al. 2018). Over the prior that checks the program; over the posterior of a run, with
-the run's own data given as well, it checks the answer for that one knee (Säilynoja et al. 2025).
+(Cook, Gelman & Rubin 2006; Talts et al. 2018). Over the prior that checks the program; over the posterior of a run,
+with the run's own data given as well, it checks the answer for that one knee (Säilynoja et al. 2025).
 
 It says nothing of the model: readings come from the same model that explains them.
 """
@@ -11,16 +11,16 @@ It says nothing of the model: readings come from the same model that explains th
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
 from calibrate.config import Config
 from calibrate.errors import ChainError
 from calibrate.posterior import Posterior
-from calibrate.problem.assemble import assemble
 from calibrate.results import Run
 from calibrate.validate.batch import trials
-from calibrate.validate.trial import Plan, Trial, quantities, units
+from calibrate.validate.trial import Plan, Trial, units
 from calibrate.validate.verdict import Validation
 
 __all__ = ["Plan", "Trial", "Validation", "validate"]
@@ -65,7 +65,7 @@ def validate(
     """
     plan = plan_of(problem, runs, seed)
     source = str(problem.path if isinstance(problem, Run) else problem.source or "configuration")
-    return judged(plan, source, trials(plan, runs, workers, on_trial))
+    return judged(plan, source, trials(plan, range(runs), workers, on_trial))
 
 
 def plan_of(problem: Config | Run, runs: int, seed: int) -> Plan:
@@ -94,5 +94,5 @@ def judged(plan: Plan, source: str, done: list[Trial]) -> Validation:
     """Return what trials of a plan say."""
     simulator = plan.simulator()
     names = list(next((trial.ranks for trial in done if trial.ranks), {}))
-    over = "prior" if plan.truths is None else "posterior"
+    over: Literal["prior", "posterior"] = "prior" if plan.truths is None else "posterior"
     return Validation(source, over, plan.seed, done, dict(zip(names, units(simulator, names), strict=True)))

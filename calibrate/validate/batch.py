@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
@@ -14,7 +14,7 @@ from calibrate.validate.trial import Plan, Trial, attempt
 
 
 def trials(
-    plan: Plan, runs: int, workers: int | None = None, on_trial: Callable[[Trial], None] = lambda trial: None
+    plan: Plan, runs: Sequence[int], workers: int | None = None, on_trial: Callable[[Trial], None] = lambda trial: None
 ) -> list[Trial]:
     """Make all trials of a plan.
 
@@ -22,8 +22,8 @@ def trials(
     ----------
     plan : Plan
         What a trial is.
-    runs : int
-        How many.
+    runs : sequence of int
+        Their numbers.
     workers : int, optional
         Processes; one for each processor by default. One works here, without another process.
     on_trial : callable
@@ -42,20 +42,20 @@ def trials(
         If a worker dies.
     """
     done = []
-    for trial in _one_by_one(plan, runs, min(workers or cores(), runs)):
+    for trial in _one_by_one(plan, runs, min(workers or cores(), len(runs))):
         done.append(trial)
         on_trial(trial)
     return sorted(done, key=lambda trial: trial.number)
 
 
-def _one_by_one(plan: Plan, runs: int, workers: int) -> Iterator[Trial]:
+def _one_by_one(plan: Plan, runs: Sequence[int], workers: int) -> Iterator[Trial]:
     if workers == 1:
-        yield from (attempt(plan, number) for number in range(runs))
+        yield from (attempt(plan, number) for number in runs)
         return
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=begin_worker)
     try:
         with deaf_to_interrupts():
-            jobs = [pool.submit(attempt, plan, number) for number in range(runs)]
+            jobs = [pool.submit(attempt, plan, number) for number in runs]
         for job in as_completed(jobs):
             yield job.result()
     except BrokenProcessPool:

@@ -20,6 +20,8 @@ from calibrate.errors import CalibrateError
 from calibrate.posterior import Posterior
 from calibrate.problem.assemble import assemble
 from calibrate.runner import sample
+from calibrate.sampling.block import FEW
+from calibrate.sampling.start import walkers_for
 from calibrate.validate.truths import prior_draw, readings_of
 from calibrate.validate.uniform import DRAWS
 
@@ -31,6 +33,9 @@ LIKELIHOOD = "log-likelihood"
 MIN_ESS = 1000.0
 # Steps of a fit at the most; what has not converged by then is counted as such.
 MAX_STEPS = 5000
+# Walkers in an ensemble, of as few parameters as the sampler has a fixed number for: with a run's own 512 a step costs
+# four times as much, and what a fit waits for is steps.
+WALKERS = 128
 
 
 class Fitted(Protocol):
@@ -50,7 +55,8 @@ Fit = Callable[[Posterior, int], Fitted]
 
 def fit(posterior: Posterior, seed: int) -> Fitted:
     """Calibrate as `calibrate run` does, in memory and with as many samples as ranks need."""
-    return sample(posterior, seed, min_ess=MIN_ESS, max_steps=MAX_STEPS)
+    walkers = WALKERS if posterior.ndim <= FEW else walkers_for(posterior.ndim, MIN_ESS)
+    return sample(posterior, seed, min_ess=MIN_ESS, max_steps=MAX_STEPS, walkers=walkers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +104,8 @@ class Trial:
         Which, from 0.
     ranks : dict of str to int
         For each quantity how many of the draws lie below the truth, ties broken by chance.
-    missing : frozenset of str
-        Quantities that the true knee has no number for.
+    missing, tied : frozenset of str
+        Quantities that the true knee has no number for; those for which all draws have the truth's.
     trouble : str
         Why there are no ranks, or why they do not count; empty for a converged fit.
     seconds : float
@@ -109,6 +115,7 @@ class Trial:
     number: int
     ranks: Mapping[str, int]
     missing: frozenset[str]
+    tied: frozenset[str]
     trouble: str
     seconds: float
 
@@ -127,24 +134,30 @@ def attempt(plan: Plan, number: int) -> Trial:
     rng = np.random.default_rng([plan.seed, number])
     simulator = plan.simulator()
 
-    def trial(trouble: str, ranks: Mapping[str, int] | None = None, missing: frozenset[str] = frozenset()) -> Trial:
-        return Trial(number, ranks or {}, missing, trouble, time.process_time() - begin)
+    def without(trouble: str) -> Trial:
+        return Trial(number, {}, frozenset(), frozenset(), trouble, time.process_time() - begin)
 
     truth = prior_draw(simulator, rng) if plan.truths is None else plan.truths[number]
     readings = readings_of(simulator, plan.measurements, truth, rng)
     if readings is None:
-        return trial("the knee has no readings that a number can hold")
+        return without("the knee has no readings that a number can hold")
     try:
         posterior = plan.posterior(readings)
         found = plan.fit(posterior, int(rng.integers(2**31)))
     except CalibrateError as error:
-        return trial(f"the fit failed: {error}")
+        return without(f"the fit failed: {error}")
     if not found.converged:
-        return trial("the fit did not converge")
+        return without("the fit did not converge")
     draws = found.thinned(DRAWS)
     values = quantities(simulator, posterior, np.concatenate([truth[np.newaxis], draws]))
     missing = frozenset(name for name, value in values.items() if np.isnan(value[0]))
-    return trial("", {name: rank(value[0], value[1:], rng) for name, value in values.items()}, missing)
+    tied = frozenset(name for name, value in values.items() if _all_equal(value))
+    ranks = {name: rank(value[0], value[1:], rng) for name, value in values.items()}
+    return Trial(number, ranks, missing, tied, "", time.process_time() - begin)
+
+
+def _all_equal(values: FloatArray) -> bool:
+    return bool((values == values[0]).all() or np.isnan(values).all())
 
 
 def quantities(simulator: Posterior, posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:

@@ -1,4 +1,4 @@
-"""Truths to be found again: knees drawn from the prior as the posterior has it, and the readings that they would give."""
+"""Truths to be found again: knees from the prior as the posterior has it, and the readings that they would give."""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ IntArray = NDArray[np.int64]
 # Draws of a posterior that a truth is ranked among. So central intervals of 50, 90 and 99 % end at ranks.
 DRAWS = 199
 INTERVALS = (50, 90, 99)
-_BISECTIONS = 40
+_BISECTIONS = 30
+# Tails that are equal but for rounding are equal; increments with a chance below this do not happen.
+_SAME, _NEVER = 1.0 + 1e-9, 1e-25
 
 
 def covered(ranks: IntArray, percent: int) -> NDArray[np.bool_]:
@@ -61,11 +63,11 @@ def band(size: int, level: float) -> tuple[FloatArray, FloatArray]:
     lower, upper : ndarray, shape (DRAWS,)
         The smallest and the largest difference in it; `distance_chance` is above `level` just inside.
     """
-    low, high = -math.log(level) - 1.0, 700.0  # of -log of the farness; all of the first, next to none of the second
+    low, high = 0.0, math.log(DRAWS / level)  # of -log of the farness: there are as many chances to leave as ranks
     for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if _chance(size, math.exp(-middle)) <= level else (middle, high)
-    inside = _tails(size) > math.exp(-high)
+    inside = _tails(size) > _SAME * math.exp(-high)
     first = np.argmax(inside, axis=0)
     last = size - np.argmax(inside[::-1], axis=0)
     return first / size - _places(), last / size - _places()
@@ -129,15 +131,15 @@ def _counts(ranks: IntArray) -> IntArray:
 def _tails(size: int) -> FloatArray:
     """Return twice the smaller binomial tail of each count at each place, (size + 1, DRAWS)."""
     counts = np.arange(size + 1.0)[:, np.newaxis]
-    return _two_sided(counts, float(size), _places())
+    return _two_sided(counts, size, _places())
 
 
 @lru_cache(maxsize=32)
 def _binomial_chances(size: int, percent: int) -> FloatArray:
-    return np.minimum(_two_sided(np.arange(size + 1.0), float(size), np.array(percent / 100.0)), 1.0)
+    return np.minimum(_two_sided(np.arange(size + 1.0), size, np.array(percent / 100.0)), 1.0)
 
 
-def _two_sided(counts: FloatArray, size: float, p: FloatArray) -> FloatArray:
+def _two_sided(counts: FloatArray, size: int, p: FloatArray) -> FloatArray:
     """Return twice the smaller of P(X <= count) and P(X >= count) for binomial X."""
     # The upper tail is a lower one of what is left: no difference from one, which rounds.
     return np.asarray(2.0 * np.minimum(bdtr(counts, size, p), bdtr(size - counts, size, 1.0 - p)))
@@ -149,11 +151,11 @@ def _chance(size: int, farness: float) -> float:
     Counts at the places are those of a Poisson process of which the end is known, so its increments are independent:
     one convolution for each place, and what leaves the allowed counts is dropped.
     """
-    inside = _tails(size) > farness
+    inside = _tails(size) > _SAME * farness
     rate = size / (DRAWS + 1)
     steps = np.arange(size + 1.0)
     increment = np.exp(steps * math.log(rate) - rate - gammaln(steps + 1.0))
-    increment = increment[: int(np.flatnonzero(increment > 1e-300)[-1]) + 1]
+    increment = increment[: int(np.flatnonzero(increment > _NEVER)[-1]) + 1]
     first, reached = 0, np.ones(1)
     for column in inside.T:
         allowed = np.flatnonzero(column)

@@ -152,16 +152,19 @@ class Validation:
 
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
-        """All quantities, the worst first; none if no trial has an answer."""
-        if not self.counted:
-            return ()
-        level = ALARM / (CHECKS * len(self.units))
+        """All quantities, the worst first; none if no trial has an answer.
+
+        What was known beforehand in every trial is none: a fixed stiffness is found again by anybody.
+        """
+        known = frozenset.intersection(*(trial.tied for trial in self.counted)) if self.counted else self.units.keys()
+        units = {name: unit for name, unit in self.units.items() if name not in known}
+        level = ALARM / (CHECKS * max(1, len(units)))
 
         def quantity(name: str, unit: str) -> Quantity:
             ranks = np.array([trial.ranks[name] for trial in self.counted], dtype=np.int64)
             return Quantity(name, unit, ranks, sum(name in trial.missing for trial in self.counted), level)
 
-        return tuple(sorted((quantity(*item) for item in self.units.items()), key=lambda one: one.chance))
+        return tuple(sorted((quantity(*item) for item in units.items()), key=lambda one: one.chance))
 
     @property
     def failing(self) -> list[Quantity]:
@@ -191,7 +194,8 @@ class Validation:
                 f"lie: {named}{more}"
             )
         if self.too_few:
-            return f"undecided: only {len(self.counted)} of {len(self.trials)} fits have an answer; {self.lost}"
+            few = f"; with fewer than {FEWEST} nothing can be said" if len(self.counted) < FEWEST else ""
+            return f"undecided: {len(self.counted)} of {len(self.trials)} fits have an answer{few}"
         return (
             f"calibrated: all {len(self.quantities)} quantities are where {of} should lie; a right program fails this "
             f"check with a chance of {100 * ALARM:g} % at the most"
