@@ -1,7 +1,7 @@
 """The commands: parse, call, print. No science here.
 
 Results go to stdout, messages and progress to stderr. Exit codes: 0 done and converged, 1 failed while running,
-2 bad usage or input, 3 budget spent without converging, 130 interrupted with the file whole.
+2 bad usage or input, 3 budget spent without converging or a check failed, 130 interrupted with the file whole.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 # Tries at a knee that has a pose.
 _TRIES = 1000
 # Places at which what spills over a bound is tabulated, and how far down its log-density is followed.
-_PLACES = 4097
+_PLACES = 1025
 _DEPTH = 40.0
 
 
