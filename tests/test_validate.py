@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, truncnorm
 
+from benchmarks.validation_cases import FAULTS, document
 from calibrate.config import Config, parse_config
 from calibrate.data import Measurement
 from calibrate.posterior import Posterior
+from calibrate.priors import LogNormal
 from calibrate.validate import judged, trial
 from calibrate.validate.batch import trials
 from calibrate.validate.trial import LIKELIHOOD, Plan, Trial, attempt, rank
@@ -228,6 +230,21 @@ def test_fits_that_do_not_converge_are_counted_named_and_too_many_leave_no_verdi
     assert found.verdict.startswith(f"undecided: {40 - len(lost)} of 40 fits have an answer")
     assert found.lost.startswith(f"the fit did not converge in {len(lost)} of 40 (number {lost[0]}, ")
     assert [one["number"] for one in found.content()["lost"]] == lost
+
+
+def test_the_benchmarks_log_normal_without_its_reciprocal_is_one() -> None:
+    """Against the right prior: one more ln x for each log-normal parameter, and a constant."""
+    case, fault = FAULTS["log-normal without its 1/x"]
+    text = document(case)
+    for old, new in fault.args[0]:
+        assert old in text
+        text = text.replace(old, new)
+    right, wrong = (Posterior.from_config(parse_config(each), measured()) for each in (document(case), text))
+    q = right.prior_sample(np.random.default_rng(1), 50)
+    log_normal = [isinstance(prior, LogNormal) for prior in right.priors]
+    assert sum(log_normal) == 3
+    more = wrong.log_prior(q) - right.log_prior(q) - np.log(q[:, log_normal]).sum(axis=1)
+    assert more == pytest.approx(more[0], abs=1e-9)
 
 
 def test_no_answer_at_all_is_no_verdict() -> None:
