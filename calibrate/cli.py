@@ -1,7 +1,7 @@
 """The commands: parse, call, print. No science here.
 
 Results go to stdout, messages and progress to stderr. Exit codes: 0 done and converged, 1 failed while running,
-2 bad usage or input, 3 budget spent without converging, 130 interrupted with the file whole.
+2 bad usage or input, 3 budget spent without converging or a check failed, 130 interrupted with the file whole.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ from calibrate.options import BurnIn, OnceCommand, RunArgument, parsed_map
 from calibrate.score_commands import compare, score
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
+from calibrate.validate_command import validate
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
+_NEEDS |= {"validate": 720}
 
 app = typer.Typer(
     name="calibrate",
@@ -292,7 +294,7 @@ def export(
     print(printable(output))
 
 
-for _command in (simulate, predict, knee, score, compare, design):
+for _command in (simulate, predict, knee, score, compare, design, validate):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ def assemble(
     *,
     normalised: bool,
     tests: Collection[str] | None = None,
+    again: Mapping[str, Measurement] | None = None,
 ) -> Parts:
     """Build the parts of the posterior that a configuration describes; see `Posterior.from_config`.
 
@@ -66,6 +68,8 @@ def assemble(
             "give at least one as { lower = ..., upper = ... }"
         )
     fitted = laxity_tests(config, table, {name: data for name, data in measurements.items() if name in chosen})
+    # A configuration's names have no blanks.
+    fitted += tuple(replace(one, name=f"{one.name} again", measurement=again[one.name]) for one in fitted if again)
     slots = slots_of(config, table, "")
     shared = fitted[0].as_reference(slots, not set(table.columns.tolist()).isdisjoint(slots.geometry.tolist()))
     template = np.concatenate([table.template, [0.0, config.knee.reference_flexion]])
