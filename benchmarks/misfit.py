@@ -145,24 +145,30 @@ def calibrated(form: Form, test: Test, seed: int) -> Draws:
     return Draws(posterior, posterior.config.sampling, Chains(found.coords[rows], found.log_prob[rows], 0.5))
 
 
-def judged(form: Form, test: Test, draws: Draws, rng: np.random.Generator) -> Answer:
-    """Look where the truth lies among draws, and what they are warned of."""
+def judged(form: Form, test: Test, draws: Draws, codes: frozenset[str], rng: np.random.Generator) -> Answer:
+    """Look where the truth lies among draws."""
     found, true = answers(draws.posterior, draws.thinned(_DRAWS), form.curve, rng), truths(test)
-    codes = frozenset(finding.code for finding in draws.findings()) - _OF_CHAINS
     below = {name: float(np.mean(found[name] < true[name])) for name in true}
     edges = (0.5 * (1.0 - SHARE), 0.5 * (1.0 + SHARE))
     widths = {name: float(np.subtract(*np.quantile(found[name], edges[::-1], method="nearest"))) for name in true}
     return Answer(below, widths, codes)
 
 
-def knee(world: str, index: int, seed: int = 1, geometry_error: float = 0.0) -> dict[str, Answer]:
-    """Draw, test and calibrate one knee in every form; forms that differ in what is asked of draws share these."""
-    test, made, found = drawn(world, index, seed, geometry_error), dict[str, Draws](), {}
-    for name in forms_of(world):
+def knee(
+    world: str, index: int, seed: int = 1, geometry_error: float = 0.0, forms: Sequence[str] = ()
+) -> dict[str, Answer]:
+    """Draw, test and calibrate one knee in some forms, all by default.
+
+    Forms that differ only in what is asked of the draws have the same draws.
+    """
+    test, found = drawn(world, index, seed, geometry_error), {}
+    made: dict[str, tuple[Draws, frozenset[str]]] = {}
+    for name in forms or forms_of(world):
         form = FORMS[name]
         if form.document not in made:
-            made[form.document] = calibrated(form, test, index + 1)
-        found[name] = judged(form, test, made[form.document], np.random.default_rng([seed, index]))
+            draws = calibrated(form, test, index + 1)
+            made[form.document] = draws, frozenset(finding.code for finding in draws.findings()) - _OF_CHAINS
+        found[name] = judged(form, test, *made[form.document], np.random.default_rng([seed, index]))
     return found
 
 
