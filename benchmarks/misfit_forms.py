@@ -27,8 +27,8 @@ l_0 = { lower = 40.0, upper = 75.0 }
 [noise]
 sigma = { lower = 0.05, upper = 5.0 }
 """
-# From nothing that noise would show to a newton metre; over a degree to half of a test.
-_DISCREPANCY = "discrepancy = { amplitude = { median = 0.1, factor = 3.0 }, length = { median = 2.0, factor = 1.6 } }"
+# Some tenths of a newton metre, over a degree to half of a test.
+_DISCREPANCY = "discrepancy = { amplitude = { median = 0.3, factor = 2.0 }, length = { median = 2.0, factor = 1.6 } }"
 _HYSTERESIS = "hysteresis = { mean = 0.0, sd = 1.0 }"
 
 
