@@ -20,9 +20,9 @@ from benchmarks.hills import POSTERIORS
 from benchmarks.table import busy, markdown, setting
 from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import effective_samples
 from calibrate.sampling.loop import Budget, Outcome, sample
 from calibrate.sampling.pilot import explore
+from calibrate.sampling.series import effective_samples
 from calibrate.sampling.start import first_walkers
 
 FloatArray = NDArray[np.float64]
