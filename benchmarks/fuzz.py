@@ -41,6 +41,8 @@ from calibrate.runner import resume_run
 
 MEMORY = 2**30
 SECONDS = 5.0
+# What waits for ever does no work. Others on the same machine may keep a process from its work for minutes.
+_IDLE = 1200.0
 _ALARMS = (signal.SIGPROF, signal.SIGALRM)
 # What a sitting does at the most, whatever a stored configuration thins by.
 _THIN = 10
@@ -143,16 +145,16 @@ def try_files(
                 counts.update(attempt(path, number))
             except Exception:
                 counts[f"FAILED {number}: {_where()}"] += 1
-                (folder / "counts.json").write_text(json.dumps(counts))  # before a later file kills this process
+        (folder / "counts.json").write_text(json.dumps(counts))  # before a later file kills this process
         _alarm(0.0)
         counts["files"] += 1
     return counts
 
 
 def _alarm(seconds: float) -> None:
-    """Have this process killed after so many seconds of work, or many more of none; HDF5 cannot put that off."""
+    """Have this process killed after so many seconds of work, or very many of none; HDF5 cannot put that off."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 20 * seconds)
+    signal.setitimer(signal.ITIMER_REAL, _IDLE if seconds else 0.0)
 
 
 def _where() -> str:
@@ -206,8 +208,7 @@ class Worker:
         if code == 0 and known:
             self.counts.update(known)
         else:
-            self.counts.update({key: count for key, count in known.items() if key.startswith("FAILED")})
-            self.counts["files"] += before
+            self.counts.update(known | {"files": before})
             if -code in _ALARMS and made and number != self._slow:
                 # A machine that others are at work on may count their time as this process's: a hang is one twice.
                 self._slow = self._next = number
