@@ -209,7 +209,7 @@ VARUS_UNITS = ("N/mm", "", "mm", "N", "", "mm", "N·m")
 _CENTRES = np.array([40.0, 0.06, 78.0, -20.0, 0.07, 59.0, 2.0])
 _SCALES = np.array([2.0, 0.004, 0.4, 5.0, 0.003, 0.3, 0.15])
 _WAYS = (
-    {"correlation": 0.0, "shared": 0.0, "apart": 0.0, "skew": 0.3},
+    {"correlation": 0.1, "shared": 0.1, "apart": 0.0, "skew": 0.3},
     {"correlation": 0.2, "shared": 0.1, "apart": 0.02, "skew": 0.0},
     {"correlation": 0.4, "shared": 0.2, "apart": 0.02, "skew": 0.2},
     {"correlation": 0.1, "shared": 0.3, "apart": 0.1, "skew": 0.5},

@@ -170,6 +170,7 @@ def test_each_draw_has_its_own_values_and_the_summary_the_share_that_becomes_tau
 def test_an_angle_that_no_draw_has_is_unknown_and_not_nan(tmp_path: Path) -> None:
     run = plant(tmp_path, constant(9.0, 0.05, 140.0, 0.0, 9.0, 0.05, 60.0, 0.0))
     unknown = dict.fromkeys(("mean", "sd", "median", "q2.5", "q5", "q95", "q97.5"))
+    unknown |= dict.fromkeys(("mcse_mean", "mcse_q5", "mcse_q95", "rhat", "ess_bulk", "ess_tail"))
     assert run.summary()["derived"]["mcl.taut_angle"] == {"unit": "deg", **unknown, "share": 0.0}
 
 

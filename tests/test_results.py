@@ -45,9 +45,9 @@ def test_log_prob_belongs_to_the_samples_row_by_row(varus: Run) -> None:
     assert np.unique(log_prob).size == 5088, "the control: any exchange of rows shows"
 
 
-def test_steps_are_counted_as_taken_and_the_first_half_of_the_stored_is_dropped(varus: Run, valgus: Run) -> None:
+def test_steps_are_counted_as_taken_and_as_many_dropped_as_the_chains_tell(varus: Run, valgus: Run) -> None:
     assert (varus.stored, varus.burn_in, varus.steps) == (121, 15, 363)  # every third step is stored
-    assert (valgus.stored, valgus.burn_in, valgus.steps) == (40, 20, 40)
+    assert (valgus.stored, valgus.burn_in, valgus.steps) == (40, 10, 40)
 
 
 def test_a_run_says_whose_it_is(varus: Run) -> None:
@@ -110,16 +110,18 @@ def test_convergence_is_judged_by_the_configurations_own_thresholds(varus: Run, 
     assert varus.converged
     assert not valgus.converged
     rhat, ess = varus.diagnosis.worst_rhat, varus.diagnosis.smallest_ess
-    for changes, verdict in (
-        ({"max_rhat": rhat + 1e-6}, True),
-        ({"max_rhat": rhat - 1e-6}, False),
-        ({"min_ess": ess}, True),
-        ({"min_ess": ess + 0.1}, False),
+    for changes, missed in (
+        ({"max_rhat": rhat + 1e-6}, set()),
+        ({"max_rhat": rhat - 1e-6}, {"rhat"}),
+        ({"min_ess": ess}, set()),
+        ({"min_ess": ess + 0.1}, {"ess_bulk"}),
     ):
         sampling = varus.config.sampling.model_copy(update=changes)
         config = varus.config.model_copy(update={"sampling": sampling})
         file = results.chain.RunFile(**{**vars(varus.file), "config": config})
-        assert Run(varus.posterior, sampling, varus.chains, varus.path, file).converged is verdict
+        run = Run(varus.posterior, sampling, varus.chains, varus.path, file)
+        assert {check.name for check in run.verdict.missed} - {"looks", "derived_rhat"} == missed
+        assert run.converged is not bool(run.verdict.missed)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +270,7 @@ def test_without_arviz_it_is_said_how_to_get_it(varus: Run, monkeypatch: pytest.
 
 
 def test_the_tilted_run_is_what_was_planted(valgus: Run) -> None:
-    np.testing.assert_array_equal(valgus.samples(), valgus_draws()[:, 20:].reshape(-1, 3))
+    np.testing.assert_array_equal(valgus.samples(), valgus_draws()[:, 10:].reshape(-1, 3))
     assert math.degrees(valgus.posterior.geometry().theta_0) == pytest.approx(ANGLE)
     assert valgus.measurement.angle_unit == "rad"
 

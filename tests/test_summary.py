@@ -54,7 +54,7 @@ def test_convergence_is_that_of_the_parameters_own_draws(summary: Summary, key: 
 def test_no_two_numbers_of_the_planted_run_are_alike(summary: Summary) -> None:
     """The control: whatever is exchanged with whatever, a test above turns red."""
     numbers = [entry[key] for entry in summary["parameters"].values() for key in (*STATISTICS, *CONVERGENCE)]
-    assert len(numbers) == 7 * 11
+    assert len(numbers) == 7 * 13
     ordered = np.sort(numbers)
     assert (np.diff(ordered) > 1e-9 * np.abs(ordered[1:])).all()
 
@@ -143,7 +143,7 @@ def test_what_is_unknown_is_none_and_json_has_neither_nan_nor_infinity(tmp_path:
     assert {short["parameters"]["mcl.k"][key] for key in CONVERGENCE} == {None}
     still = plant(tmp_path, constant(*[30.0, 0.06, 80.0, 0.0] * 2, steps=40)).summary()
     entry = still["parameters"]["lcl.l_0"]
-    assert [entry[key] for key in CONVERGENCE] == [None, None, 0.0, 0.0]
+    assert [entry[key] for key in CONVERGENCE] == [None, None, None, None, 0.0, 0.0]
     for summary in (short, still):
         json.dumps(dict(summary), allow_nan=False)
 

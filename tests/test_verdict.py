@@ -124,9 +124,10 @@ def test_looks_are_further_and_further_apart() -> None:
         (511, 2048, 1e4, 1),
         (512, 2048, 1e4, 2),  # 256 steps are enough
         (10_000, 2048, 1e4, 39),
-        (511, 64, 1e4, 1),  # 40,000 draws are 625 steps
-        (1249, 64, 1e4, 1),
-        (1250, 64, 1e4, 2),
+        (1999, 500, 1e4, 1),  # half a million draws are 1,000 steps
+        (2000, 500, 1e4, 2),
+        (3999, 2000, 1e6, 1),  # four million are 2,000
+        (4000, 2000, 1e6, 2),
         (0, 64, 1e4, 1),
     ],
 )
@@ -174,7 +175,8 @@ def test_a_start_that_is_off_counts_if_somebody_keeps_it() -> None:
     assert [check.name for check in kept.missed] == ["drift"]  # alone: R-hat and effective samples do not see it
 
 
-def test_a_long_chain_is_looked_at_by_every_nth_step() -> None:
+def test_a_long_chain_is_looked_at_by_every_nth_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict_module, "_DRAWS", 0)
     x = gaussian(steps=1200, walkers=4)
     found = look(NAMES, chains_of(x), 1200, LOOSE)  # 256 steps and more: every fourth
     assert found.burn_in == 4 * (300 // 8)

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Draws of one quantity up to which ranks are among all, and how many stand for more.
-EXACT = 4096
+EXACT = 8192
 _RUNGS = 1024
 # Intervals of equal width in which a draw's place on the ladder is looked up. Of more than so many rungs in one, it is
 # searched for: a narrow hill beside a wide one is seen in full.

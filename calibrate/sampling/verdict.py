@@ -26,10 +26,11 @@ Derive = Callable[[FloatArray], Mapping[str, FloatArray]]
 FIRST_LOOK = 64
 # Each look comes after so many times the steps of the one before.
 GROWTH = 1.25
-# A look takes all steps up to so many, and evenly spread ones of more, but draws of so many times the wanted effective
-# samples.
+# A look takes all steps up to so many, and evenly spread ones of more; but so many draws, and so many times the wanted
+# effective samples.
 _STEPS = 256
-_DRAWS = 4
+_DRAWS = 500_000
+_SAMPLES = 4
 # Of derived quantities, which cost a thousand times as much, each ensemble gives so many draws for each part by which
 # R-hat may exceed 1, and by chance exceeds that once in a thousand times. So many at the least, and steps at the most.
 _TELLING = 2.5
@@ -177,7 +178,7 @@ def look_before(stored: int) -> int:
 
 def stride(stored: int, draws: int, min_ess: float) -> int:
     """Return of how many stored steps a look takes one, if each step has so many `draws` in all ensembles."""
-    return max(1, stored // max(_STEPS, math.ceil(_DRAWS * min_ess / draws)))
+    return max(1, stored // max(_STEPS, math.ceil(max(_DRAWS, _SAMPLES * min_ess) / draws)))
 
 
 def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, dropped: int | None = None) -> Verdict:
