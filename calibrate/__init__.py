@@ -28,6 +28,8 @@ _HOME = {
     "Uniform": "priors",
     "Normal": "priors",
     "LogNormal": "priors",
+    "Draws": "draws",
+    "Finding": "findings",
     "Run": "results",
     "open_run": "results",
     "BlankevoortFunction": "knee.law",
@@ -41,6 +43,7 @@ _HOME = {
     "export_osim": "export",
     "knee_from_osim": "importing",
     "simulate": "simulation",
+    "sample": "runner",
     "start_run": "runner",
     "resume_run": "runner",
 }

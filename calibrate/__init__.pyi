@@ -2,6 +2,7 @@
 
 from calibrate.config import Config, load_config
 from calibrate.data import Measurement, read_measurement
+from calibrate.draws import Draws
 from calibrate.errors import (
     CalibrateError,
     CallOrderError,
@@ -14,6 +15,7 @@ from calibrate.errors import (
     RunError,
 )
 from calibrate.export import export_osim
+from calibrate.findings import Finding
 from calibrate.importing import knee_from_osim
 from calibrate.knee.law import BlankevoortFunction
 from calibrate.knee.precomputed import CachedKneeModel, PrecomputedKneeModel
@@ -24,7 +26,7 @@ from calibrate.priors import LogNormal, Normal, Prior, Uniform
 from calibrate.problem.laxity_test import LaxityTest
 from calibrate.problem.parameters import ParameterTable
 from calibrate.results import Run, open_run
-from calibrate.runner import resume_run, start_run
+from calibrate.runner import resume_run, sample, start_run
 from calibrate.simulation import simulate
 
 __all__ = [
@@ -36,7 +38,9 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataError",
+    "Draws",
     "ExportError",
+    "Finding",
     "GeometryError",
     "KneeModel",
     "LaxityTest",
@@ -60,6 +64,7 @@ __all__ = [
     "parallel_total_loss",
     "read_measurement",
     "resume_run",
+    "sample",
     "simulate",
     "start_run",
     "vectorized_total_loss",

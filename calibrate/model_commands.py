@@ -77,7 +77,9 @@ def predict(
     if angles is not None and moments is not None:
         raise ConfigError("--angles and --moments: use one of them")
     changes: dict[str, str | float] = {**parsed_settings("--change", change)}
-    wanted = None if moments is None else [_number("--moments", part, moments) for part in moments.split(",")]
+    wanted = None
+    if moments is not None:  # each of them once
+        wanted = list(dict.fromkeys(_number("--moments", part, moments) for part in moments.split(",")))
     load_matplotlib()
     from calibrate.comparison import compare
     from calibrate.predict_view import check_picture, tables

@@ -214,6 +214,8 @@ class LogNormal(_Bounded):
 
     def __post_init__(self) -> None:
         lower = 0.0 if self.lower == -math.inf else self.lower
+        if self.upper < 0.0:
+            raise ValueError(f"upper = {self.upper:g} must not be negative in a log-normal prior")
         self._keep(median=self.median, factor=self.factor, lower=lower, upper=self.upper)
         if self.median <= 0.0:
             raise ValueError(f"median = {self.median:g} must be greater than 0")

@@ -9,16 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from calibrate import chain
 from calibrate.beside import changes
 from calibrate.chain.problem import posterior_of
 from calibrate.config import Config, SamplingConfig
+from calibrate.draws import Draws
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
 from calibrate.kinds import CHAIN
+from calibrate.lean import emcee
 from calibrate.needs import check_needs
 from calibrate.posterior import Posterior
-from calibrate.sampling.loop import Budget, Outcome, Progress, sample
+from calibrate.sampling.loop import Budget, Outcome, Progress
+from calibrate.sampling.loop import sample as advance
 from calibrate.sampling.start import first_walkers, walkers_for
 
 # Walkers for each free parameter, at the least.
@@ -77,14 +82,8 @@ def start_run(
     posterior = Posterior.from_config(config)
     for warning in posterior.warnings:
         on_warning(warning)
-    if "walkers" not in config.sampling.model_fields_set:
-        config = config.with_sampling(walkers=walkers_for(posterior.ndim, config.sampling.min_ess))
+    config = _with_walkers(config, posterior)
     settings = config.sampling
-    if settings.walkers < _PER_DIMENSION * posterior.ndim:
-        raise ConfigError(
-            f"sampling.walkers = {settings.walkers}: {posterior.ndim} free parameters need at least "
-            f"{_PER_DIMENSION * posterior.ndim} walkers"
-        )
     check_needs(settings, posterior.ndim, path.parent)
     starts = first_walkers(posterior, settings, on_warning=on_warning)
     should_stop()  # from here on there is something to keep: who asks for an end gets it at the next step
@@ -95,9 +94,56 @@ def start_run(
         chain.create(path, origin, starts, durability=settings.durability, capacity=_CAPACITY)
         budget = Budget(settings.max_steps, settings.max_time)
         with _streaming(path, settings) as backends:
-            return sample(
+            return advance(
                 posterior, backends, starts, settings, budget, on_progress=on_progress, should_stop=should_stop
             )
+
+
+def sample(
+    problem: Config | Posterior, seed: int | None = None, *, workers: int = 1, **settings: float | None
+) -> Draws:
+    """Calibrate in memory: as `start_run`, with the same chain for the same seed, but without a file.
+
+    Nothing global is read or changed, so that any number of these may run at once.
+
+    Parameters
+    ----------
+    problem : Config or Posterior
+        What to sample. A posterior brings its configuration along.
+    seed : int, optional
+        The configuration's by default.
+    workers : int
+        Threads.
+    **settings
+        What `[sampling]` of a configuration may say, in place of what it says: `min_ess=1000`, `max_steps=2000`, ...
+
+    Returns
+    -------
+    Draws
+        Converged, or as far as `max_steps` and `max_time` go.
+
+    Raises
+    ------
+    CalibrateError
+        If configuration or data cannot be used.
+
+    Examples
+    --------
+    >>> from calibrate.examples import example
+    >>> draws = sample(load_config(example("simulated.toml")), seed=1, min_ess=200)
+    >>> draws.converged
+    True
+    """
+    config = problem.config if isinstance(problem, Posterior) else problem
+    config = config.with_sampling(seed=seed, workers=workers, **settings)
+    posterior = problem if isinstance(problem, Posterior) else Posterior.from_config(config)
+    config = _with_walkers(config, posterior)
+    starts = first_walkers(posterior, config.sampling)
+    backends = [emcee.backends.Backend() for _ in starts]
+    advance(posterior, backends, starts, config.sampling, Budget(config.sampling.max_steps, config.sampling.max_time))
+    coords, log_prob = (np.stack([getattr(one, key)() for one in backends]) for key in ("get_chain", "get_log_prob"))
+    acceptance = float(np.mean([one.accepted.mean() / one.iteration for one in backends]))
+    return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance))
 
 
 def resume_run(
@@ -167,9 +213,28 @@ def resume_run(
             if total < done:
                 raise ChainError(f"{path}: already has {done} steps, more than {total}; use --steps to add some")
             budget = Budget(total, settings.max_time, until_converged=steps is None and until_steps is None)
-            return sample(
+            return advance(
                 posterior, backends, stored.starts, settings, budget, on_progress=on_progress, should_stop=should_stop
             )
+
+
+def _with_walkers(config: Config, posterior: Posterior) -> Config:
+    """Fill in how many walkers there are, or refuse too few.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two for each free parameter.
+    """
+    ndim = posterior.ndim
+    if "walkers" not in config.sampling.model_fields_set:
+        config = config.with_sampling(walkers=walkers_for(ndim, config.sampling.min_ess))
+    if config.sampling.walkers < _PER_DIMENSION * ndim:
+        raise ConfigError(
+            f"sampling.walkers = {config.sampling.walkers}: {ndim} free parameters need at least "
+            f"{_PER_DIMENSION * ndim} walkers"
+        )
+    return config
 
 
 def _check_output(path: Path, overwrite: bool, config: Config) -> None:

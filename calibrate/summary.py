@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from calibrate import chain
 from calibrate.assumptions import assumptions
 from calibrate.derived import unit_of
-from calibrate.findings import warnings_of
 from calibrate.texts import printable
 
 if TYPE_CHECKING:
     from calibrate.data import Measurement
+    from calibrate.findings import Finding
     from calibrate.problem.laxity_test import LaxityTest
     from calibrate.results import Run
 
@@ -101,7 +102,8 @@ def summarise(run: Run) -> Summary:
         "stragglers": 0.0 if diagnosis.stragglers is None else diagnosis.stragglers.share,
         "parameters": parameters,
         "derived": derived,
-        "warnings": list(warnings_of(run)),
+        "findings": [_finding(finding) for finding in run.findings()],
+        "warnings": list(run.warnings()),
         "assumes": list(assumptions(run.posterior)),
     }
     return Summary(content)
@@ -119,6 +121,12 @@ def _test(test: LaxityTest, data: Measurement) -> dict[str, Any]:
         "flexion": test.flexion,
         "sha256": data.sha256,
     }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON has it."""
+    numbers = {key: getattr(finding, key) for key in ("value", "threshold")}
+    return asdict(finding) | {key: None if value is None else _known(value) for key, value in numbers.items()}
 
 
 def _describe(values: FloatArray) -> dict[str, float | None]:

@@ -44,7 +44,7 @@ TIES: dict[str, Bad] = {
     ),
     "of a test to nothing": (
         add('parameters.mcl.l_0 = "flex90.mcl.l_0"'),
-        r"tests\.flex60\.parameters\.mcl\.l_0 = 'flex90\.mcl\.l_0': .*did you mean 'flex60\.mcl\.l_0'\?",
+        r"tests\.flex60\.parameters\.mcl\.l_0 = 'flex90\.mcl\.l_0': .*did you mean 'mcl\.l_0'\?",
     ),
     "of an offset between tests that count differently": (
         [

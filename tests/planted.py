@@ -125,7 +125,7 @@ def plant(
         writer.finish()
     # Not `open_run`: that refuses chains whose ensembles are alike, or whose log-probability is not the posterior's.
     file, chains = chain.read_run(path)
-    return Run(path, file, posterior, chains)
+    return Run(posterior, config.sampling, chains, path, file)
 
 
 def constant(*values: float, steps: int = 4) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Stand-ins for a run, its tests and its fit, with numbers as a finding wants them."""
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,11 @@ READINGS: Any = SimpleNamespace(
     unit="N·m",
     angle_unit="deg",
 )
+
+
+def said(findings: Iterable[object]) -> list[str]:
+    """Return findings as they are printed."""
+    return [str(finding) for finding in findings]
 
 
 def laxity_test(kind: int = GAUSSIAN, name: str = "", measurement: Any = READINGS, **rows: int) -> Any:

@@ -56,6 +56,18 @@ def test_of_a_usual_configuration_nothing_is_odd() -> None:
     assert said(knee__application_point=None) == []
 
 
+RADIANS = "flexion: 0 and {} degrees are next to nothing apart; is it in radians? degrees are wanted"
+
+
+@pytest.mark.parametrize(
+    ("flexion", "found"), [(0.5236, True), (2.0944, True), (0.5, False), (2.6201, False), (30, False)]
+)
+def test_flexion_in_radians_is_doubted(flexion: float, found: bool) -> None:
+    text = RADIANS.format(f"{flexion:g}")
+    assert said(data__flexion=flexion) == ([Doubt(text, refused=False)] if found else [])
+    assert said(knee__reference_flexion=flexion) == ([Doubt(text, refused=False)] if found else [])
+
+
 SIZES: dict[str, tuple[dict[str, Any], list[Doubt]]] = {
     "lateral radius": (
         {"knee__lateral_condyle__radius": 9.5},

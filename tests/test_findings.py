@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from clouds import SIGMA, TRUTH, angles_of, around, loads_of, measured, noisy, posterior_of, run_of
 from conftest import PARAMETERS
+from stand_ins import said
 
-from calibrate import findings
 from calibrate.bestfit import best_fits
 from calibrate.data import Measurement
+from calibrate.findings import checks as findings
 from calibrate.posterior import Posterior
 from calibrate.results import Run
 from calibrate.sampling.fit import find_map
@@ -257,7 +258,7 @@ def test_no_bound_is_to_be_widened_where_the_data_are_wrong(name: str) -> None:
     width = run.posterior.upper[i] - run.posterior.lower[i]
     draws[::2, i] = run.posterior.upper[i] - 0.01 * width * np.random.default_rng(5).random(len(draws[::2]))
     again = run_of(run.posterior, draws)
-    assert list(findings.bounds_reached(again))
+    assert said(findings.bounds_reached(again))
     assert not any("widen" in text for text in again.warnings())
 
 
@@ -267,7 +268,7 @@ def test_loads_of_any_size_break_nothing(factor: float) -> None:
     posterior = posterior_of(measured(data.angles, factor * data.loads))
     (fit,) = best_fits(posterior, around(posterior)[:50])
     assert np.isfinite(fit.by_angle).all()
-    assert not list(findings.outlying_readings(run_of(posterior, around(posterior)), fit)) or fit.outlying.size <= 4
+    assert not said(findings.outlying_readings(run_of(posterior, around(posterior)), fit)) or fit.outlying.size <= 4
 
 
 def test_a_run_and_its_summary_say_the_same() -> None:

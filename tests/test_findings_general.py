@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from clouds import FREE, SIGMA, TRUTH, angles_of, loads_of, measured, noisy, run_of
 from conftest import KNEE, PARAMETERS
+from stand_ins import said
 from test_findings import found, sentence
 
-from calibrate import findings
 from calibrate.bestfit import best_fits
 from calibrate.config import parse_config
 from calibrate.data import Measurement, parse_measurement
+from calibrate.findings import checks as findings
 from calibrate.posterior import Posterior
 from calibrate.results import Run
 from calibrate.sampling.fit import find_map
@@ -219,7 +220,7 @@ def test_a_condyle_that_pulls_is_looked_for_on_the_best_draws_knee() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Posterior, "knee_at", knee_at)
-        assert list(findings.condyle_pulls(run, fit, run.thinned(50)))
+        assert said(findings.condyle_pulls(run, fit, run.thinned(50)))
     np.testing.assert_array_equal(seen, [fit.q])
 
 

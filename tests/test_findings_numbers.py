@@ -4,9 +4,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from stand_ins import fit, laxity_test, run_of
+from stand_ins import fit, laxity_test, run_of, said
 
-from calibrate import findings
+from calibrate.findings import checks as findings
 from calibrate.knee.slots import CORRELATED, STUDENT
 from calibrate.priors import LogNormal, Normal, Uniform
 
@@ -26,7 +26,7 @@ def bounded(count: int, lower: float, upper: float) -> list[str]:
             lower=np.array([100.0 + lower, -1e9]), upper=np.array([100.0 + upper, 1e9]), priors=(Uniform(0.0, 1.0),) * 2
         ),
     )
-    return list(findings.bounds_reached(run))
+    return said(findings.bounds_reached(run))
 
 
 DECIDE = "mcl.k reaches {}: the bounds, not the data, decide where it ends; widen them or report them"
@@ -55,7 +55,7 @@ def test_the_end_of_a_log_normal_priors_range_is_no_bound_unless_it_is_given() -
     def reached(prior: Any) -> list[str]:
         posterior = SimpleNamespace(lower=np.array([prior.lower]), upper=np.array([prior.upper]), priors=(prior,))
         run: Any = SimpleNamespace(names=("mcl.k",), some_samples=lambda: even, posterior=posterior)
-        return list(findings.bounds_reached(run))
+        return said(findings.bounds_reached(run))
 
     assert reached(LogNormal(1.0, 2.0)) == reached(Normal(0.0, 1.0)) == []
     assert reached(LogNormal(1.0, 2.0, lower=0.01)) == [DECIDE.format("its lower bound")]
@@ -68,7 +68,7 @@ def decided(*priors: Any, sd: tuple[float, ...]) -> list[str]:
     draws = np.array([[-1.0], [1.0]]) * sd
     posterior = SimpleNamespace(priors=priors, scale=np.array([prior.sd for prior in priors]))
     run: Any = SimpleNamespace(names=("mcl.k", "lcl.k"), some_samples=lambda: draws, posterior=posterior)
-    return list(findings.prior_decides(run))
+    return said(findings.prior_decides(run))
 
 
 def test_a_parameter_that_was_not_learnt_is_the_priors() -> None:
@@ -113,7 +113,7 @@ def pulling(draws: int, push: float = -1e-9) -> list[str]:
         assert (angles, q is best, test) == (None, True, "one")
         return SimpleNamespace(push=pushes)
 
-    return list(findings.condyle_pulls(run_of(knee_at=knee_at, law=law), fit(test=measured(np.zeros(3)), q=best), few))
+    return said(findings.condyle_pulls(run_of(knee_at=knee_at, law=law), fit(test=measured(np.zeros(3)), q=best), few))
 
 
 def test_a_condyle_may_pull_in_one_draw_of_a_hundred() -> None:
@@ -134,7 +134,7 @@ def test_a_condyle_is_looked_at_where_there_are_angles() -> None:
         return SimpleNamespace(push=lambda _: np.ones((1, 1000)))
 
     odd = fit(test=measured(np.linspace(-8.0, 8.0, 1999)))
-    assert list(findings.condyle_pulls(run_of(knee_at=knee_at, law=lambda *_: None), odd, np.zeros((1, 9)))) == []
+    assert said(findings.condyle_pulls(run_of(knee_at=knee_at, law=lambda *_: None), odd, np.zeros((1, 9)))) == []
     np.testing.assert_array_equal(seen, [np.linspace(-8.0, 8.0, 1000)])
 
 
@@ -159,7 +159,7 @@ def misses(chi2: float, inferred: tuple[int, ...] = (), sigma: Any = None, **tes
     """
     data = SimpleNamespace(angles=np.zeros(50), sigma=sigma)
     odd = fit(misfit=chi2 / 50.0, test=laxity_test(measurement=data, **test))
-    return list(findings.sigma_too_small(run_of(inferred=inferred), odd))
+    return said(findings.sigma_too_small(run_of(inferred=inferred), odd))
 
 
 def test_a_known_sigma_may_be_missed_by_four_standard_deviations_of_chi2() -> None:

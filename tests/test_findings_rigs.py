@@ -6,10 +6,10 @@ from clouds import around, noisy, posterior_of, run_of
 from conftest import DATA
 from test_findings import best, found
 
-from calibrate import findings
 from calibrate.bestfit import best_fits
 from calibrate.config import load_config
 from calibrate.data import parse_measurement
+from calibrate.findings import checks as findings
 from calibrate.posterior import Posterior
 from calibrate.sampling.fit import find_map
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stand_ins import fit, laxity_test, run_of
+from stand_ins import fit, laxity_test, run_of, said
 
-from calibrate import findings
+from calibrate.findings import checks as findings
 from calibrate.knee.slots import CORRELATED, GAUSSIAN, STUDENT
 
 ABOVE = float(np.nextafter(0.3, 1.0))
@@ -65,7 +65,7 @@ def asked(
         "sigma_too_small",
     ):
         monkeypatch.setattr(findings, name, stub(name))
-    sentences = list(findings.warnings_of(run))  # type: ignore[arg-type]  # a stand-in
+    sentences = said(findings.findings_of(run))  # type: ignore[arg-type]  # a stand-in
     named = {id(run): "run", id(few): "few", id(run.posterior): "posterior"} | {id(one): one.name for one in looked}
     return sentences, [tuple(named.get(id(part), part) for part in call) for call in calls]
 
@@ -145,7 +145,7 @@ def sampled(converged: bool, **diagnosis: Any) -> Any:
     sampling = SimpleNamespace(max_rhat=1.1, min_ess=50.0)
     return SimpleNamespace(
         converged=converged,
-        config=SimpleNamespace(sampling=sampling),
+        settings=sampling,
         names=("mcl.k", "mcl.l_0"),
         diagnosis=SimpleNamespace(**diagnosis),
     )
@@ -158,8 +158,8 @@ def test_what_is_wanted_of_convergence_and_what_is_found() -> None:
         "autocorrelation_times": np.array([31.26, 12.34, 20.0]),
         "sd_error": np.array([0.05, 0.45678, 0.1]),
     }
-    assert list(findings.not_converged(sampled(True, **found))) == []
-    assert list(findings.not_converged(sampled(False, **found))) == [
+    assert said(findings.not_converged(sampled(True, **found))) == []
+    assert said(findings.not_converged(sampled(False, **found))) == [
         "not converged: worst R-hat 1.235 (below 1.1 wanted), smallest effective sample size 1235 (50 wanted), "
         "autocorrelation times 12.3 (10 wanted), error of a standard deviation 45.7 % (20.0 % wanted); "
         "go on with 'calibrate resume'"
@@ -174,7 +174,7 @@ def test_what_is_infinite_of_convergence_is_written_so() -> None:
         "autocorrelation_times": np.array([inf]),
         "sd_error": np.array([inf]),
     }
-    assert "".join(findings.not_converged(sampled(False, **found))).count(" inf ") == 4
+    assert "".join(said(findings.not_converged(sampled(False, **found)))).count(" inf ") == 4
 
 
 def test_what_is_unknown_of_convergence_is_called_so() -> None:
@@ -185,7 +185,7 @@ def test_what_is_unknown_of_convergence_is_called_so() -> None:
         "autocorrelation_times": np.array([nan]),
         "sd_error": np.array([nan]),
     }
-    assert list(findings.not_converged(sampled(False, **found))) == [
+    assert said(findings.not_converged(sampled(False, **found))) == [
         "not converged: worst R-hat unknown so far (below 1.1 wanted), smallest effective sample size unknown so far "
         "(50 wanted), autocorrelation times unknown so far (10 wanted), error of a standard deviation unknown so far "
         "(20.0 % wanted); go on with 'calibrate resume'"
@@ -193,9 +193,9 @@ def test_what_is_unknown_of_convergence_is_called_so() -> None:
 
 
 def test_where_walkers_stay() -> None:
-    assert list(findings.walkers_straggle(sampled(True, stragglers=None))) == []
+    assert said(findings.walkers_straggle(sampled(True, stragglers=None))) == []
     stragglers = SimpleNamespace(share=0.0625, place=np.array([31.23456, 94.0]), depth=123.6)
-    assert list(findings.walkers_straggle(sampled(True, stragglers=stragglers))) == [
+    assert said(findings.walkers_straggle(sampled(True, stragglers=stragglers))) == [
         "6.2 % of the walkers stay around mcl.k = 31.23, mcl.l_0 = 94, with a log-probability 124 below the median of "
         "all draws (none is wanted there): they are not yet of the posterior, and widen it; go on with 'calibrate "
         "resume', or start anew with another seed"
@@ -206,7 +206,7 @@ def test_where_walkers_stay() -> None:
 
 
 def explains(explained: float, possible: float) -> list[str]:
-    return list(findings.explains_little(run_of(), fit(explained=explained, possible=possible)))
+    return said(findings.explains_little(run_of(), fit(explained=explained, possible=possible)))
 
 
 def test_a_model_has_to_explain_three_quarters_of_what_a_curve_could() -> None:
@@ -234,7 +234,7 @@ def outlying(rows: list[int], sizes: list[float], explained: float = 0.9, kind: 
         sizes=np.array(sizes),
         threshold=5.67,
     )
-    return list(findings.outlying_readings(run_of(), odd))
+    return said(findings.outlying_readings(run_of(), odd))
 
 
 TOO_FAR = (
@@ -287,24 +287,24 @@ ROWS = "in the order of the file"
 def test_neighbours_alike_are_told_by_the_order_that_shows_it_best(
     by_angle: tuple[float, float], by_row: tuple[float, float] | None, expected: tuple[str, str, str] | None
 ) -> None:
-    found = list(findings.patterns(run_of(), fit(by_angle=by_angle, by_row=by_row)))
+    found = said(findings.patterns(run_of(), fit(by_angle=by_angle, by_row=by_row)))
     assert found == ([] if expected is None else [ALIKE.format(*expected)])
 
 
 def test_loads_that_do_not_vary_have_no_pattern() -> None:
-    assert list(findings.patterns(run_of(), fit(explained=float("nan"), by_angle=(0.9, 0.0)))) == []
+    assert said(findings.patterns(run_of(), fit(explained=float("nan"), by_angle=(0.9, 0.0)))) == []
 
 
 def test_a_correlated_discrepancy_expects_a_pattern() -> None:
-    assert list(findings.patterns(run_of(), fit(test=laxity_test(CORRELATED), by_angle=(0.9, 0.0)))) == []
-    assert list(findings.patterns(run_of(), fit(test=laxity_test(STUDENT), by_angle=(0.9, 0.0))))
+    assert said(findings.patterns(run_of(), fit(test=laxity_test(CORRELATED), by_angle=(0.9, 0.0)))) == []
+    assert said(findings.patterns(run_of(), fit(test=laxity_test(STUDENT), by_angle=(0.9, 0.0))))
 
 
 def test_a_zero_that_is_free_is_not_to_be_looked_for() -> None:
     odd = fit(test=laxity_test(offset=7), by_angle=(0.456, 3.4e-5))
-    assert list(findings.patterns(run_of(inferred=(6, 8)), odd)) == [ALIKE.format("by angle", "0.46", "3e-05")]
+    assert said(findings.patterns(run_of(inferred=(6, 8)), odd)) == [ALIKE.format("by angle", "0.46", "3e-05")]
     expected = ALIKE.format("by angle", "0.46", "3e-05").replace("a zero of the angle that is off, ", "")
-    assert list(findings.patterns(run_of(inferred=(6, 7, 8)), odd)) == [expected]
+    assert said(findings.patterns(run_of(inferred=(6, 7, 8)), odd)) == [expected]
 
 
 def test_of_several_tests_each_sentence_names_its_own() -> None:
@@ -318,12 +318,13 @@ def test_of_several_tests_each_sentence_names_its_own() -> None:
     )
     knee = SimpleNamespace(push=lambda law: -np.ones((1, 3)))
     run = run_of(several=True, knee_at=lambda *_: knee, law=lambda q, test: q)
-    said = [
+    found = [
         *findings.explains_little(run, odd),
         *findings.outlying_readings(run, odd),
         *findings.patterns(run, odd),
         *findings.condyle_pulls(run, odd, np.zeros((1, 1))),
         *findings.sigma_too_small(run, odd),
     ]
-    assert len(said) == 5
-    assert all(sentence.startswith("test flex60: ") for sentence in said)
+    assert len(found) == 5
+    assert {finding.subject for finding in found} == {odd.test.name}
+    assert all(sentence.startswith("test flex60: ") for sentence in said(found))

@@ -134,3 +134,10 @@ def test_known_truth_of_simulated_data_is_kept() -> None:
 
 def test_a_configuration_is_found_beside_its_data() -> None:
     assert bench_config().data_path == DATA / "bench_toe.csv"
+
+
+@pytest.mark.parametrize("given", ["knee.toml", None, {}])
+def test_a_posterior_is_built_from_a_configuration_and_nothing_else(given: object) -> None:
+    kind = type(given).__name__
+    with pytest.raises(ConfigError, match=f"^a Config is wanted, not {kind}; read a file with calibrate.load_config$"):
+        Posterior.from_config(given)  # type: ignore[arg-type]  # the mistake itself

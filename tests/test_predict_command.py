@@ -74,7 +74,7 @@ def test_the_tables_have_both_knees_side_by_side(finished_run: Path, command: Co
 
 
 def test_laxity_has_a_row_for_each_way_and_says_what_is_not_reached(finished_run: Path, command: Command) -> None:
-    result = command("predict", finished_run, "--change", "lcl.k=*0", "--moments", "2, 5")
+    result = command("predict", finished_run, "--change", "lcl.k=*0", "--moments", "2, 5,5.0")
     assert result.code == 0, result.err
     rows = [line.split() for line in result.out.splitlines() if line[:5].strip() in ("2", "5")]
     assert [row[:2] for row in rows] == [[size, way] for size in "25" for way in ("varus", "valgus", "in")]

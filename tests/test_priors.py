@@ -270,7 +270,8 @@ def test_the_formula_goes_on_beyond_the_bounds_but_not_to_where_a_logarithm_ends
         (lambda: LogNormal(70.0, 0.5), "factor = 0.5 must be greater than 1, and at most 1000"),
         (lambda: LogNormal(70.0, 1001.0), "factor = 1001 must be greater than 1, and at most 1000"),
         (lambda: LogNormal(70.0, 2.0, -1.0), "lower = -1 must not be negative in a log-normal prior"),
-        (lambda: LogNormal(70.0, 2.0, upper=-3.0), "lower = 0 must be below upper = -3"),
+        (lambda: LogNormal(70.0, 2.0, upper=-3.0), "upper = -3 must not be negative in a log-normal prior"),
+        (lambda: LogNormal(70.0, 2.0, upper=0.0), "lower = 0 must be below upper = 0"),
         (
             lambda: LogNormal(1.0, 1.01, 5.0, 6.0),
             "there is no mass between the bounds: log-normal, median 1, factor 1.01, 5 to 6",

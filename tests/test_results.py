@@ -75,7 +75,7 @@ def test_estimates_of_a_long_run_come_from_every_nth_kept_step_the_last_included
     varus: Run, every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(results, "stride", lambda *shape: asked.append(shape) or every)
+    monkeypatch.setattr("calibrate.draws.stride", lambda *shape: asked.append(shape) or every)
     run = open_run(varus.path)
     np.testing.assert_array_equal(run.some_samples(), KEPT[:, every - 1 :: every].reshape(-1, 7))
     assert asked == [(3, 61, 16)]
@@ -119,7 +119,7 @@ def test_convergence_is_judged_by_the_configurations_own_thresholds(varus: Run, 
         sampling = varus.config.sampling.model_copy(update=changes)
         config = varus.config.model_copy(update={"sampling": sampling})
         file = results.chain.RunFile(**{**vars(varus.file), "config": config})
-        assert Run(varus.path, file, varus.posterior, varus.chains).converged is verdict
+        assert Run(varus.posterior, sampling, varus.chains, varus.path, file).converged is verdict
 
 
 @pytest.mark.parametrize(

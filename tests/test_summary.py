@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from planted import FREE, VARUS_NAMES, VARUS_UNITS, constant, parameters_text, plant, varus_draws
 
-from calibrate import __version__, results
+from calibrate import __version__
 from calibrate.results import Run, open_run
 from calibrate.sampling.convergence import diagnose
 from calibrate.summary import Summary
@@ -144,7 +144,7 @@ def test_what_is_unknown_is_none_and_json_has_neither_nan_nor_infinity(tmp_path:
 def test_a_long_run_is_described_by_the_steps_that_its_convergence_is_judged_by(
     varus: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "stride", lambda *shape: 3)
+    monkeypatch.setattr("calibrate.draws.stride", lambda *shape: 3)
     summary = open_run(varus.path).summary()
     fewer = KEPT[:, 2::3]
     assert summary["draws"] == 2928
@@ -158,7 +158,7 @@ def test_a_long_run_is_described_by_the_steps_that_its_convergence_is_judged_by(
 
 
 def test_a_summary_is_a_mapping_and_tells_its_state_in_a_line(summary: Summary, varus: Run, valgus: Run) -> None:
-    assert len(summary) == len(list(summary)) == len(dict(summary)) == 22
+    assert len(summary) == len(list(summary)) == len(dict(summary)) == 23
     assert summary.keys() >= {"file", "converged", "parameters", "derived", "warnings"}
     with pytest.raises(TypeError):
         summary["file"] = "mine"  # type: ignore[index]  # that it cannot be written to is the point

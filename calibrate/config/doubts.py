@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # Whose range does not depend on the data's unit, as sigma's does.
 _CHECKED = ("k", "alpha", "l_0", "reference_strain", "f_ref", "measurement.angle_offset", "noise.angle_sigma")
+# Flexion angles that differ by no more than this, and are no round degrees, have been given in radians: this is 150
+# degrees, all that a knee bends.
+_RADIANS = 2.62
 _Shape = Mapping[str, float]
 
 
@@ -35,6 +38,7 @@ def doubts_of_config(config: Config) -> Iterator[Doubt]:
     shapes |= {name: _shape_of(config, name) for name, test in config.tests.items() if any(test.knee.items())}
     for test, shape in shapes.items():
         yield from _doubts_of_knee(f"tests.{test}.knee" if test else "knee", shape, config.knee.strands)
+    yield from _doubts_of_flexion(config)
     for name, value in config.declared().items():
         key = key_of(name, config.tests)
         quantity = quantity_of(key).key
@@ -67,6 +71,18 @@ def doubts_of(config: Config, measurements: Mapping[str, Measurement]) -> Iterat
             yield doubt._replace(text=label + doubt.text)
         sigmas |= dict.fromkeys(doubts_of_sigma(config, measurement.kind, name))
     yield from sigmas
+
+
+def _doubts_of_flexion(config: Config) -> Iterator[Doubt]:
+    """Doubt flexion angles that differ, none by as much as two tests of a knee are apart."""
+    angles = [config.knee.reference_flexion, *(test.flexion for test in config.all_tests.values())]
+    apart = max(angles) - min(angles)
+    if 0.0 < apart <= _RADIANS and any(angle % 0.5 for angle in angles):
+        yield Doubt(
+            f"flexion: {min(angles):g} and {max(angles):g} degrees are next to nothing apart; is it in radians? "
+            "degrees are wanted",
+            refused=False,
+        )
 
 
 def _shape_of(config: Config, test: str = "") -> _Shape:

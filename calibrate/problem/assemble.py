@@ -47,6 +47,8 @@ def assemble(config: Config, measurement: Measurement | Mapping[str, Measurement
     ConfigError, DataError
         As `Posterior.from_config`.
     """
+    if not isinstance(config, Config):
+        raise ConfigError(f"a Config is wanted, not {type(config).__name__}; read a file with calibrate.load_config")
     where = str(config.source or "configuration")
     measurements = _measurements(config, measurement, where)
     table = table_of(config, measurements)

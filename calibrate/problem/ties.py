@@ -30,7 +30,8 @@ def root_of(name: str, declared: Mapping[str, object], tests: Mapping[str, objec
         what = f"{place(seen[-1], tests)} = {as_toml(value)}"
         if value not in declared:
             meant = value.removeprefix("parameters.").removeprefix("tests.")
-            remedy = f"did you mean '{meant}'?" if meant in declared else did_you_mean(value, list(declared), _NOWHERE)
+            others = [one for one in declared if one not in seen]
+            remedy = f"did you mean '{meant}'?" if meant in declared else did_you_mean(value, others, _NOWHERE)
             raise ValueError(f"{what}: {WANTED}, or the name of another parameter; {remedy}")
         if value in seen:
             circle = seen[seen.index(value) :]

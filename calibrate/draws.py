@@ -1,0 +1,242 @@
+"""Draws of a posterior, wherever they are: estimates, predictions, convergence and findings are computed from them.
+
+No path and no file: `runner.sample` makes draws in memory, and `results.Run` is draws that lie in a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibrate import whatif
+from calibrate.config import SamplingConfig
+from calibrate.derived import MOST_DRAWS, derived, most_draws
+from calibrate.errors import ChainError
+from calibrate.findings import Finding, findings_of
+from calibrate.posterior import Posterior
+from calibrate.sampling.convergence import Diagnosis, burn_in, diagnose, stride
+
+FloatArray = NDArray[np.float64]
+
+
+class Chains(Protocol):
+    """The stored steps of all ensembles, burn-in included: arrays, or what is read from a file when asked for."""
+
+    @property
+    def coords(self) -> Any:
+        """Walkers' parameters, shape (ensembles, steps, walkers, ndim)."""
+
+    @property
+    def log_prob(self) -> Any:
+        """Their log-posterior, shape (ensembles, steps, walkers)."""
+
+    @property
+    def acceptance(self) -> float:
+        """Mean acceptance fraction; NaN if nothing is stored."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws of a posterior.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        What was sampled.
+    settings : SamplingConfig
+        How: thinning, and the thresholds of convergence.
+    chains : Chains
+        Every stored step, burn-in included.
+    """
+
+    posterior: Posterior
+    settings: SamplingConfig
+    chains: Chains
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The free parameters."""
+        return self.posterior.names
+
+    @property
+    def truth(self) -> Mapping[str, float]:
+        """The true parameters, as far as the data were simulated and say so."""
+        return self.posterior.truth
+
+    @property
+    def stored(self) -> int:
+        """Stored steps of each ensemble."""
+        return int(self.chains.coords.shape[1])
+
+    @property
+    def burn_in(self) -> int:
+        """How many of the stored steps are dropped."""
+        return burn_in(self.stored)
+
+    @property
+    def steps(self) -> int:
+        """Steps that each ensemble has taken."""
+        return self.stored * self.settings.thin
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """Convergence of every parameter."""
+        return diagnose(self._kept, log_prob=np.asarray(self.chains.log_prob[:, self._estimated]))
+
+    @property
+    def converged(self) -> bool:
+        """Whether the run meets the thresholds of `settings`."""
+        return self.diagnosis.converged(self.settings.max_rhat, self.settings.min_ess)
+
+    def samples(self) -> FloatArray:
+        """Return all draws, burn-in dropped.
+
+        Returns
+        -------
+        ndarray, shape (draws, ndim)
+            Columns as in `names`; ensemble after ensemble, step after step.
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        self._need_steps()
+        return np.asarray(self.chains.coords[:, self.burn_in :]).reshape(-1, self.posterior.ndim)
+
+    def some_samples(self) -> FloatArray:
+        """Return the draws that estimates are made from: all, or every n-th step of a chain with many millions.
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        self._need_steps()
+        return self._kept.reshape(-1, self.posterior.ndim)
+
+    @property
+    def draws(self) -> int:
+        """How many `samples` there are."""
+        ensembles, stored, walkers = self.chains.log_prob.shape
+        return int(ensembles * (stored - self.burn_in) * walkers)
+
+    def draw(self, number: int) -> FloatArray:
+        """Return one of `samples`, shape (ndim,), reading nothing else."""
+        walkers = self.chains.log_prob.shape[2]
+        step, walker = divmod(number, walkers)
+        ensemble, step = divmod(step, self.stored - self.burn_in)
+        return np.asarray(self.chains.coords[ensemble, self.burn_in + step, walker])
+
+    @cached_property
+    def _kept(self) -> FloatArray:
+        """What estimates are made from, shape (ensembles, steps, walkers, ndim), as in the run's own check."""
+        return np.asarray(self.chains.coords[:, self._estimated])
+
+    @property
+    def _estimated(self) -> slice:
+        """The stored steps that estimates are made from."""
+        ensembles, stored, walkers = self.chains.log_prob.shape
+        thin = stride(ensembles, stored - self.burn_in, walkers)
+        return slice(self.burn_in + thin - 1, None, thin)
+
+    def thinned(self, draws: int) -> FloatArray:
+        """Return at most `draws` of the samples, in their order: always the same random ones.
+
+        Every n-th sample would now and then be the same few walkers at every step.
+        """
+        samples = self.some_samples()
+        if draws >= len(samples):
+            return samples
+        rows = np.random.default_rng(0).choice(len(samples), draws, replace=False)
+        return np.asarray(samples[np.sort(rows)])
+
+    def log_prob(self) -> FloatArray:
+        """Return the log-posterior of each of `samples`, shape (draws,)."""
+        self._need_steps()
+        return np.asarray(self.chains.log_prob[:, self.burn_in :]).reshape(-1)
+
+    def predict(
+        self,
+        angles: ArrayLike | None = None,
+        draws: int = 1000,
+        test: str | None = None,
+        change: Mapping[str, str | float] | None = None,
+    ) -> FloatArray:
+        """Predict the load-angle curve of a test from posterior draws, of this knee or of a changed one.
+
+        Parameters
+        ----------
+        angles : array_like, shape (m,), optional
+            In the data file's unit and sign; the data's own by default.
+        draws : int
+            How many draws at the most, evenly spread over the chain.
+        test : str, optional
+            Which test; needed with angles or a change if there are several. Else all tests' data one after another.
+        change : mapping, optional
+            What if: `{"mcl.l_0": "+2.0", "lcl.k": "*0.5"}`, see `calibrate.whatif.changes_of`; all else is as in each
+            draw, slack lengths included.
+
+        Returns
+        -------
+        ndarray, shape (n, m)
+            Readings in the data file's unit and sign, without their errors; see `Posterior.predict`.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such test, or several and none is named.
+        ParameterError
+            If a change cannot be meant.
+        """
+        if change is not None:
+            return whatif.predict(self.posterior, self.thinned(draws), angles, change, test)
+        return self.posterior.predict(self.thinned(draws), angles, test)
+
+    @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
+    def derived(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
+        """Return what people ask for besides the parameters, one value per posterior draw.
+
+        For each strand: `stiffness_per_strain` `k l_0` [N]; `reference_strain` [-] and `reference_tension` [N] where
+        both condyles touch, at the reference flexion; `stiffness_share`, its part of `k` of all strands that the same
+        turn stretches, if there are others; `taut_angle`, at which it becomes taut when turned the way that stretches
+        it, NaN if it does not within 20 degrees or is taut all the way.
+
+        For the knee: `laxity_valgus_10Nm` and `laxity_varus_10Nm`, the angles at which its pure moment, without bias,
+        reaches 10 N·m valgus and varus, NaN if it does not within 20 degrees; `laxity_total_10Nm`, the one less the
+        other; the same at 5 and 12 N·m. All angles are in degrees and the file's sign, from zero of the knee's own
+        angle, without `angle_offset`.
+
+        Parameters
+        ----------
+        draws : int
+            How many draws at the most; of a knee whose geometry or angle is free, never more than 2,000.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n,)
+            By names like `mcl.stiffness_per_strain`; of several tests, what is not the same in all has the test's
+            name in front: `flex60.mcl.taut_angle`, `flex60.laxity_total_10Nm`.
+        """
+        return derived(self.posterior, self.thinned(min(draws, most_draws(self.posterior))))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what to know before believing the estimates, each with the number, the threshold and the advice."""
+        return self._findings
+
+    @cached_property
+    def _findings(self) -> tuple[Finding, ...]:
+        return tuple(findings_of(self))
+
+    def warnings(self) -> Iterator[str]:
+        """Yield the findings as sentences."""
+        return map(str, self.findings())
+
+    def _need_steps(self) -> None:
+        if self.stored == 0:
+            raise ChainError("nothing is stored yet")

@@ -1,0 +1,34 @@
+"""What a finding is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know before believing an answer.
+
+    Attributes
+    ----------
+    code : str
+        Which kind of finding, for programs: `not-converged`, `bound-reached`, ...
+    subject : str
+        What it is about: a parameter, a derived quantity or a test; empty if it is the whole.
+    value, threshold : float or None
+        The number found, and the one that it is held against; None if there is no single one.
+    sentence : str
+        What was found, with both numbers.
+    advice : str
+        What to do about it; empty if that goes without saying.
+    """
+
+    code: str
+    subject: str
+    value: float | None
+    threshold: float | None
+    sentence: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sentence}; {self.advice}" if self.advice else self.sentence
