@@ -16,7 +16,9 @@ def real(sigma: tuple[float, float] = (0.05, 5.0), **bounds: tuple[float, float]
     """Return the real knee oks009 with other bounds of sigma, and of some quantities of both ligaments."""
     text = BOX.read_text()
     config = parse_config(text, BOX)
-    text = text.replace("sigma = { lower = 0.05, upper = 5.0 }", f"sigma = {{ lower = {sigma[0]}, upper = {sigma[1]} }}")
+    text = text.replace(
+        "sigma = { lower = 0.05, upper = 5.0 }", f"sigma = {{ lower = {sigma[0]}, upper = {sigma[1]} }}"
+    )
     for ligament in ("mcl", "lcl"):
         for quantity, (low, high) in bounds.items():
             was = config.declared()[f"{ligament}.{quantity}"]

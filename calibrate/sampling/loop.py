@@ -110,7 +110,7 @@ def sample(
     backends : sequence of emcee backends
         One per ensemble, empty or holding a chain to go on from.
     starts : ndarray, shape (ensembles, walkers, ndim)
-        First walkers of the ensembles whose backend is empty.
+        First walkers of the ensembles whose backend is empty, and what the moves have outposts from in any case.
     settings : SamplingConfig
         Seed, moves, thinning, threads and thresholds.
     budget : Budget
@@ -127,7 +127,7 @@ def sample(
     """
     begin = time.monotonic()
     ensembles = [
-        _Ensemble(posterior, backend, start, state, settings)
+        _Ensemble(posterior, backend, start, starts, state, settings)
         for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
     ]
     last = budget.steps // settings.thin
@@ -190,6 +190,7 @@ class _Ensemble:
         posterior: Posterior,
         backend: emcee.backends.Backend,
         start: FloatArray,
+        starts: FloatArray,
         random_state: Any,
         settings: SamplingConfig,
     ) -> None:
@@ -198,7 +199,7 @@ class _Ensemble:
             walkers,
             ndim,
             posterior.log_prob,
-            moves=moves_of(posterior, settings.moves),
+            moves=moves_of(posterior, settings.moves, starts),
             vectorize=True,
             backend=backend,
         )

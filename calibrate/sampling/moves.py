@@ -91,10 +91,10 @@ class Snooker(_VectorizedAccept):
         return proposed, factors
 
 
-def moves_of(posterior: Posterior, shares: MovesConfig) -> list[tuple[emcee.moves.Move, float]]:
-    """Return one ensemble's moves with their shares."""
+def moves_of(posterior: Posterior, shares: MovesConfig, starts: FloatArray) -> list[tuple[emcee.moves.Move, float]]:
+    """Return one ensemble's moves with their shares; `starts` are all ensembles' first walkers."""
     makers: dict[str, Callable[[], emcee.moves.Move]] = {
-        "block": lambda: Block(posterior),
+        "block": lambda: Block(posterior, draws=starts.reshape(-1, posterior.ndim)),
         "stretch": Stretch,
         "de": DifferentialEvolution,
         "snooker": Snooker,
