@@ -214,7 +214,14 @@ def resume_run(
                 raise ChainError(f"{path}: already has {done} steps, more than {total}; use --steps to add some")
             budget = Budget(total, settings.max_time, until_converged=steps is None and until_steps is None)
             return advance(
-                posterior, backends, stored.starts, settings, budget, on_progress=on_progress, should_stop=should_stop
+                posterior,
+                backends,
+                stored.starts,
+                settings,
+                budget,
+                outposts=stored.outposts,
+                on_progress=on_progress,
+                should_stop=should_stop,
             )
 
 

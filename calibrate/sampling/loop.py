@@ -98,6 +98,7 @@ def sample(
     settings: SamplingConfig,
     budget: Budget,
     *,
+    outposts: bool = True,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
@@ -110,11 +111,13 @@ def sample(
     backends : sequence of emcee backends
         One per ensemble, empty or holding a chain to go on from.
     starts : ndarray, shape (ensembles, walkers, ndim)
-        First walkers of the ensembles whose backend is empty, and what the moves have outposts from in any case.
+        First walkers of the ensembles whose backend is empty, and what outposts are chosen from.
     settings : SamplingConfig
         Seed, moves, thinning, threads and thresholds.
     budget : Budget
         How far to go.
+    outposts : bool
+        Whether moves stand by the first walkers, too; a run keeps to what it began with.
     on_progress : callable
         Told after each turn.
     should_stop : callable
@@ -127,7 +130,7 @@ def sample(
     """
     begin = time.monotonic()
     ensembles = [
-        _Ensemble(posterior, backend, start, starts, state, settings)
+        _Ensemble(posterior, backend, start, state, settings, starts if outposts else None)
         for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
     ]
     last = budget.steps // settings.thin
@@ -190,9 +193,9 @@ class _Ensemble:
         posterior: Posterior,
         backend: emcee.backends.Backend,
         start: FloatArray,
-        starts: FloatArray,
         random_state: Any,
         settings: SamplingConfig,
+        starts: FloatArray | None,
     ) -> None:
         walkers, ndim = start.shape
         self._sampler = emcee.EnsembleSampler(
