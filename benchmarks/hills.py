@@ -40,7 +40,10 @@ def three_points() -> Posterior:
 
 
 def free_geometry(whole: bool) -> Posterior:
-    """Return the real knee as a knee that nobody has scanned: twelve parameters, or 21 with the `whole` geometry."""
+    """Return the real knee as a knee that nobody has scanned: twelve parameters, or 21 with the `whole` geometry.
+
+    The latter asks for a thousand effective samples, as one does who waits for them.
+    """
     free = {
         "lateral_condyle": "{ centre = [{ mean = 23.5, sd = 1.5 }, { mean = -6.0, sd = 1.0 }], "
         "radius = { mean = 15.5, sd = 1.0 } }",
@@ -76,6 +79,8 @@ def free_geometry(whole: bool) -> Posterior:
         [data]
         file = "{DATA.name}"
         positive = "varus"
+        [sampling]
+        min_ess = {1000.0 if whole else 10000.0}
         """
     return Posterior.from_config(parse_config(document, BOX))
 
