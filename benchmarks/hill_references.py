@@ -25,7 +25,7 @@ from calibrate.posterior import Posterior
 from calibrate.priors import Uniform
 from calibrate.runner import sample
 from calibrate.sampling.block import FEW
-from calibrate.sampling.convergence import effective_samples
+from calibrate.sampling.series import effective_samples
 
 FloatArray = NDArray[np.float64]
 

@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ import numpy as np
 from benchmarks.hill_references import Figures, reference, stored
 from benchmarks.hills import POSTERIORS
 from benchmarks.table import busy, markdown, setting
+from calibrate.derived import derived
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import burn_in
 from calibrate.sampling.loop import Budget, sample
 from calibrate.sampling.start import first_walkers, walkers_for
 
@@ -54,6 +55,7 @@ def run(posterior: Posterior, seed: int, limit: float) -> Line:
         starts,
         settings,
         Budget(settings.max_steps),
+        derive=partial(derived, posterior),
         should_stop=lambda: time.process_time() - cpu > limit,
     )
     line: Line = {
@@ -65,15 +67,12 @@ def run(posterior: Posterior, seed: int, limit: float) -> Line:
         "cpu_of_start": round(started, 2),
         "warnings": warnings,
     }
-    if outcome.diagnosis is not None:
-        line |= {
-            "rhat": outcome.diagnosis.worst_rhat,
-            "ess": outcome.diagnosis.smallest_ess,
-            "sd_errors": outcome.diagnosis.sd_error.tolist(),
-        }
-    if outcome.reason == "converged":
+    if outcome.verdict is not None:
+        diagnosis = outcome.verdict.diagnosis
+        line |= {"rhat": diagnosis.worst_rhat, "ess": diagnosis.smallest_ess, "sd_errors": diagnosis.sd_error.tolist()}
+    if outcome.verdict is not None and outcome.reason == "converged":
         steps = min(backend.iteration for backend in backends)
-        kept = np.stack([backend.get_chain()[burn_in(steps) : steps] for backend in backends])
+        kept = np.stack([backend.get_chain()[outcome.verdict.burn_in : steps] for backend in backends])
         figures = Figures.of_chains(kept)
         line |= {key: getattr(figures, key).tolist() for key in _KEYS}
     return line

@@ -28,7 +28,7 @@ from calibrate.ends import (
 from calibrate.errors import CalibrateError, ConfigError, RunError
 from calibrate.knee_command import knee
 from calibrate.model_commands import predict, simulate
-from calibrate.options import OnceCommand, RunArgument, parsed_map
+from calibrate.options import BurnIn, OnceCommand, RunArgument, parsed_map
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
@@ -143,12 +143,14 @@ def repair(
 
 @app.command()
 def summary(
-    path: RunArgument, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+    path: RunArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    burn_in: BurnIn = None,
 ) -> None:
     """Print estimates, convergence and warnings; works on a run still going."""
     from calibrate.sitting import opened
 
-    content = opened(path).summary()
+    content = opened(path, burn_in).summary()
     if as_json:
         print(json.dumps(dict(content), indent=2, allow_nan=False))
         return
@@ -164,11 +166,12 @@ def plot(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures; RUN_plots by default."),
     ] = None,
+    burn_in: BurnIn = None,
 ) -> None:
     """Draw corner, traces, load-angle fit and ligament curves; works on a run still going."""
     from calibrate.sitting import opened
 
-    result = opened(path)
+    result = opened(path, burn_in)
     folder = output if output is not None else path.with_name(f"{path.stem}_plots")
     load_matplotlib()
     from calibrate.figures import save_all
@@ -259,6 +262,7 @@ def export(
     mcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map mcl=NAME.")] = None,
     lcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map lcl=NAME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    burn_in: BurnIn = None,
 ) -> None:
     """Write the calibrated ligaments for another program; OpenSim itself is not needed."""
     from calibrate.export import export_osim
@@ -267,7 +271,7 @@ def export(
     del to
     short = [f"{ours}={name}" for ours, name in (("mcl", mcl), ("lcl", lcl)) if name is not None]
     theirs = parsed_map([*(mapping or []), *short], "--map")
-    for note in export_osim(opened(path), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
+    for note in export_osim(opened(path, burn_in), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
         say(note)
     print(printable(output))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from calibrate import chain
 from calibrate.beside import changes
 from calibrate.chain.problem import posterior_of
 from calibrate.config import Config, SamplingConfig
+from calibrate.derived import derived
 from calibrate.draws import Draws
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
@@ -95,7 +97,14 @@ def start_run(
         budget = Budget(settings.max_steps, settings.max_time)
         with _streaming(path, settings) as backends:
             return advance(
-                posterior, backends, starts, settings, budget, on_progress=on_progress, should_stop=should_stop
+                posterior,
+                backends,
+                starts,
+                settings,
+                budget,
+                on_progress=on_progress,
+                should_stop=should_stop,
+                derive=partial(derived, posterior),
             )
 
 
@@ -140,7 +149,8 @@ def sample(
     config = _with_walkers(config, posterior)
     starts = first_walkers(posterior, config.sampling)
     backends = [emcee.backends.Backend() for _ in starts]
-    advance(posterior, backends, starts, config.sampling, Budget(config.sampling.max_steps, config.sampling.max_time))
+    budget, derive = Budget(config.sampling.max_steps, config.sampling.max_time), partial(derived, posterior)
+    advance(posterior, backends, starts, config.sampling, budget, derive=derive)
     coords, log_prob = (np.stack([getattr(one, key)() for one in backends]) for key in ("get_chain", "get_log_prob"))
     acceptance = float(np.mean([one.accepted.mean() / one.iteration for one in backends]))
     return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance))
@@ -222,6 +232,7 @@ def resume_run(
                 outposts=stored.outposts,
                 on_progress=on_progress,
                 should_stop=should_stop,
+                derive=partial(derived, posterior),
             )
 
 

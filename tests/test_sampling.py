@@ -15,11 +15,13 @@ from calibrate.problem.residuals import Residuals
 from calibrate.results import Run, open_run
 from calibrate.runner import start_run
 from calibrate.sampling.block import Block
-from calibrate.sampling.convergence import diagnose, effective_samples
+from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.fit import find_map
-from calibrate.sampling.loop import Budget, next_check, random_states, sample
+from calibrate.sampling.loop import Budget, random_states, sample
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
+from calibrate.sampling.series import effective_samples
 from calibrate.sampling.start import first_walkers
+from calibrate.sampling.verdict import next_look
 from calibrate.simulation import simulate
 
 # benchmarks/README.md, "penalty 1e6": mean and sd of each parameter from about a million effective samples.
@@ -226,10 +228,10 @@ def test_sigma_alone_can_be_inferred() -> None:
 
 
 def test_checks_lie_on_a_grid_that_forgets_the_past() -> None:
-    grid = [next_check(0)]
+    grid = [next_look(0)]
     while grid[-1] < 5000:
-        grid.append(next_check(grid[-1]))
-    assert all(next_check(stored) == min(g for g in grid if g > stored) for stored in range(4000))
+        grid.append(next_look(grid[-1]))
+    assert all(next_look(stored) == min(g for g in grid if g > stored) for stored in range(4000))
 
 
 def test_one_seed_gives_one_chain_and_another_seed_another(tmp_path: Path) -> None:

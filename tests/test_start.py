@@ -15,9 +15,10 @@ from calibrate.data import parse_measurement
 from calibrate.errors import ConfigError
 from calibrate.posterior import Posterior
 from calibrate.sampling import pilot as pilot_module
-from calibrate.sampling.convergence import diagnose, effective_samples, largest_sd_error
+from calibrate.sampling.convergence import diagnose, largest_sd_error
 from calibrate.sampling.loop import Budget, Outcome, sample
 from calibrate.sampling.pilot import Population, explore
+from calibrate.sampling.series import effective_samples
 from calibrate.sampling.start import first_walkers, settle
 
 # Nested sampling by nautilus, error 0.02; uniform prior in the bounds, hard walls.
