@@ -231,6 +231,7 @@ def resume_run(
                 stored.starts,
                 settings,
                 budget,
+                outposts=stored.outposts,
                 on_progress=on_progress,
                 should_stop=should_stop,
                 derive=partial(derived, posterior),

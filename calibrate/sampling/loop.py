@@ -91,6 +91,7 @@ def sample(
     settings: SamplingConfig,
     budget: Budget,
     *,
+    outposts: bool = True,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     derive: Derive | None = None,
@@ -104,11 +105,13 @@ def sample(
     backends : sequence of emcee backends
         One per ensemble, empty or holding a chain to go on from.
     starts : ndarray, shape (ensembles, walkers, ndim)
-        First walkers of the ensembles whose backend is empty.
+        First walkers of the ensembles whose backend is empty, and what outposts are chosen from.
     settings : SamplingConfig
         Seed, moves, thinning, threads and thresholds.
     budget : Budget
         How far to go.
+    outposts : bool
+        Whether moves stand by the first walkers, too; a run keeps to what it began with.
     on_progress : callable
         Told after each turn.
     should_stop : callable
@@ -123,7 +126,7 @@ def sample(
     """
     begin = time.monotonic()
     ensembles = [
-        _Ensemble(posterior, backend, start, state, settings)
+        _Ensemble(posterior, backend, start, state, settings, starts if outposts else None)
         for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
     ]
     last = budget.steps // settings.thin
@@ -193,13 +196,14 @@ class _Ensemble:
         start: FloatArray,
         random_state: Any,
         settings: SamplingConfig,
+        starts: FloatArray | None,
     ) -> None:
         walkers, ndim = start.shape
         self._sampler = emcee.EnsembleSampler(
             walkers,
             ndim,
             posterior.log_prob,
-            moves=moves_of(posterior, settings.moves),
+            moves=moves_of(posterior, settings.moves, starts),
             vectorize=True,
             backend=backend,
         )
