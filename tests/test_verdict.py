@@ -225,12 +225,13 @@ def test_derived_quantities_are_looked_at_last() -> None:
     def derive(rows: np.ndarray) -> dict[str, np.ndarray]:
         asked.append(len(rows))
         unreached = np.where(rows[:, 0] > 0.5, np.nan, rows[:, 0])
-        return {"sum": rows.sum(axis=1), "always": np.ones(len(rows)), "now and then": unreached}
+        rare = np.where(rows[:, 0] > 1.9, rows[:, 1], np.nan)
+        return {"sum": rows.sum(axis=1), "always": np.ones(len(rows)), "now and then": unreached, "rare": rare}
 
     chains = chains_of(gaussian(walkers=64))
     found = judge(chains, 100, LOOSE, looks_at(chains), derive)
     assert found.converged
-    assert found.derived_names == ("sum", "now and then")  # what never changes tells nothing
+    assert found.derived_names == ("sum", "now and then", "rare")  # what never changes tells nothing
     assert found.derived is not None
     assert found.derived.worst_rhat < 1.05
     assert asked == [4 * 44 * 5]  # a thousand or less: of every second of 88 steps five walkers of each ensemble
