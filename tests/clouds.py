@@ -69,10 +69,10 @@ def run_of(posterior: Posterior, draws: np.ndarray) -> Run:
 
 
 def around(posterior: Posterior, centre: np.ndarray | None = None, n: int = 3200, seed: int = 2) -> np.ndarray:
-    """Return draws like a converged run's: a narrow Gaussian cloud, the first of each step at its very centre."""
+    """Return draws like a converged run's: a narrow Gaussian cloud, one of each step or so at its very centre."""
     if centre is None:
         centre = np.append(TRUTH[FREE], SIGMA)[: posterior.ndim]
     width = 0.002 * (posterior.upper - posterior.lower)
     cloud = centre + width * np.random.default_rng(seed).standard_normal((n, posterior.ndim))
-    cloud[:: posterior.config.sampling.walkers] = centre
+    cloud[:: posterior.config.sampling.walkers + 1] = centre  # of no walker of its own
     return cloud

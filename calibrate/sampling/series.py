@@ -88,7 +88,10 @@ def effective(means: FloatArray, variance: FloatArray, walkers: int, independent
     with np.errstate(divide="ignore", invalid="ignore"):
         found = variance / about * independent
     most = float(means.shape[-2] * means.shape[-1] * walkers)
-    return np.asarray(np.where(about > 0.0, np.minimum(found, most), np.where(about == 0.0, 0.0, np.nan)))
+    # What is the same in all draws is known exactly; means that are the same of draws that are not come from walkers
+    # that never move.
+    still = np.where(about == 0.0, np.where(variance == 0.0, most, 0.0), np.nan)
+    return np.asarray(np.where(about > 0.0, np.minimum(found, most), still))
 
 
 def standard_error(means: FloatArray) -> float:
