@@ -8,9 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import osim_knees
-from conftest import Result, bench_config
-
-from calibrate.runner import start_run
+from conftest import Result, begun, bench_config
 
 Command = Callable[..., Result]
 
@@ -37,7 +35,7 @@ CODES = {"simulate": 0, "run": 3, "resume": 3, "nonsense": 2}
 
 def prepare(folder: Path) -> Path:
     """Add a short run and a model to a folder with a configuration and its data."""
-    start_run(bench_config(extra="[sampling]\nmax_steps = 40\nwalkers = 16\nensembles = 2\n"), folder / "run.h5")
+    begun(bench_config(extra="[sampling]\nmax_steps = 40\nwalkers = 16\nensembles = 2\n"), folder / "run.h5")
     (folder / "theirs.osim").write_bytes(osim_knees.model())
     return folder
 

@@ -70,10 +70,25 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("signal_name", "times"), [("SIGINT", 1), ("SIGTERM", 2)])
-@pytest.mark.parametrize(("name", "where"), [moment for moment in MOMENTS if moment[0] != "json"])
+# Ctrl-C at every moment; the other signal, twice, while something is imported, computed, drawn and written.
+SENT = [("SIGINT", 1, *moment) for moment in MOMENTS if moment[0] != "json"]
+SENT += [
+    ("SIGTERM", 2, *moment)
+    for moment in (
+        ("summary", "numpy"),
+        ("summary", "call:summarise"),
+        ("plot", "call:savefig"),
+        ("export", "call:replacing"),
+        ("simulate", "call:unfinished"),
+        ("run", "call:find_map"),
+        ("run", "call:settle"),
+    )
+]
+
+
+@pytest.mark.parametrize(("signal_name", "times", "name", "where"), SENT)
 def test_a_signal_at_any_moment_is_one_line_exit_130_and_nothing_half_written(
-    name: str, where: str, signal_name: str, times: int, place: Path
+    signal_name: str, times: int, name: str, where: str, place: Path
 ) -> None:
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     line = [sys.executable, "-c", STOP, signal_name, str(times), where, *PREPARED[name]]

@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chains import ORIGIN, STARTS, check_finished, small_chunks, store, stored
-from conftest import Result, bench_config, process, wait_until
+from conftest import DATA, Result, begun, bench_config, config_text, process, wait_until
+from crafted import PARAMETERS
 
 from calibrate import chain
+from calibrate.config import parse_config
 from calibrate.errors import ChainError, RunError
 from calibrate.results import open_run
 from calibrate.runner import resume_run, start_run
@@ -30,9 +32,8 @@ pytestmark = pytest.mark.usefixtures(small_chunks.__name__)
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """Return a short run at rest."""
-    path = tmp_path / "here" / "run.h5"
-    start_run(bench_config(extra="[sampling]\nmax_steps = 5\nensembles = 2\nwalkers = 12\n"), path)
-    return path
+    config = bench_config(extra="[sampling]\nmax_steps = 5\nensembles = 2\nwalkers = 12\n")
+    return begun(config, tmp_path / "here" / "run.h5", "small chunks")
 
 
 def test_a_lock_that_nobody_holds_is_not_in_the_way_whatever_it_says(run: Path) -> None:
@@ -248,10 +249,12 @@ def test_any_name_will_do(stem: str, folder: Path, command: Command) -> None:
     assert open_run(folder / f"{stem}.h5").config.source.name == f"{stem}.toml"
 
 
-def test_a_picture_of_a_run_with_any_name_is_drawn(run: Path, command: Command, tmp_path: Path) -> None:
+def test_a_picture_of_a_run_with_any_name_is_drawn(command: Command, tmp_path: Path) -> None:
+    sampling = "[sampling]\nmax_steps = 60\nensembles = 2\nwalkers = 12\nmin_ess = 1e9\n"
+    config = parse_config(config_text(parameters=PARAMETERS, extra=sampling), DATA / "bench.toml")
+    run = begun(config, tmp_path / "here" / "run.h5", "small chunks")
     for stem in (os.fsdecode(b"\xff\xfe"), "$\\frac$"):
         odd = run.with_name(f"{stem}.h5")
         shutil.copy(run, odd)
-        resume_run(odd, steps=60)
         result = command("plot", odd)
         assert result.code == 0, result.err
