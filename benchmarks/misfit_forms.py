@@ -47,15 +47,15 @@ class Form:
         strands alone.
     direction : bool
         Whether the file has the column `direction`.
-    extended : bool
-        Whether the table's verdict is about it.
+    judged : bool
+        Whether the verdict is about it: what the program ships, and what it could.
     """
 
     said: str
     document: str
     curve: bool = False
     direction: bool = False
-    extended: bool = True
+    judged: bool = False
 
     @cached_property
     def config(self) -> Config:
@@ -92,15 +92,14 @@ def _forms() -> Mapping[str, Form]:
     bundled = _bundled()
     discrepancy = _in("noise", _DISCREPANCY, bundled)
     return {
-        "old": Form("old form: boxes, zero exact", _old(), extended=False),
-        "bundled": Form("as bundled", bundled),
-        "strands": Form("with discrepancy, strands alone", discrepancy),
+        "old": Form("old form: boxes, zero exact", _old()),
+        "bundled": Form("as bundled", bundled, judged=True),
+        "strands": Form("with discrepancy, strands alone", discrepancy, judged=True),
         "curve": Form("with discrepancy, its curve", discrepancy, curve=True),
         "friction": Form("with hysteresis", _in("measurement", _HYSTERESIS, bundled), direction=True),
         "both": Form(
-            "with hysteresis and discrepancy, its curve",
+            "with hysteresis and discrepancy, strands alone",
             _in("measurement", _HYSTERESIS, discrepancy),
-            curve=True,
             direction=True,
         ),
     }

@@ -13,6 +13,7 @@ from benchmarks.misfit_knees import Knee
 from benchmarks.misfit_worlds import READINGS, WORLDS, drift, friction, loop, possible
 from calibrate.config import load_config
 from calibrate.examples import example
+from calibrate.findings.codes import CODES
 from calibrate.knee.geometry import Strand, geometry_of, kinematics
 from calibrate.knee.ligament import tension
 
@@ -201,6 +202,10 @@ def planted(share: float, codes: frozenset[str], form: str = "bundled", knees: i
 def test_a_world_is_wrong_where_intervals_are_not_honest_and_nothing_is_said(row: Row, wrong: bool) -> None:
     assert bool(row.wrong) == wrong
     assert len(row.line()) == len(HEAD)
+
+
+def test_what_counts_as_told_are_warnings_that_there_are() -> None:
+    assert {CODES[code].kind for code in misfit.TELLING} == {"warning"}
 
 
 def test_hysteresis_is_fitted_in_a_loop_only() -> None:
