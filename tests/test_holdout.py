@@ -261,6 +261,16 @@ def test_a_run_without_a_test_says_how_that_is_foretold_now_and_later(at: Callab
     assert (refused.code, "has one test that is fitted" in refused.err) == (2, True)
 
 
+def test_a_run_does_not_begin_where_what_is_held_out_could_not_be_scored(
+    at: Callable[..., Result], files: Path
+) -> None:
+    text = (files / "knee.toml").read_text()
+    (files / "slide.toml").write_text(text.replace("load_bias = {", "hysteresis = {"))
+    refused = at("run", "slide.toml", "-o", "slide.h5", "--hold-out", "flex30")
+    assert (refused.code, refused.err.count("\n"), "no column 'direction'" in refused.err) == (2, 1, True)
+    assert not (files / "slide.h5").exists()
+
+
 def test_runs_are_compared_or_refused_in_one_line(at: Callable[..., Result]) -> None:
     for name in ("knee", "other"):
         assert at("run", f"{name}.toml", "-o", f"{name}.h5").code == 0
