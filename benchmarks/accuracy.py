@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.sampling.convergence import diagnose, effective_samples
+from calibrate.sampling.convergence import diagnose
+from calibrate.sampling.series import effective_samples
 
 FloatArray = NDArray[np.float64]
 

@@ -41,9 +41,13 @@ from calibrate.runner import resume_run
 
 MEMORY = 2**30
 SECONDS = 5.0
+# What waits for ever does no work. Others on the same machine may keep a process from its work for minutes.
+_IDLE = 1200.0
 _ALARMS = (signal.SIGPROF, signal.SIGALRM)
 # What a sitting does at the most, whatever a stored configuration thins by.
 _THIN = 10
+# Seconds after which a word on how far it has come is due, to standard error.
+_BETWEEN_WORDS = 120.0
 
 
 def attempt(path: Path, number: int = 0) -> Iterator[str]:
@@ -141,16 +145,16 @@ def try_files(
                 counts.update(attempt(path, number))
             except Exception:
                 counts[f"FAILED {number}: {_where()}"] += 1
-                (folder / "counts.json").write_text(json.dumps(counts))  # before a later file kills this process
+        (folder / "counts.json").write_text(json.dumps(counts))  # before a later file kills this process
         _alarm(0.0)
         counts["files"] += 1
     return counts
 
 
 def _alarm(seconds: float) -> None:
-    """Have this process killed after so many seconds of work, or many more of none; HDF5 cannot put that off."""
+    """Have this process killed after so many seconds of work, or very many of none; HDF5 cannot put that off."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 20 * seconds)
+    signal.setitimer(signal.ITIMER_REAL, _IDLE if seconds else 0.0)
 
 
 def _where() -> str:
@@ -204,8 +208,7 @@ class Worker:
         if code == 0 and known:
             self.counts.update(known)
         else:
-            self.counts.update({key: count for key, count in known.items() if key.startswith("FAILED")})
-            self.counts["files"] += before
+            self.counts.update(known | {"files": before})
             if -code in _ALARMS and made and number != self._slow:
                 # A machine that others are at work on may count their time as this process's: a hang is one twice.
                 self._slow = self._next = number
@@ -230,13 +233,16 @@ def campaign(options: argparse.Namespace, folder: Path) -> Counter[str]:
         list(attempt(folder / "run.h5"))
     until = time.monotonic() + options.seconds
     workers = [Worker(content, options, i, folder / f"{i}", until) for i in range(options.processes)]
-    counts: Counter[str] = Counter()
-    while workers:
+    busy, next_word = list(workers), time.monotonic() + _BETWEEN_WORDS
+    while busy:
         pid, status = os.wait()
-        worker = next(one for one in workers if one.pid == pid)
+        worker = next(one for one in busy if one.pid == pid)
         if worker.ended(status):
-            workers.remove(worker)
-            counts.update(worker.counts)
+            busy.remove(worker)
+        if time.monotonic() > next_word:  # a child ends every 5,000 files
+            next_word = time.monotonic() + _BETWEEN_WORDS
+            print(_done(_total(workers)), *_bad(_total(workers)), sep="\n", file=sys.stderr, flush=True)
+    counts = _total(workers)
     if options.keep is not None:
         options.keep.mkdir(exist_ok=True)
         for number in failures(counts):
@@ -244,9 +250,30 @@ def campaign(options: argparse.Namespace, folder: Path) -> Counter[str]:
     return counts
 
 
+def _total(workers: list[Worker]) -> Counter[str]:
+    """Return what all of them have counted."""
+    counts: Counter[str] = Counter()
+    for worker in workers:
+        counts.update(worker.counts)
+    return counts
+
+
+def _done(counts: Counter[str]) -> str:
+    """Say how many files have been tried, with how much of a processor's time, and what became of them."""
+    usage, files = resource.getrusage(resource.RUSAGE_CHILDREN), counts["files"]
+    busy = usage.ru_utime + usage.ru_stime
+    parts = ", ".join(f"{counts[key]} {key}" for key in ("opened", "summarised", "resumed", "repaired"))
+    return f"{files} files in {busy:.0f} s of a processor ({1000 * busy / max(1, files):.1f} ms each): {parts}"
+
+
+def _bad(counts: Counter[str]) -> list[str]:
+    """Say what did what no file may."""
+    return sorted(key for key in counts if key.startswith("FAILED"))
+
+
 def failures(counts: Counter[str]) -> list[int]:
     """Return the numbers of the files that did what no file may."""
-    return sorted(int(key.split()[1].rstrip(":")) for key in counts if key.startswith("FAILED"))
+    return sorted(int(key.split()[1].rstrip(":")) for key in _bad(counts))
 
 
 def main() -> int:
@@ -274,19 +301,15 @@ def main() -> int:
             return 0
         begin = time.monotonic()
         counts = campaign(options, folder)
-    took = time.monotonic() - begin
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    busy = 1000 * (usage.ru_utime + usage.ru_stime)
-    files, failed = counts["files"], [key for key in counts if key.startswith("FAILED")]
-    done = ", ".join(f"{counts[key]} {key}" for key in ("opened", "summarised", "resumed", "repaired"))
-    print(f"{files} files in {took:.0f} s ({busy / max(1, files):.1f} ms of a processor each): {done}")
+    failed = _bad(counts)
+    print(f"{_done(counts)}; {time.monotonic() - begin:.0f} s by the clock")
     if options.verbose:
         for key, count in counts.most_common():
             if "Error: " in key:
                 print(f"{count:8d} {key}")
     for key in sorted(key for key in counts if key.startswith("not made")):
         print(counts[key], key)
-    for key in sorted(failed):
+    for key in failed:
         print(key)
     print(f"{len(failed)} failed")
     return int(bool(failed))

@@ -5,17 +5,21 @@ survive that is not shown to be no change at all. `pyproject.toml` says which mo
 `equivalent_mutants.toml` which changes cannot be found by any test, and why. Exit code 1 if others survive.
 
 mutmut itself changes functions and methods. It passes over what is decorated and what runs on import: properties,
-validators, constants, defaults and limits of fields. These are changed here, by mutmut's operators, in a copy of the
-project: a forked process, which has the heavy libraries already, runs the module's tests.
+validators, constants, defaults and limits of fields. These are changed here, by mutmut's operators: a forked process,
+which has the heavy libraries already, runs the module's tests. Both work in a copy of the project, so that it can be
+edited meanwhile, and know of one module and its tests alone: mutmut spends most on what it has to look through.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import importlib
+import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -52,30 +56,53 @@ def change(before: str, after: str) -> str:
     return f"{gone} => {come}"
 
 
-def of_functions(module: str, processes: int) -> Iterator[Mutant]:
+@contextlib.contextmanager
+def copied(module: str, tests: list[str]) -> Iterator[Path]:
+    """Make a copy of the project in which mutmut knows of one module and its tests, options of pytest's among them."""
+    options = ["-n0", "-p", "no:cacheprovider", *(one for one in tests if one.startswith("-"))]
+    settings = {
+        "source_paths": ["calibrate"],
+        "only_mutate": [module],
+        "also_copy": ["data", "benchmarks"],
+        "pytest_add_cli_args": options,
+        "pytest_add_cli_args_test_selection": [one for one in tests if not one.startswith("-")],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for part in ("calibrate", "benchmarks", "tests", "data"):
+            shutil.copytree(TOP / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        table = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        (copy / "pyproject.toml").write_text(f"{(TOP / 'pyproject.toml').read_text()}\n[tool.mutmut]\n{table}")
+        yield copy
+
+
+def of_functions(copy: Path, module: str, processes: int) -> Iterator[Mutant]:
     """Let mutmut change the functions of a module."""
     from mutmut.mutation.data import SourceFileMutationData
 
     name = module.removesuffix(".py").replace("/", ".")
     command = [_mutmut(), "run", "--max-children", str(processes), f"{name}.*"]
-    done = subprocess.run(command, cwd=TOP, stdout=sys.stderr, check=False)
+    # mutmut puts its copy of the copy first, and refuses what would be found elsewhere.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=copy, env=environment, stdout=subprocess.PIPE, check=False, text=True)
     if done.returncode:
+        print(done.stdout[-5000:], file=sys.stderr)
         raise SystemExit(f"mutmut has failed with code {done.returncode}")
-    os.chdir(TOP)
-    data = SourceFileMutationData(path=module)
-    data.load()
+    with contextlib.chdir(copy):
+        data = SourceFileMutationData(path=module)
+        data.load()
     for mutant, code in data.exit_code_by_key.items():
         found = code not in _UNNOTICED
-        yield Mutant(module, mutant if found else _shown(mutant), found)
+        yield Mutant(module, mutant if found else _shown(copy, mutant), found)
 
 
 def _mutmut() -> str:
     return str(Path(sys.executable).with_name("mutmut"))
 
 
-def _shown(mutant: str) -> str:
+def _shown(copy: Path, mutant: str) -> str:
     """Return the change that a mutant of mutmut's is."""
-    shown = subprocess.run([_mutmut(), "show", mutant], cwd=TOP, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([_mutmut(), "show", mutant], cwd=copy, capture_output=True, text=True, check=True).stdout
     lines = [line for line in shown.splitlines() if line[:3] not in ("---", "+++")]
     gone, come = (" ".join(line[1:].strip() for line in lines if line[:1] == sign) for sign in "-+")
     return f"{gone} => {come}"
@@ -114,21 +141,16 @@ def passed_over(source: str) -> Iterator[str]:
         yield mutated.code
 
 
-def of_the_rest(module: str, tests: list[str]) -> Iterator[Mutant]:
-    """Change what mutmut passes over, in a copy of the project."""
-    source = (TOP / module).read_text()
+def of_the_rest(copy: Path, module: str, tests: list[str]) -> Iterator[Mutant]:
+    """Change what mutmut passes over."""
+    source = (copy / module).read_text()
     for name in _HEAVY:
         importlib.import_module(name)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        for part in ("calibrate", "tests", "data"):
-            shutil.copytree(TOP / part, copy / part)
-        shutil.copy(TOP / "pyproject.toml", copy)
-        if (code := _run(copy, tests)) != 0:
-            raise SystemExit(f"the tests of {module} do not pass as it is (pytest: {code})")
-        for mutated in passed_over(source):
-            (copy / module).write_text(mutated)
-            yield Mutant(module, change(source, mutated), _run(copy, tests) not in _UNNOTICED)
+    if (code := _run(copy, tests)) != 0:
+        raise SystemExit(f"the tests of {module} do not pass as it is (pytest: {code})")
+    for mutated in passed_over(source):
+        (copy / module).write_text(mutated)
+        yield Mutant(module, change(source, mutated), _run(copy, tests) not in _UNNOTICED)
 
 
 def _run(copy: Path, tests: list[str]) -> int | None:
@@ -151,6 +173,12 @@ def _run(copy: Path, tests: list[str]) -> int | None:
     os._exit(int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", *tests])))
 
 
+def _seconds() -> float:
+    """Return the seconds of a processor that all children have taken."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main() -> int:
     """Run what is asked for and print what has survived."""
     settings = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]
@@ -161,11 +189,13 @@ def main() -> int:
     asked = parser.parse_args()
     modules = asked.modules or list(tests_of)
     known = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
-    shutil.rmtree(TOP / "mutants", ignore_errors=True)  # what mutmut knows of tests that have changed since
     used, failed = [0] * len(known), False
-    print("| module | mutants | killed | equivalent | survived |\n|---|---|---|---|---|", flush=True)
+    head = ("module", "mutants", "killed", "equivalent", "survived", "s of a processor")
+    print(f"| {' | '.join(head)} |\n{'|---' * len(head)}|", flush=True)
     for module in modules:
-        mutants = [*of_functions(module, asked.processes), *of_the_rest(module, tests_of[module])]
+        before = _seconds()
+        with copied(module, tests_of[module]) as copy:
+            mutants = [*of_functions(copy, module, asked.processes), *of_the_rest(copy, module, tests_of[module])]
         equivalent, survived = 0, []
         for mutant in mutants:
             if mutant.found:
@@ -178,7 +208,8 @@ def main() -> int:
             equivalent += bool(which)
             survived += [] if which else [mutant]
         killed = len(mutants) - equivalent - len(survived)
-        print(f"| {module} | {len(mutants)} | {killed} | {equivalent} | {len(survived)} |", flush=True)
+        row = (module, len(mutants), killed, equivalent, len(survived), round(_seconds() - before))
+        print("|", " | ".join(map(str, row)), "|", flush=True)
         for mutant in survived:
             print(f"  survived: {mutant.change}", flush=True)
         failed |= bool(survived)

@@ -26,7 +26,6 @@ from benchmarks.table import busy, markdown, setting
 from calibrate.config import SamplingConfig
 from calibrate.data import Measurement
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import burn_in
 from calibrate.sampling.loop import Budget, sample
 from calibrate.sampling.pilot import explore
 from calibrate.sampling.start import first_walkers
@@ -95,8 +94,8 @@ def chains(posterior: Posterior, seed: int) -> tuple[FloatArray, bool]:
     starts = first_walkers(posterior, settings)
     backends = [emcee.backends.Backend() for _ in starts]
     outcome = sample(posterior, backends, starts, settings, Budget(settings.max_steps))
-    kept = np.stack([backend.get_chain()[burn_in(outcome.steps) :] for backend in backends])
-    draws = kept.reshape(-1, posterior.ndim)
+    dropped = 0 if outcome.verdict is None else outcome.verdict.burn_in
+    draws = np.stack([backend.get_chain()[dropped:] for backend in backends]).reshape(-1, posterior.ndim)
     return draws[np.random.default_rng(seed).permutation(len(draws))[:_DRAWS]], outcome.reason == "converged"
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.hat import Hat
+from calibrate.looks import Looks, look
 from calibrate.posterior import Posterior
 from calibrate.priors import Uniform
 from calibrate.problem.laxity_test import LaxityTest
 from calibrate.problem.noise import variance_of
 from calibrate.residuals import explained, outlying, serial
+from calibrate.robustfit import robust_fit
 
 FloatArray = NDArray[np.float64]
 
@@ -26,10 +28,11 @@ FloatArray = NDArray[np.float64]
 _FEW = 2000
 # Beyond this many, what was fitted leaves no trace in the residuals' correlation.
 _MANY = 20_000
-_PRIOR_DRAWS = 2048
-_PRIOR_READINGS = 500_000  # of all prior draws together, at the most
-_STARTS = 3
-_WITHIN_SIGMA = 0.6827
+# Draws that leverage is worked out from, and numbers in all: beyond, no reading has any.
+_HAT_DRAWS = 1000
+_HAT_NUMBERS = 4_000_000
+# A loop of less than this probability in noise is taken out before neighbours are compared.
+CHANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class BestFit:
     by_angle, by_row : tuple of float
         Correlation of neighbouring residuals and its probability in noise, in the order of the angles and of the file;
         the latter None if it is the same order.
+    scatter : float
+        Root of the mean square of the residuals, in the load's unit; readings that lie apart are left out.
+    looks : Looks
+        What else is seen in the residuals.
+    rows : ndarray of int
+        Which of the readings `looks` counts.
     """
 
     test: LaxityTest
@@ -67,6 +76,9 @@ class BestFit:
     threshold: float
     by_angle: tuple[float, float]
     by_row: tuple[float, float] | None
+    scatter: float
+    looks: Looks
+    rows: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,10 @@ class _Whole:
         Of the best draw and of the robust fit, in units of `sigma`.
     slopes : ndarray, shape (n, ndim), or None
         Derivatives of the former by the parameters in units of their priors; None where there are too many.
+    mean : ndarray, shape (n,)
+        Residuals of the mean prediction, in units of `sigma`.
+    hat : Hat
+        What all draws together take of the readings.
     """
 
     best: FloatArray
@@ -90,6 +106,8 @@ class _Whole:
     residuals: FloatArray
     robust: FloatArray
     slopes: FloatArray | None
+    mean: FloatArray
+    hat: Hat
 
 
 @np.errstate(all="ignore")  # a stranger's file may hold loads whose squares overflow; then nothing is found
@@ -103,9 +121,9 @@ def best_fits(posterior: Posterior, draws: FloatArray) -> tuple[BestFit, ...]:
     residuals = robust = posterior.residuals(best[np.newaxis])[0] * weight
     fitted = ~posterior.table.rows("error")
     if residuals.size <= _FEW:
-        robust = posterior.residuals(_robust(posterior, best, fitted, weight)[np.newaxis])[0] * weight
+        robust = posterior.residuals(robust_fit(posterior, best, fitted, weight)[np.newaxis])[0] * weight
     slopes = _slopes(posterior, best, weight) if residuals.size <= _MANY else None
-    whole = _Whole(best, sigma, residuals, robust, slopes)
+    whole = _Whole(best, sigma, residuals, robust, slopes, *_of_draws(posterior, draws, weight, residuals))
     flat = all(isinstance(prior, Uniform) for prior in posterior.priors)
     counts = _taken(whole, posterior.tests, int(fitted.sum()), flat=flat)
     slips = [_slips(robust[part], count) for (_, part), count in zip(_parts(posterior.tests), counts, strict=True)]
@@ -115,7 +133,7 @@ def best_fits(posterior: Posterior, draws: FloatArray) -> tuple[BestFit, ...]:
             tidy[part] = robust[part]
             left[part.start + rows] = False
     return tuple(
-        _of_test(test, part, whole, found, tidy, left)
+        _of_test(test, part, whole, found, tidy, left, _valgus(posterior, test, best))
         for (test, part), found in zip(_parts(posterior.tests), slips, strict=True)
     )
 
@@ -136,6 +154,7 @@ def _of_test(
     slips: tuple[NDArray[np.intp], FloatArray, float],
     tidy: FloatArray,
     left: NDArray[np.bool_],
+    valgus: NDArray[np.bool_],
 ) -> BestFit:
     """Look at one test; `left` are the readings that do not lie apart, `tidy` the residuals that they are judged by."""
     data, rows = test.measurement, slips[0]
@@ -151,9 +170,41 @@ def _of_test(
         slopes = _beyond_others(
             whole.slopes[here] / _noise(tidy[here]), whole.slopes[left & ~here] / _noise(tidy[left & ~here])
         )
-    by_angle, by_row = _serial(data.angles[rest], tidy[here], slopes)
+    direction = None if data.direction is None else data.direction[rest]
+    seen = tidy[here] if rows.size else whole.mean[part]
+    looks = look(data.angles[rest], direction, valgus[rest], seen, sigma[rest], whole.hat.some(here), CHANCE)
+    by_angle, by_row = _serial(data.angles[rest], tidy[here] + looks.straight - seen, slopes)
     misfit = float(np.mean(whole.residuals[part] ** 2))
-    return BestFit(test, whole.best, misfit, share, possible, *slips, by_angle, by_row)
+    scatter = math.sqrt(float(np.mean((tidy[here] * sigma[rest]) ** 2))) if rest.any() else 0.0
+    return BestFit(
+        test, whole.best, misfit, share, possible, *slips, by_angle, by_row, scatter, looks, np.flatnonzero(rest)
+    )
+
+
+def _of_draws(
+    posterior: Posterior, draws: FloatArray, weight: FloatArray, residuals: FloatArray
+) -> tuple[FloatArray, Hat]:
+    """Return residuals of the mean prediction, and the hat, of some of the draws; else those of the best, and nothing.
+
+    Draws that decide more readings than there are parameters are no posterior of one hill, and their mean is no fit.
+    """
+    count = min(_HAT_DRAWS, _HAT_NUMBERS // weight.size)
+    some = draws[np.linspace(0, len(draws) - 1, min(max(count, 1), len(draws))).round().astype(int)]
+    errors = posterior.residuals(some) * weight
+    good = np.isfinite(errors).all(axis=1)
+    if count < 2 or good.sum() < 2:
+        return residuals, Hat.nothing(weight.size)
+    hat = Hat.of(errors[good], some[good])
+    if not hat.leverage.sum() <= posterior.ndim:
+        return residuals, Hat.nothing(weight.size)
+    return errors[good].mean(axis=0), hat
+
+
+def _valgus(posterior: Posterior, test: LaxityTest, q: FloatArray) -> NDArray[np.bool_]:
+    """Tell of each reading whether it lies on the valgus side of the pose in which both condyles touch."""
+    full = posterior.full(q)
+    degrees = test.measurement.in_degrees(test.measurement.angles) - full[0, test.slots.reading[0]]
+    return np.asarray(test.sign * np.deg2rad(degrees) > test.geometry(full[0]).theta_0)
 
 
 def _slips(residuals: FloatArray, fitted: int) -> tuple[NDArray[np.intp], FloatArray, float]:
@@ -212,67 +263,3 @@ def _slopes(posterior: Posterior, q: FloatArray, weight: FloatArray) -> FloatArr
     """Return derivatives of weighted residuals by the parameters in units of their priors."""
     slopes = posterior.jacobian(q[np.newaxis])[0] * posterior.scale * weight[:, np.newaxis]
     return np.where(np.isfinite(slopes), slopes, 0.0)
-
-
-def _robust(posterior: Posterior, best: FloatArray, law: NDArray[np.bool_], weight: FloatArray) -> FloatArray:
-    """Fit again so that readings far off count little: from the best draw, and from prior draws that most agree with.
-
-    Residuals enter by the logarithm (Cauchy's loss), in units of the scale of the fit that it starts from. Of several
-    fits, that one is taken which two thirds of the readings lie nearest to. What a prior that is not flat expects
-    counts like a reading.
-    """
-    from scipy.optimize import least_squares  # late: only summaries need it
-
-    rng = np.random.default_rng(0)
-    width = posterior.scale
-    count = min(_PRIOR_DRAWS, max(1, _PRIOR_READINGS // weight.size))
-    draws = posterior.prior_sample(rng, count)
-    spread = np.quantile(np.abs(posterior.residuals(draws) * weight), _WITHIN_SIGMA, axis=1)
-    low, high = _inside(posterior)
-    shaped = np.array([not isinstance(prior, Uniform) for prior in posterior.priors]) & law
-    means = np.array([prior.mean for prior in posterior.priors])
-    fits = []
-    for start in (best, *draws[np.argsort(spread, kind="stable")[:_STARTS]]):
-        q = start.copy()
-
-        def at(x: FloatArray, q: FloatArray = q) -> FloatArray:
-            full = q.copy()
-            full[law] = x
-            return full
-
-        scale = _scale(posterior, q, weight)
-
-        def residuals(x: FloatArray, at: Any = at, scale: float = scale) -> FloatArray:
-            found = posterior.residuals(at(x)[np.newaxis])[0] * weight
-            expected = ((at(x) - means) / width)[shaped] * scale
-            return np.concatenate([np.where(np.isfinite(found), found, 1e6 * scale), expected])
-
-        def jacobian(x: FloatArray, at: Any = at, scale: float = scale) -> FloatArray:
-            found = posterior.jacobian(at(x)[np.newaxis])[0] * weight[:, np.newaxis]
-            return np.concatenate([found, scale * np.diag(1.0 / width)[shaped]])[:, law]
-
-        if law.any() and scale > 0.0 and np.isfinite((posterior.residuals(q[np.newaxis]) * weight) ** 2).all():
-            q[law] = least_squares(
-                residuals,
-                np.clip(q, low, high)[law],
-                jac=jacobian,
-                bounds=(posterior.lower[law], posterior.upper[law]),
-                x_scale=width[law],
-                loss="cauchy",
-                f_scale=0.5 * scale,
-                max_nfev=100,
-            ).x
-        spread_there = _scale(posterior, q, weight)
-        fits.append((spread_there if math.isfinite(spread_there) else math.inf, q))
-    return np.asarray(min(fits, key=lambda fit: fit[0])[1])
-
-
-def _inside(posterior: Posterior) -> tuple[FloatArray, FloatArray]:
-    """Return the bounds, moved in a little; what has to be positive is."""
-    margin = 1e-9 * posterior.scale
-    positive = np.array([parameter.quantity.positive for parameter in posterior.table.free])
-    return np.maximum(posterior.lower + margin, np.where(positive, margin, -np.inf)), posterior.upper - margin
-
-
-def _scale(posterior: Posterior, q: FloatArray, weight: FloatArray) -> float:
-    return float(np.quantile(np.abs(posterior.residuals(q[np.newaxis])[0] * weight), _WITHIN_SIGMA))

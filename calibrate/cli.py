@@ -1,7 +1,7 @@
 """The commands: parse, call, print. No science here.
 
 Results go to stdout, messages and progress to stderr. Exit codes: 0 done and converged, 1 failed while running,
-2 bad usage or input, 3 budget spent without converging, 130 interrupted with the file whole.
+2 bad usage or input, 3 budget spent without converging or a check failed, 130 interrupted with the file whole.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from calibrate import __version__
 from calibrate.design_command import design
 from calibrate.ends import (
     BAD_INPUT,
+    CONVERGED,
     FAILED,
     INTERRUPTED,
+    NOT_CONVERGED,
     complain,
     drop_output,
     is_about_memory,
@@ -29,13 +31,16 @@ from calibrate.ends import (
 from calibrate.errors import CalibrateError, ConfigError, RunError
 from calibrate.knee_command import knee
 from calibrate.model_commands import predict, simulate
-from calibrate.options import OnceCommand, RunArgument, parsed_map
+from calibrate.options import BurnIn, OnceCommand, RunArgument, parsed_map
+from calibrate.score_commands import compare, score
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
+from calibrate.validate_command import validate
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
-_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "design": 720, "knee": 480}
+_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
+_NEEDS |= {"validate": 720}
 
 app = typer.Typer(
     name="calibrate",
@@ -81,6 +86,10 @@ def run(
     max_time: MaxTime = None,
     min_ess: MinEss = None,
     workers: Workers = None,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEST", help="Do not fit this test, but score how it is foretold; repeat as needed."),
+    ] = None,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
@@ -90,6 +99,7 @@ def run(
     settings = load_config(chosen).with_sampling(
         seed=seed, max_steps=max_steps, max_time=max_time, min_ess=min_ess, workers=workers
     )
+    settings = settings.with_held_out(hold_out or [])
     target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
     if config is None:
         say("no CONFIG given: calibrating the bundled example, the real knee oks009")
@@ -97,7 +107,14 @@ def run(
     from calibrate.runner import start_run
     from calibrate.sitting import sit
 
-    raise typer.Exit(sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls)))
+    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls))
+    if settings.held_out and code in (CONVERGED, NOT_CONVERGED):
+        from calibrate.results import open_run
+        from calibrate.scores.holdout import held_out
+
+        for test in held_out(open_run(target)):
+            print(printable(test))
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -144,12 +161,14 @@ def repair(
 
 @app.command()
 def summary(
-    path: RunArgument, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+    path: RunArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    burn_in: BurnIn = None,
 ) -> None:
     """Print estimates, convergence and warnings; works on a run still going."""
     from calibrate.sitting import opened
 
-    content = opened(path).summary()
+    content = opened(path, burn_in).summary()
     if as_json:
         print(json.dumps(dict(content), indent=2, allow_nan=False))
         return
@@ -165,11 +184,12 @@ def plot(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures; RUN_plots by default."),
     ] = None,
+    burn_in: BurnIn = None,
 ) -> None:
     """Draw corner, traces, load-angle fit and ligament curves; works on a run still going."""
     from calibrate.sitting import opened
 
-    result = opened(path)
+    result = opened(path, burn_in)
     folder = output if output is not None else path.with_name(f"{path.stem}_plots")
     load_matplotlib()
     from calibrate.figures import save_all
@@ -260,6 +280,7 @@ def export(
     mcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map mcl=NAME.")] = None,
     lcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map lcl=NAME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    burn_in: BurnIn = None,
 ) -> None:
     """Write the calibrated ligaments for another program; OpenSim itself is not needed."""
     from calibrate.export import export_osim
@@ -268,12 +289,12 @@ def export(
     del to
     short = [f"{ours}={name}" for ours, name in (("mcl", mcl), ("lcl", lcl)) if name is not None]
     theirs = parsed_map([*(mapping or []), *short], "--map")
-    for note in export_osim(opened(path), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
+    for note in export_osim(opened(path, burn_in), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
         say(note)
     print(printable(output))
 
 
-for _command in (simulate, predict, design, knee):
+for _command in (simulate, predict, knee, score, compare, design, validate):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

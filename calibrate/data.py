@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -85,6 +85,17 @@ class Measurement:
     def in_degrees(self, angles: FloatArray) -> FloatArray:
         """Convert angles from this file's unit to degrees."""
         return np.asarray(angles, dtype=float) if self.angle_unit == "deg" else np.rad2deg(angles)
+
+    def part(self, rows: slice | NDArray[np.intp]) -> Measurement:
+        """Return some of the readings alone; `text` stays that of the whole file."""
+        sigma, direction = self.sigma, self.direction
+        return replace(
+            self,
+            angles=self.angles[rows],
+            loads=self.loads[rows],
+            sigma=None if sigma is None else sigma[rows],
+            direction=None if direction is None else direction[rows],
+        )
 
 
 def read_measurement(path: str | Path) -> Measurement:

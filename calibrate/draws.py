@@ -6,7 +6,7 @@ No path and no file: `runner.sample` makes draws in memory, and `results.Run` is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -19,9 +19,15 @@ from calibrate.derived import MOST_DRAWS, derived, most_draws
 from calibrate.errors import ChainError
 from calibrate.findings import Finding, findings_of
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import Diagnosis, burn_in, diagnose, stride
+from calibrate.sampling.convergence import Diagnosis
+from calibrate.sampling.series import errors_of
+from calibrate.sampling.verdict import Verdict, judge, look, spread_draws
 
 FloatArray = NDArray[np.float64]
+
+# Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
+_DRAWS = 2_000_000
+_STEPS = 1000
 
 
 class Chains(Protocol):
@@ -52,11 +58,14 @@ class Draws:
         How: thinning, and the thresholds of convergence.
     chains : Chains
         Every stored step, burn-in included.
+    dropped : int or None
+        Stored steps to drop as burn-in, where somebody has chosen them; else the chains tell, see `burn_in`.
     """
 
     posterior: Posterior
     settings: SamplingConfig
     chains: Chains
+    dropped: int | None = field(default=None, kw_only=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,8 +84,8 @@ class Draws:
 
     @property
     def burn_in(self) -> int:
-        """How many of the stored steps are dropped."""
-        return burn_in(self.stored)
+        """How many of the stored steps are dropped: the fewest whose rest is settled, unless somebody has chosen."""
+        return self._look.burn_in
 
     @property
     def steps(self) -> int:
@@ -84,14 +93,29 @@ class Draws:
         return self.stored * self.settings.thin
 
     @cached_property
+    def verdict(self) -> Verdict:
+        """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
+
+        def looks(upto: int) -> Verdict:
+            dropped = None if self.dropped is None else min(self.dropped, upto // 2)
+            return self._look if upto == self.stored else look(self.names, self.chains, upto, self.settings, dropped)
+
+        return judge(self.chains, self.stored, self.settings, looks, self._derive)
+
+    @cached_property
+    def _look(self) -> Verdict:
+        """What the chains look like as far as they go."""
+        return look(self.names, self.chains, self.stored, self.settings, self.dropped)
+
+    @property
     def diagnosis(self) -> Diagnosis:
-        """Convergence of every parameter."""
-        return diagnose(self._kept, log_prob=np.asarray(self.chains.log_prob[:, self._estimated]))
+        """The verdict's figures of every parameter."""
+        return self._look.diagnosis
 
     @property
     def converged(self) -> bool:
-        """Whether the run meets the thresholds of `settings`."""
-        return self.diagnosis.converged(self.settings.max_rhat, self.settings.min_ess)
+        """Whether the verdict is that the draws have converged."""
+        return self.verdict.converged
 
     def samples(self) -> FloatArray:
         """Return all draws, burn-in dropped.
@@ -135,15 +159,20 @@ class Draws:
 
     @cached_property
     def _kept(self) -> FloatArray:
-        """What estimates are made from, shape (ensembles, steps, walkers, ndim), as in the run's own check."""
-        return np.asarray(self.chains.coords[:, self._estimated])
-
-    @property
-    def _estimated(self) -> slice:
-        """The stored steps that estimates are made from."""
+        """What estimates are made from, shape (ensembles, steps, walkers, ndim)."""
         ensembles, stored, walkers = self.chains.log_prob.shape
         thin = stride(ensembles, stored - self.burn_in, walkers)
-        return slice(self.burn_in + thin - 1, None, thin)
+        return np.asarray(self.chains.coords[:, self.burn_in + thin - 1 :: thin])
+
+    def errors(self) -> FloatArray:
+        """Return the Monte-Carlo standard errors of the parameters' means and 5 and 95 % quantiles.
+
+        Returns
+        -------
+        ndarray, shape (3, ndim)
+            In the parameters' units, of `some_samples`; NaN of very few steps.
+        """
+        return np.array([errors_of(self._kept[..., i], (0.05, 0.95)) for i in range(self.posterior.ndim)]).T
 
     def thinned(self, draws: int) -> FloatArray:
         """Return at most `draws` of the samples, in their order: always the same random ones.
@@ -198,7 +227,6 @@ class Draws:
             return whatif.predict(self.posterior, self.thinned(draws), angles, change, test)
         return self.posterior.predict(self.thinned(draws), angles, test)
 
-    @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
     def derived(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
         """Return what people ask for besides the parameters, one value per posterior draw.
 
@@ -223,7 +251,23 @@ class Draws:
             By names like `mcl.stiffness_per_strain`; of several tests, what is not the same in all has the test's
             name in front: `flex60.mcl.taut_angle`, `flex60.laxity_total_10Nm`.
         """
-        return derived(self.posterior, self.thinned(min(draws, most_draws(self.posterior))))
+        return {name: values.reshape(-1) for name, values in self.derived_by_ensemble(draws).items()}
+
+    def derived_by_ensemble(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
+        """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
+        rows = self.spread(draws)
+        found = self._derive(rows.reshape(-1, rows.shape[-1]))
+        return {name: values.reshape(rows.shape[:-1]) for name, values in found.items()}
+
+    def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
+        """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
+        self._need_steps()
+        each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
+        return spread_draws(self.chains, self.burn_in, self.stored, each)
+
+    @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
+    def _derive(self, q: FloatArray) -> dict[str, FloatArray]:
+        return derived(self.posterior, q)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what to know before believing the estimates, each with the number, the threshold and the advice."""
@@ -240,3 +284,8 @@ class Draws:
     def _need_steps(self) -> None:
         if self.stored == 0:
             raise ChainError("nothing is stored yet")
+
+
+def stride(ensembles: int, kept: int, walkers: int) -> int:
+    """Return of how many kept steps one suffices for estimates: 1 unless a chain is too long to hold in memory."""
+    return max(1, kept // max(_STEPS, _DRAWS // (ensembles * walkers)))

@@ -22,11 +22,14 @@ from scipy.special import gammaln, logsumexp
 from calibrate.draws import Draws
 from calibrate.errors import ParameterError
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import MIN_STORED, effective_samples
 from calibrate.sampling.pilot import explore
+from calibrate.sampling.series import effective_samples
 from calibrate.unbounded import Unbounded
 
 FloatArray = NDArray[np.float64]
+
+# Stored steps at the least: fewer have no correlation to tell.
+_FEWEST = 32
 BoolArray = NDArray[np.bool_]
 
 # The error above which an evidence decides nothing: models are told apart by a few units.
@@ -169,9 +172,9 @@ def log_evidence(draws: Draws, seed: int = 1) -> Evidence:
     """
     posterior = draws.posterior
     _check_priors(posterior)
-    if draws.stored < MIN_STORED:
+    if draws.stored < _FEWEST:
         raise ParameterError(
-            f"evidence: {draws.stored} steps are stored, and it needs {MIN_STORED} at the least; go on with the run"
+            f"evidence: {draws.stored} steps are stored, and it needs {_FEWEST} at the least; go on with the run"
         )
     way = Unbounded.of(posterior)
     proposals, pilots = np.random.default_rng(seed).spawn(2)

@@ -11,11 +11,9 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from calibrate.knee.geometry import Geometry, kinematics
 from calibrate.knee.kernel import log_likelihood
 from calibrate.knee.pair import Pair
 from calibrate.knee.parameters import PARAMETERS, LoadKind, check_measured, eight, load_kind, planar_pair
+from calibrate.processes import deaf_to_interrupts, ignore_interrupts
 
 if TYPE_CHECKING:
     from calibrate.knee.precomputed import CachedKneeModel
@@ -206,7 +205,7 @@ def parallel_total_loss(
     chunks = [chunk for chunk in np.array_split(p, min(len(p), count * _CHUNKS) or 1) if len(chunk)]
     futures: list[Future[FloatArray]] = []
     try:
-        with _workers_deaf_to_interrupts():
+        with deaf_to_interrupts():
             pool = _pool(count)
             futures.extend(pool.submit(_work, chunk, knee, bounds) for chunk in chunks)
         results = [future.result() for future in futures]
@@ -244,26 +243,8 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     if _running is None or _running[0] != workers:
         close_pool()
         context = multiprocessing.get_context("spawn")
-        _running = workers, ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+        _running = workers, ProcessPoolExecutor(workers, mp_context=context, initializer=ignore_interrupts)
     return _running[1]
-
-
-def _ignore_interrupts() -> None:
-    """In a worker: Ctrl-C is the parent's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _workers_deaf_to_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back while workers are started: they inherit that until they ignore it by themselves."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _is_lost(future: Future[FloatArray]) -> bool:

@@ -11,7 +11,7 @@ import typer
 from calibrate.decimals import read_number
 from calibrate.ends import say
 from calibrate.errors import ConfigError
-from calibrate.options import RunArgument, parsed_settings
+from calibrate.options import BurnIn, RunArgument, parsed_settings
 from calibrate.settings import load_matplotlib
 
 
@@ -72,6 +72,7 @@ def predict(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FIGURE.png", help="Draw the curves as well.")
     ] = None,
+    burn_in: BurnIn = None,
 ) -> None:
     """Predict load over angle, or laxity, of the calibrated knee and of one with some of its numbers changed."""
     if angles is not None and moments is not None:
@@ -89,7 +90,7 @@ def predict(
     at = None if angles is None else parse_angles(angles)
     if output is not None:
         check_picture(output, path)
-    comparison = compare(opened(path), changes, test)
+    comparison = compare(opened(path, burn_in), changes, test)
     content = comparison.content(at, wanted)
     if output is not None:
         from calibrate.figures.whatif import save, what_if_plot

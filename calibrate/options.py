@@ -14,6 +14,11 @@ from calibrate.errors import ConfigError
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.")]
 
+BurnIn = Annotated[
+    int | None,
+    typer.Option("--burn-in", min=0, metavar="N", help="Drop the first N steps; by default the chains tell how many."),
+]
+
 
 class OnceCommand(TyperCommand):
     """A command that takes an option's value once, unless the option is meant to be repeated; flags do no harm."""

@@ -7,7 +7,7 @@ only; `full` puts the fixed ones back in. Knows no sampler.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -36,8 +36,6 @@ FloatArray = NDArray[np.float64]
 class Posterior:
     """The log-probability of free parameters given one or more laxity tests.
 
-    Built by `from_config`; all evaluation is vectorized over rows of `q`.
-
     Attributes
     ----------
     config : Config
@@ -45,7 +43,7 @@ class Posterior:
     table : ParameterTable
         All parameters: what they are, their priors, fixed ones and ties.
     tests : tuple of LaxityTest
-        The tests; the name of the only one of the one-test form is empty.
+        The tests that are fitted; the name of the only one of the one-test form is empty.
     reference : LaxityTest
         Stands for the shared knee, which reference strains refer to.
     middle : ndarray, shape (ndim,)
@@ -54,6 +52,8 @@ class Posterior:
         All of it as compiled code takes it.
     residuals_of : Residuals
         What fits take of it.
+    measurements : mapping of str to Measurement
+        The data of all tests, held-out ones as well.
     """
 
     config: Config
@@ -63,6 +63,7 @@ class Posterior:
     middle: FloatArray
     density: Density = field(repr=False)
     residuals_of: Residuals = field(repr=False)
+    measurements: Mapping[str, Measurement] = field(repr=False)
 
     @classmethod
     def from_config(
@@ -71,6 +72,7 @@ class Posterior:
         measurement: Measurement | Mapping[str, Measurement] | None = None,
         *,
         normalised: bool = True,
+        tests: Collection[str] | None = None,
     ) -> Posterior:
         """Build the posterior that a configuration describes.
 
@@ -81,7 +83,9 @@ class Posterior:
         measurement : Measurement or mapping of str to Measurement, optional
             The data, if they are at hand, of several tests by name; otherwise the configuration's files are read.
         normalised : bool
-            Whether uniform priors have their normalising constant, as they should. Runs of calibrate 0.1 lack it.
+            Whether uniform priors have their normalising constant. Runs of calibrate 0.1 lack it.
+        tests : collection of str, optional
+            The tests to fit; by default those that the configuration does not hold out.
 
         Raises
         ------
@@ -90,7 +94,7 @@ class Posterior:
         DataError
             If a measurement file cannot be used.
         """
-        return cls(*assemble(config, measurement, normalised=normalised))
+        return cls(*assemble(config, measurement, normalised=normalised, tests=tests))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -157,11 +161,6 @@ class Posterior:
         """What a user should know before believing a result."""
         return tuple(warnings_of(self.config, self.table, self.tests))
 
-    @property
-    def measurements(self) -> dict[str, Measurement]:
-        """The data by test."""
-        return {test.name: test.measurement for test in self.tests}
-
     def full(self, q: ArrayLike) -> FloatArray:
         """Return all parameters for rows of free ones.
 
@@ -195,7 +194,7 @@ class Posterior:
         Raises
         ------
         ConfigError
-            If there is no such test, or there are several and none is named.
+            If no such test is fitted, or there are several and none is named.
         """
         if name is None and len(self.tests) == 1:
             return self.tests[0]
@@ -204,7 +203,8 @@ class Posterior:
         if not self.tests[0].name:
             raise ConfigError(f"no test is called '{name}'; the only one has no name, so leave it out")
         known = ", ".join(test.name for test in self.tests)
-        raise ConfigError(f"which test: {known}?" if name is None else f"no test is called '{name}'; there are {known}")
+        wrong = f"{name} is held out" if name in self.measurements else f"no test is called '{name}'"
+        raise ConfigError(f"which test: {known}?" if name is None else f"{wrong}; there are {known}")
 
     def law(self, q: ArrayLike, test: str | None = None) -> FloatArray:
         """Return the strands' laws in a test.
@@ -337,9 +337,8 @@ class Posterior:
     def _rows(self, q: ArrayLike) -> FloatArray:
         rows = np.ascontiguousarray(q, dtype=float)
         if rows.ndim not in (1, 2) or rows.shape[-1] != self.ndim:
-            raise ValueError(
-                f"q has shape {rows.shape}, expected (n, {self.ndim}) or ({self.ndim},): {', '.join(self.names)}"
-            )
+            wanted = f"(n, {self.ndim}) or ({self.ndim},): {', '.join(self.names)}"
+            raise ValueError(f"q has shape {rows.shape}, expected {wanted}")
         return rows.reshape(-1, self.ndim)
 
     def _evaluate(self, q: ArrayLike) -> FloatArray:

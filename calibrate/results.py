@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,10 @@ class Run(Draws):
         -------
         Summary
             A mapping with `file`, `converged`, `steps`, `draws`, `parameters` (by name: `unit`, `mean`, `sd`,
-            `median`, `q2.5`, `q5`, `q95`, `q97.5`, `mcse_mean`, `rhat`, `ess_bulk`, `ess_tail`, and `truth` if known),
-            `derived` (the same without convergence), `warnings` and more. Numbers that are unknown are None.
+            `median`, `q2.5`, `q5`, `q95`, `q97.5`, the Monte-Carlo standard errors `mcse_mean`, `mcse_q5`, `mcse_q95`,
+            `rhat`, `ess_bulk`, `ess_tail`, and `truth` if known), `derived` (the same, of the draws that they are
+            computed from), `checks` (the verdict's numbers and thresholds), `warnings` and more. Numbers that are
+            unknown are None, such as the errors of an angle that some draws do not reach.
 
         Raises
         ------
@@ -101,14 +104,28 @@ class Run(Draws):
             )
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path, burn_in: int | None = None) -> Run:
     """Open a run for reading; works while another process is still writing it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The chain file.
+    burn_in : int, optional
+        Steps to drop, in place of what the chains themselves tell.
 
     Raises
     ------
     ChainError
-        If the file is missing, damaged, or no run, or if its chains are not of the posterior that it describes.
+        If the file is missing, damaged, or no run, if its chains are not of the posterior that it describes, or if the
+        burn-in leaves no step.
     """
     path = Path(path)
     file, chains = chain.read_run(path)
-    return Run(posterior_of(path, file, chains), file.config.sampling, chains, path, file)
+    settings, dropped = file.config.sampling, None
+    if burn_in is not None:
+        dropped = math.ceil(burn_in / settings.thin)
+        steps = int(chains.coords.shape[1]) * settings.thin
+        if dropped * settings.thin >= max(steps, 1):
+            raise ChainError(f"{path}: a burn-in of {burn_in} steps leaves none of {steps}; give a smaller one")
+    return Run(posterior_of(path, file, chains), settings, chains, path, file, dropped=dropped)

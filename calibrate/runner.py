@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from calibrate import chain
 from calibrate.beside import changes
 from calibrate.chain.problem import posterior_of
 from calibrate.config import Config, SamplingConfig
+from calibrate.derived import derived
 from calibrate.draws import Draws
 from calibrate.errors import ChainError, ConfigError, RunError
 from calibrate.files import check_target
@@ -25,6 +27,7 @@ from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Budget, Outcome, Progress
 from calibrate.sampling.loop import sample as advance
 from calibrate.sampling.start import first_walkers, walkers_for
+from calibrate.scores.holdout import check_held_out
 
 # Walkers for each free parameter, at the least.
 _PER_DIMENSION = 2
@@ -80,6 +83,7 @@ def start_run(
     path = Path(output)
     _check_output(path, overwrite, config)
     posterior = Posterior.from_config(config)
+    check_held_out(posterior)
     for warning in posterior.warnings:
         on_warning(warning)
     config = _with_walkers(config, posterior)
@@ -95,7 +99,14 @@ def start_run(
         budget = Budget(settings.max_steps, settings.max_time)
         with _streaming(path, settings) as backends:
             return advance(
-                posterior, backends, starts, settings, budget, on_progress=on_progress, should_stop=should_stop
+                posterior,
+                backends,
+                starts,
+                settings,
+                budget,
+                on_progress=on_progress,
+                should_stop=should_stop,
+                derive=partial(derived, posterior),
             )
 
 
@@ -140,7 +151,8 @@ def sample(
     config = _with_walkers(config, posterior)
     starts = first_walkers(posterior, config.sampling)
     backends = [emcee.backends.Backend() for _ in starts]
-    advance(posterior, backends, starts, config.sampling, Budget(config.sampling.max_steps, config.sampling.max_time))
+    budget, derive = Budget(config.sampling.max_steps, config.sampling.max_time), partial(derived, posterior)
+    advance(posterior, backends, starts, config.sampling, budget, derive=derive)
     coords, log_prob = (np.stack([getattr(one, key)() for one in backends]) for key in ("get_chain", "get_log_prob"))
     acceptance = float(np.mean([one.accepted.mean() / one.iteration for one in backends]))
     return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance))
@@ -214,7 +226,15 @@ def resume_run(
                 raise ChainError(f"{path}: already has {done} steps, more than {total}; use --steps to add some")
             budget = Budget(total, settings.max_time, until_converged=steps is None and until_steps is None)
             return advance(
-                posterior, backends, stored.starts, settings, budget, on_progress=on_progress, should_stop=should_stop
+                posterior,
+                backends,
+                stored.starts,
+                settings,
+                budget,
+                outposts=stored.outposts,
+                on_progress=on_progress,
+                should_stop=should_stop,
+                derive=partial(derived, posterior),
             )
 
 

@@ -27,7 +27,8 @@ from calibrate.texts import printable
 _LOG_EVERY = 10.0
 _NARROW = 88
 # Of columns whose key is none that fits: the standard deviation as a share of the prior's.
-_HEADINGS = {"sd_of_prior": "/prior"}
+_HEADINGS = {"sd_of_prior": "/prior", "beyond": "beyond data"}
+_STYLES = {"warning": "yellow", "note": "cyan"}
 _LARGEST = 1000
 _PAGE = 110  # columns of a summary that goes to a file or a pipe
 
@@ -105,14 +106,14 @@ class Watch:
     def _share_done(self, progress: Progress) -> float:
         """Of the steps allowed, or of the effective samples wanted: whichever is further."""
         share = progress.steps / progress.max_steps if progress.max_steps else 1.0
-        if progress.diagnosis is not None and math.isfinite(progress.diagnosis.smallest_ess):
-            share = max(share, progress.diagnosis.smallest_ess / self._settings.min_ess)
+        if progress.verdict is not None and math.isfinite(progress.verdict.diagnosis.smallest_ess):
+            share = max(share, progress.verdict.diagnosis.smallest_ess / self._settings.min_ess)
         return min(share, 0.99)
 
     def _line(self, progress: Progress, share: float) -> str:
         rhat = ess = math.nan
-        if progress.diagnosis is not None:
-            rhat, ess = progress.diagnosis.worst_rhat, progress.diagnosis.smallest_ess
+        if progress.verdict is not None:
+            rhat, ess = progress.verdict.diagnosis.worst_rhat, progress.verdict.diagnosis.smallest_ess
         converging = "R-hat and ESS unknown so far"
         if not math.isnan(rhat):
             converging = f"R-hat {rhat:.3f}  ESS {ess:.0f} of {self._settings.min_ess:g}"
@@ -128,7 +129,12 @@ def summary_tables(content: Mapping[str, Any]) -> None:
     with_truth = any("truth" in entry for entry in content["parameters"].values())
     tables = [
         _table("Parameters", content["parameters"], ("sd_of_prior", "rhat", "ess_bulk", "ess_tail"), with_truth),
-        _table("At the reference pose, where each strand becomes taut, and laxity", content["derived"], (), False),
+        _table(
+            "At the reference pose, where each strand becomes taut, and laxity",
+            content["derived"],
+            ("rhat", "ess_bulk", "beyond"),
+            False,
+        ),
     ]
     with page(max(console(sys.stdout, _LARGEST).measure(table).maximum for table in tables)) as paper:
         _summarise(paper, content, tables)
@@ -181,8 +187,10 @@ def _summarise(console: Console, content: Mapping[str, Any], tables: Sequence[Ta
         _say(console, line)
     for table in tables:
         console.print(table)
-    for warning in content["warnings"]:
-        _say(console, f"warning: {warning}", style="yellow")
+    for test in content["held_out"]:
+        _say(console, test["sentence"])
+    for finding, text in zip(content["findings"], content["warnings"], strict=True):
+        _say(console, f"{finding['kind']}: {text}", style=_STYLES[finding["kind"]])
     _say(console, f"assumed: {'; '.join(content['assumes'])}")
 
 
@@ -204,7 +212,7 @@ def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[st
     headings = (_HEADINGS.get(key, key) for key in extra)
     for heading in ("unit", "median", "2.5 %", "97.5 %", "sd", *(["truth"] if with_truth else []), *headings):
         table.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)
-    formats = {"sd_of_prior": ".2f", "rhat": ".3f", "ess_bulk": ".0f", "ess_tail": ".0f"}
+    formats = {"sd_of_prior": ".2f", "rhat": ".3f", "ess_bulk": ".0f", "ess_tail": ".0f", "beyond": ".0%"}
     for name, entry in entries.items():
         keys = ("median", "q2.5", "q97.5", "sd", *(["truth"] if with_truth else []), *extra)
         value = _digits(entry.get("median"), entry.get("sd"))

@@ -25,7 +25,7 @@ def announce_compiling() -> None:
         say("compiling for this machine, which takes some ten seconds and is done once")
 
 
-def opened(path: Path) -> Run:
+def opened(path: Path, burn_in: int | None = None) -> Run:
     """Open a run for a command; whoever does so sees whether its log-probabilities are the posterior's, compiled.
 
     Raises
@@ -34,7 +34,7 @@ def opened(path: Path) -> Run:
         As `calibrate.open_run`.
     """
     announce_compiling()
-    return open_run(path)
+    return open_run(path, burn_in)
 
 
 def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:
@@ -51,10 +51,17 @@ def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:
     if outcome.reason == "interrupted":
         say(f"stopped after {steps}; the file is whole: calibrate resume {quoted}")
         return INTERRUPTED
-    converged = outcome.diagnosis is not None and outcome.diagnosis.converged(
-        config.sampling.max_rhat, config.sampling.min_ess
-    )
-    if converged:
-        return CONVERGED
-    say(f"budget spent after {steps}, not converged; go on: calibrate resume {quoted}")
+    say(f"budget spent after {steps}")
+    if outcome.verdict is not None:
+        say(outcome.verdict.sentence)
+    say(f"{_remedy(outcome)}: calibrate resume {quoted}")
     return NOT_CONVERGED
+
+
+def _remedy(outcome: Outcome) -> str:
+    """Say what to do about a run that has not converged, and how long that would take."""
+    more = None if outcome.verdict is None else outcome.verdict.more_steps
+    if more is None:
+        return "go on" if outcome.verdict is None else outcome.verdict.advice
+    took = f", {more * outcome.seconds / outcome.taken:.0f} s" if outcome.taken else ""
+    return f"go on, by the pace so far for about {more} more steps{took}"

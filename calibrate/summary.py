@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from calibrate import chain
 from calibrate.assumptions import assumptions
 from calibrate.derived import unit_of
+from calibrate.findings.extrapolation import beyond
+from calibrate.sampling.convergence import diagnose
+from calibrate.sampling.series import errors_of
+from calibrate.scores.holdout import held_out
 from calibrate.texts import printable
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _QUANTILES = {"q2.5": 0.025, "q5": 0.05, "median": 0.5, "q95": 0.95, "q97.5": 0.975}
+_ERRORS = ("mcse_mean", "mcse_q5", "mcse_q95")
+_CONVERGENCE = ("rhat", "ess_bulk", "ess_tail")
 
 
 class Summary(Mapping[str, Any]):
@@ -60,26 +66,23 @@ class Summary(Mapping[str, Any]):
 @np.errstate(all="ignore")  # what overflows in a spoilt file is unknown, and said to be
 def summarise(run: Run) -> Summary:
     """Return a run's summary; `Run.summary` says what is in it."""
-    samples = run.some_samples()
-    diagnosis = run.diagnosis
+    samples, errors = run.some_samples(), run.errors()
+    diagnosis, verdict = run.diagnosis, run.verdict
     parameters = {}
     for i, parameter in enumerate(run.posterior.table.free):
         name, unit, prior = parameter.name, parameter.unit, run.posterior.priors[i]
         entry: dict[str, Any] = {"unit": unit, "prior": prior.describe(unit), **_describe(samples[:, i])}
         entry["sd_of_prior"] = _known(float(samples[:, i].std()) / prior.sd)
-        for key in ("mcse_mean", "rhat", "ess_bulk", "ess_tail"):
-            entry[key] = _known(getattr(diagnosis, key)[i])
+        entry |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
+        entry |= {key: _known(getattr(diagnosis, key)[i]) for key in _CONVERGENCE}
         if name in run.truth:
             entry["truth"] = run.truth[name]
         parameters[name] = entry
-    derived = {}
-    for name, values in run.derived().items():
-        finite = values[np.isfinite(values)]
-        entry = {"unit": unit_of(name)}
-        entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
-        if name in parameters:  # of all draws, like there, and not of some
-            entry |= {key: parameters[name][key] for key in ("mean", "sd", *_QUANTILES)}
-        derived[name] = entry | {"share": finite.size / values.size}
+    follows = run.derived_by_ensemble()
+    derived = {name: _derived(name, values, parameters.get(name)) for name, values in follows.items()}
+    flat = {name: values.reshape(-1) for name, values in follows.items()}
+    for name, share in beyond(run.posterior, run.spread().reshape(-1, run.posterior.ndim), flat).items():
+        derived[name]["beyond"] = share
     tests = [_test(test, run.file.measurements[test.name]) for test in run.posterior.tests]
     content = {
         "file": str(run.path),
@@ -87,6 +90,7 @@ def summarise(run: Run) -> Summary:
         "created": run.file.created,
         "data": {key: value for key, value in tests[0].items() if key not in ("name", "flexion")},
         "tests": tests,
+        "held_out": [test.content() for test in held_out(run)],
         "converged": run.converged,
         "steps": run.steps,
         "burn_in": run.burn_in * run.config.sampling.thin,
@@ -95,6 +99,7 @@ def summarise(run: Run) -> Summary:
         "draws": run.draws,
         "acceptance": _known(run.chains.acceptance),
         "max_log_prob": _known(chain.extremes(run.chains.log_prob)[1]),
+        "checks": verdict.numbers(),
         "worst_rhat": _known(diagnosis.worst_rhat),
         "smallest_ess": _known(diagnosis.smallest_ess),
         "autocorrelation_times": _known(float(np.min(diagnosis.autocorrelation_times))),
@@ -107,6 +112,21 @@ def summarise(run: Run) -> Summary:
         "assumes": list(assumptions(run.posterior)),
     }
     return Summary(content)
+
+
+def _derived(name: str, values: FloatArray, parameter: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Describe a derived quantity's values (ensembles, steps, walkers); it may be a parameter, too."""
+    finite = values[np.isfinite(values)]
+    entry: dict[str, Any] = {"unit": unit_of(name)}
+    entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
+    entry |= dict.fromkeys((*_ERRORS, *_CONVERGENCE))
+    if parameter is not None:  # of all draws, like there, and not of some
+        entry |= {key: parameter[key] for key in ("mean", "sd", *_QUANTILES, *_ERRORS, *_CONVERGENCE)}
+    elif finite.size == values.size and np.ptp(values) > 0.0:
+        found = diagnose(values[..., np.newaxis])
+        entry |= {key: _known(error) for key, error in zip(_ERRORS, errors_of(values, (0.05, 0.95)), strict=True)}
+        entry |= {key: _known(getattr(found, key)[0]) for key in _CONVERGENCE}
+    return entry | {"share": finite.size / values.size}
 
 
 def _test(test: LaxityTest, data: Measurement) -> dict[str, Any]:
@@ -126,7 +146,11 @@ def _test(test: LaxityTest, data: Measurement) -> dict[str, Any]:
 def _finding(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON has it."""
     numbers = {key: getattr(finding, key) for key in ("value", "threshold")}
-    return asdict(finding) | {key: None if value is None else _known(value) for key, value in numbers.items()}
+    return (
+        {"kind": finding.kind}
+        | asdict(finding)
+        | {key: None if value is None else _known(value) for key, value in numbers.items()}
+    )
 
 
 def _describe(values: FloatArray) -> dict[str, float | None]:

@@ -58,7 +58,14 @@ def run_of(posterior: Posterior, draws: np.ndarray) -> Run:
     log_prob = np.asarray(posterior.log_prob(coords.reshape(-1, posterior.ndim))).reshape(coords.shape[:-1])
     names, starts = posterior.names, coords[:, 0]
     file = chain.RunFile(posterior.config, posterior.measurements, names, starts, "2024-01-01T00:00:00", {}, {})
-    return Run(posterior, posterior.config.sampling, chain.Chains(coords, log_prob, 0.4), Path("planted.h5"), file)
+    return Run(
+        posterior,
+        posterior.config.sampling,
+        chain.Chains(coords, log_prob, 0.4),
+        Path("planted.h5"),
+        file,
+        dropped=kept.shape[1],
+    )
 
 
 def around(posterior: Posterior, centre: np.ndarray | None = None, n: int = 3200, seed: int = 2) -> np.ndarray:

@@ -94,6 +94,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+_BEGUN: dict[tuple[str, str], bytes] = {}
+
+
+def begun(config: Config, path: Path, layout: str = "usual") -> Path:
+    """Start a run as `start_run` does, or copy the one that was started from this text and in this layout before."""
+    made = _BEGUN.get((config.text, layout))
+    if made is None:
+        start_run(config, path)
+        _BEGUN[config.text, layout] = path.read_bytes()
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made)
+    return path
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command did."""

@@ -35,7 +35,9 @@ class Line:
         angles, loads = rng.permutation(n) * 1.0, rng.standard_normal(n)
         ends = np.cumsum([0, *(sizes or (n,))]).tolist()
         self.tests = tuple(
-            SimpleNamespace(name=f"t{i}", measurement=SimpleNamespace(angles=angles[a:b], loads=loads[a:b]))
+            SimpleNamespace(
+                name=f"t{i}", measurement=SimpleNamespace(angles=angles[a:b], loads=loads[a:b], direction=None)
+            )
             for i, (a, b) in enumerate(pairwise(ends))
         )
         self.measurement = self.tests[0].measurement

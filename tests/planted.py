@@ -209,15 +209,17 @@ VARUS_UNITS = ("N/mm", "", "mm", "N", "", "mm", "N·m")
 _CENTRES = np.array([40.0, 0.06, 78.0, -20.0, 0.07, 59.0, 2.0])
 _SCALES = np.array([2.0, 0.004, 0.4, 5.0, 0.003, 0.3, 0.15])
 _WAYS = (
-    {"correlation": 0.0, "shared": 0.0, "apart": 0.0, "skew": 0.3},
+    {"correlation": 0.1, "shared": 0.1, "apart": 0.0, "skew": 0.3},
     {"correlation": 0.2, "shared": 0.1, "apart": 0.02, "skew": 0.0},
-    {"correlation": 0.4, "shared": 0.2, "apart": 0.05, "skew": 0.2},
+    {"correlation": 0.4, "shared": 0.2, "apart": 0.02, "skew": 0.2},
     {"correlation": 0.1, "shared": 0.3, "apart": 0.1, "skew": 0.5},
     {"correlation": 0.5, "shared": 0.15, "apart": 0.08, "skew": 0.0},
     {"correlation": 0.3, "shared": 0.25, "apart": 0.03, "skew": 0.4},
     {"correlation": 0.05, "shared": 0.05, "apart": 0.12, "skew": 0.25},
 )
-VARUS_SHAPE = (3, 121, 16)  # an odd number of stored steps: 60 dropped, 61 kept
+
+
+VARUS_SHAPE = (3, 121, 16)  # of an odd number of stored steps an eighth is dropped, 15
 
 
 def varus_draws() -> np.ndarray:

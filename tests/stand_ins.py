@@ -24,10 +24,11 @@ def said(findings: Iterable[object]) -> list[str]:
 
 
 def laxity_test(kind: int = GAUSSIAN, name: str = "", measurement: Any = READINGS, **rows: int) -> Any:
-    """Return a test with errors of a kind; rows of `sigma`, `angle_sigma` and `offset` as given."""
+    """Return a test with errors of a kind; rows of `sigma`, `angle_sigma`, `offset` and `hysteresis` as given."""
     nu, amplitude = (3 if kind == STUDENT else NOTHING), (4 if kind == CORRELATED else NOTHING)
     errors = [rows.get("sigma", 2), nu, rows.get("angle_sigma", NOTHING), amplitude, amplitude]
-    slots = SimpleNamespace(errors=np.array(errors), reading=np.array([rows.get("offset", NOTHING), NOTHING, NOTHING]))
+    reading = [rows.get("offset", NOTHING), NOTHING, rows.get("hysteresis", NOTHING)]
+    slots = SimpleNamespace(errors=np.array(errors), reading=np.array(reading))
     return SimpleNamespace(name=name, positive="valgus", measurement=measurement, slots=slots)
 
 
@@ -35,8 +36,15 @@ def run_of(*, several: bool = False, inferred: tuple[int, ...] = (), **posterior
     """Return a run of one test or of more, some rows of whose parameters are free."""
     table = SimpleNamespace(parameters=[None] * NOTHING, columns=np.array(inferred, dtype=int))
     return SimpleNamespace(
-        posterior=SimpleNamespace(tests=(None, None) if several else (None,), table=table, **posterior)
+        names=("mcl.k", "lcl.k"),
+        posterior=SimpleNamespace(tests=(None, None) if several else (None,), table=table, **posterior),
     )
+
+
+def looks(**changes: Any) -> Any:
+    """Return what is seen in residuals in which nothing is odd, but for what is given."""
+    usual = {"loop": None, "arms": (1.0, 1.0), "tails": (0.0, 1.0), "pull": None, "repeats": None}
+    return SimpleNamespace(**(usual | changes))
 
 
 def fit(**changes: Any) -> Any:
@@ -52,5 +60,8 @@ def fit(**changes: Any) -> Any:
         "threshold": 5.0,
         "by_angle": (0.0, 1.0),
         "by_row": None,
+        "scatter": 0.25,
+        "looks": looks(),
+        "rows": np.arange(6),
     }
     return SimpleNamespace(**(usual | changes))

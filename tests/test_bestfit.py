@@ -1,6 +1,7 @@
 """The best draw as a fit, on a straight line in place of a knee: what is asked of which fit, and with which numbers."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from calibrate.priors import Normal
 @pytest.fixture(autouse=True)
 def errors_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_sigma", lambda posterior, q: posterior.sigma)
+    monkeypatch.setattr(module, "_valgus", lambda posterior, test, q: test.measurement.angles > 3.0)
 
 
 # --- The whole. -------------------------------------------------------------------------------------------------------
@@ -40,10 +42,16 @@ class Asked:
 
             monkeypatch.setattr(module, name, asked)
 
-        part("_robust", ROBUST)
+        part("robust_fit", ROBUST)
         part("outlying", found)
         part("explained", answers)
         part("_serial", ((0.1, 0.2), (0.3, 0.4)))
+        monkeypatch.setattr(module, "look", self.look)
+
+    def look(self, *arguments: Any) -> Any:
+        """See a loop of 0.25 in all residuals, and take it out."""
+        self.calls.append(("look", *arguments))
+        return SimpleNamespace(straight=arguments[3] - 0.25)
 
     def of(self, name: str) -> list[tuple[Any, ...]]:
         return [call[1:] for call in self.calls if call[0] == name]
@@ -63,7 +71,7 @@ def test_a_fit_without_readings_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     (fit,) = best_fits(posterior, DRAWS)
     residuals, robust = (0.5 * posterior.residuals(q[np.newaxis])[0] for q in (DRAWS[1], ROBUST))
     angles, loads = posterior.measurement.angles, posterior.measurement.loads
-    ((of, best, law, weight),) = asked.of("_robust")
+    ((of, best, law, weight),) = asked.of("robust_fit")
     assert of is posterior
     same((best, law, weight), DRAWS[1], [True, False, True], [0.5] * 30)
     same(asked.of("outlying")[0], robust, 2)
@@ -71,7 +79,14 @@ def test_a_fit_without_readings_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     same((*data, last), angles, loads, 0.5 * residuals, np.full(30, 0.5))
     slopes = 2.9 * posterior.columns * SD * 0.5 / np.sqrt(np.mean(residuals**2))
     ((where, what, known),) = asked.of("_serial")
-    same((where, what), angles, residuals)
+    same((where, what), angles, residuals - 0.25)  # the loop is taken out
+    ((at, direction, valgus, seen, sigma, hat, chance),) = asked.of("look")
+    # These draws lie too far apart to be a posterior.
+    same((at, direction, valgus, seen, sigma), angles, None, angles > 3.0, residuals, np.full(30, 0.5))
+    assert hat.factor.size == hat.swing.size == 0
+    assert chance == 1e-3
+    assert fit.scatter == pytest.approx(0.5 * np.sqrt(np.mean(residuals**2)))
+    assert fit.rows.tolist() == list(range(30))
     np.testing.assert_allclose(known, slopes)
     assert (fit.explained, fit.possible, fit.threshold) == (0.5, 0.9, 5.5)
     assert (fit.by_angle, fit.by_row) == ((0.1, 0.2), (0.3, 0.4))
@@ -93,7 +108,12 @@ def test_readings_apart_are_left_out(shares: tuple[float, float], monkeypatch: p
     same(first, angles, loads, residuals * sigma, sigma)
     same(second, angles[rest], loads[rest], (robust * sigma)[rest], sigma[rest])
     ((where, what, known),) = asked.of("_serial")
-    same((where, what), angles[rest], robust[rest])
+    same((where, what), angles[rest], robust[rest] - 0.25)
+    ((at, _, valgus, seen, noise, hat, _),) = asked.of("look")
+    same((at, valgus, seen, noise), angles[rest], angles[rest] > 3.0, robust[rest], sigma[rest])
+    assert len(hat.factor) == 27
+    assert fit.rows.tolist() == rest.tolist()
+    assert fit.scatter == pytest.approx(np.sqrt(np.mean((robust * sigma)[rest] ** 2)))
     np.testing.assert_allclose(known, 2.9 * posterior.columns[rest] * SD / np.sqrt(np.mean(robust[rest] ** 2)))
     assert (fit.explained, fit.possible) == (0.5, 0.9)
     assert fit.outlying.tolist() == [29, 3, 0]
@@ -115,7 +135,7 @@ def test_many_readings_are_not_fitted_again(
 ) -> None:
     asked, posterior = Asked(monkeypatch, []), line(n)
     best_fits(posterior, DRAWS)
-    assert len(asked.of("_robust")) == robust
+    assert len(asked.of("robust_fit")) == robust
     q = ROBUST if robust else DRAWS[1]
     same(asked.of("outlying")[0], posterior.residuals(q[np.newaxis])[0], 2)
     assert asked.of("_serial")[0][2].shape == (n, 3)
@@ -136,6 +156,42 @@ def test_loads_that_overflow_break_nothing() -> None:
     assert fit.by_angle == (0.0, 1.0)
 
 
+NEAR = DRAWS[1] + 0.02 * np.random.default_rng(1).standard_normal((50, 3))
+
+
+def test_of_a_posterior_the_mean_prediction_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior, asked = line(sigma=0.5, unit=0.25), Asked(monkeypatch, [])
+    best_fits(posterior, NEAR)
+    ((*_, seen, _, hat, _),) = asked.of("look")
+    errors = 0.5 * posterior.residuals(NEAR)
+    np.testing.assert_allclose(seen, errors.mean(axis=0))
+    np.testing.assert_allclose(hat.leverage, errors.var(axis=0) / np.mean(errors**2))
+    asked = Asked(monkeypatch, [3])
+    best_fits(posterior, NEAR)
+    ((*_, seen, _, hat, _),) = asked.of("look")
+    same((seen,), 0.5 * np.delete(posterior.residuals(ROBUST[np.newaxis])[0], 3))
+    np.testing.assert_allclose(hat.leverage, np.delete(errors.var(axis=0) / np.mean(errors**2), 3))
+
+
+def test_draws_without_a_prediction_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior, real = line(), line().residuals
+    lost = NEAR.copy()
+    lost[::2, 1] = 9.0
+    monkeypatch.setattr(posterior, "residuals", lambda q: np.where(q[:, [1]] == 9.0, np.nan, real(q)))
+    monkeypatch.setattr(posterior, "log_prob", lambda q: np.where(q[:, 1] == 9.0, -np.inf, q[:, 0]))
+    asked = Asked(monkeypatch, [])
+    best_fits(posterior, lost)
+    np.testing.assert_allclose(asked.of("look")[0][3], real(NEAR[1::2]).mean(axis=0))
+
+
+@pytest.mark.parametrize(("n", "draws"), [(4000, 1000), (40_000, 100), (2_000_001, 0)])
+def test_leverage_is_worked_out_from_as_many_draws_as_there_is_room_for(n: int, draws: int) -> None:
+    posterior = SimpleNamespace(residuals=lambda q: np.zeros((len(q), 1)) + q[:, :1], ndim=3)
+    weight = np.broadcast_to(1.0, (n,))
+    _, hat = module._of_draws(posterior, np.ones((1500, 3)), weight, weight)  # type: ignore[arg-type]  # a stand-in
+    assert hat.factor.shape[1] == draws
+
+
 # --- Several tests. ---------------------------------------------------------------------------------------------------
 
 
@@ -149,7 +205,7 @@ def test_each_test_has_its_own_readings(monkeypatch: pytest.MonkeyPatch) -> None
     (angles, tidy, known), (angles_2, tidy_2, _) = asked.of("_serial")
     rest, rest_2 = np.r_[:2, 3:20], np.r_[20:22, 23:30]
     both = np.concatenate([test.measurement.angles for test in posterior.tests])
-    same((angles, tidy, angles_2, tidy_2), both[rest], robust[rest], both[rest_2], robust[rest_2])
+    same((angles, tidy, angles_2, tidy_2), both[rest], robust[rest] - 0.25, both[rest_2], robust[rest_2] - 0.25)
     slopes = [2.9 * posterior.columns[part] * SD / np.sqrt(np.mean(robust[part] ** 2)) for part in (rest, rest_2)]
     np.testing.assert_allclose(
         known @ known.T, slopes[0] @ np.linalg.inv(np.eye(3) + slopes[1].T @ slopes[1]) @ slopes[0].T

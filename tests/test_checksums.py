@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from chains import small_chunks
-from conftest import DATA, Result, config_text
+from conftest import DATA, Result, begun, config_text
 from crafted import PARAMETERS, STEPS, WALKERS
 
 from calibrate import chain
@@ -19,7 +19,7 @@ from calibrate.chain.checksum import with_checksum
 from calibrate.config import parse_config
 from calibrate.errors import CalibrateError, ChainError
 from calibrate.results import open_run
-from calibrate.runner import resume_run, start_run
+from calibrate.runner import resume_run
 
 Command = Callable[..., Result]
 # Of made-up chains' twelve walkers six steps are a chunk; of six walkers twice as many.
@@ -38,8 +38,7 @@ def finished(path: Path, compression: str = "none") -> Path:
         f"walkers = {WALKERS}\nensembles = 2\nmax_steps = {STEPS}\nmin_ess = 1e9\ncompression = '{compression}'\n"
     )
     config = config_text(parameters=PARAMETERS, extra=f"[sampling]\n{sampling}")
-    start_run(parse_config(config, DATA / "bench.toml"), path)
-    return path
+    return begun(parse_config(config, DATA / "bench.toml"), path, "small chunks, little room")
 
 
 @pytest.fixture
@@ -162,9 +161,9 @@ def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(good: Path, tmp_pa
     right, content = told(path), good.read_bytes()
     rng, noticed = np.random.default_rng(5), 0
 
-    regions = [*range(0, len(content), 600)]
+    regions = [*range(0, len(content), 1000)]
     for start in regions:
-        offset = int(rng.integers(start, min(start + 600, len(content))))
+        offset = int(rng.integers(start, min(start + 1000, len(content))))
         path.write_bytes(content)
         flip(path, offset, int(rng.integers(8)))
         try:

@@ -14,6 +14,7 @@ import pytest
 from planted import ANGLE, COS, SIN, TILTED, UPRIGHT, constant, parameters_text, plant
 
 from calibrate.results import Run
+from calibrate.sampling.verdict import spread_draws
 
 # Where both condyles touch the MCL is 80 mm long and the LCL 60 mm, on either knee.
 #
@@ -169,6 +170,7 @@ def test_each_draw_has_its_own_values_and_the_summary_the_share_that_becomes_tau
 def test_an_angle_that_no_draw_has_is_unknown_and_not_nan(tmp_path: Path) -> None:
     run = plant(tmp_path, constant(9.0, 0.05, 140.0, 0.0, 9.0, 0.05, 60.0, 0.0))
     unknown = dict.fromkeys(("mean", "sd", "median", "q2.5", "q5", "q95", "q97.5"))
+    unknown |= dict.fromkeys(("mcse_mean", "mcse_q5", "mcse_q95", "rhat", "ess_bulk", "ess_tail"))
     assert run.summary()["derived"]["mcl.taut_angle"] == {"unit": "deg", **unknown, "share": 0.0}
 
 
@@ -200,7 +202,7 @@ def test_derived_quantities_are_named_in_this_order_and_of_some_draws(varus: Run
     of_knee = [f"laxity_{way}_{moment}Nm" for moment in (5, 10, 12) for way in ("valgus", "varus", "total")]
     of_strands = [f"{ligament}.{quantity}" for ligament in ("mcl", "lcl") for quantity in quantities]
     assert list(derived) == of_strands + of_knee
-    some = varus.thinned(100)
+    some = spread_draws(varus.chains, 15, 121, 100 // 3).reshape(-1, 7)
     np.testing.assert_allclose(derived["mcl.stiffness_per_strain"], some[:, 0] * some[:, 2])
     np.testing.assert_allclose(derived["lcl.stiffness_per_strain"], 50.0 * some[:, 5])  # lcl.k is fixed
     np.testing.assert_allclose(derived["mcl.reference_strain"], 80.0 / some[:, 2] - 1.0)
@@ -211,6 +213,8 @@ def test_derived_quantities_of_a_long_run_are_of_twenty_thousand_draws(
     varus: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(Run, "thinned", lambda run, draws: asked.append(draws) or run.samples()[:draws])
+    monkeypatch.setattr(
+        "calibrate.draws.spread_draws", lambda *all: asked.append(all[1:]) or varus.chains.coords[:, :2]
+    )
     varus.derived()
-    assert asked == [20_000]
+    assert asked == [(15, 121, 20_000 // 3)]

@@ -18,11 +18,19 @@ from calibrate.config.parameters import ParametersConfig, StrandConfig, TestConf
 from calibrate.config.sampling import SamplingConfig
 from calibrate.errors import ConfigError
 from calibrate.examples import example
+from calibrate.findings import CODES
 from calibrate.posterior import Posterior
 
 TOP = Path(__file__).parent.parent
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
 CONFIGURATION = (TOP / "docs/configuration.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/findings.md"])
+def test_every_code_of_a_finding_stands_in_the_table_as_the_code_has_it(page: str) -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (warning|note) \| (.+) \| (.+) \|$", (TOP / page).read_text(), re.MULTILINE)
+    assert rows == [(code, of.kind, of.when, of.do) for code, of in CODES.items()]
+
 
 # What an example that shows some tables is completed with.
 BASE = """
@@ -148,6 +156,8 @@ def test_the_default_is_as_documented(key: str) -> None:
     elif isinstance(default, BaseModel):
         assert said == "empty"
         assert default == type(default)()
+    elif isinstance(default, bool):  # as TOML has it
+        assert said == str(default).lower()
     else:
         assert said.strip("`") == (f'"{default}"' if isinstance(default, str) else repr(default))
 

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from arviz_stats.base.array import array_stats
 from toys import ar1
 
-from calibrate.sampling import convergence
-from calibrate.sampling.convergence import (
-    MIN_TIMES,
-    Diagnosis,
-    diagnose,
-    effective_samples,
-    independent_draws,
-    split_rhat,
-)
+from calibrate.sampling.convergence import MIN_TIMES, Diagnosis, diagnose
+from calibrate.sampling.ladder import EXACT, ladder, sums_of
+from calibrate.sampling.series import effective_samples, errors_of, independent_draws
 
 
 def one(x: np.ndarray) -> Diagnosis:
@@ -38,7 +31,6 @@ def test_of_too_few_steps_or_of_one_ensemble_nothing_is_known() -> None:
         assert unknown.stragglers is None
         assert math.isnan(unknown.worst_rhat)
         assert math.isnan(unknown.smallest_ess)
-        assert not unknown.converged(9.0, 0.001)
     known = diagnose(x)
     assert np.isfinite(known.rhat).all()
     assert np.isfinite(known.sd_error).all()
@@ -54,7 +46,6 @@ def test_a_chain_that_never_moved_has_not_converged() -> None:
     assert found.mcse_mean[0] == np.inf
     assert found.autocorrelation_times[0] == 0.0
     assert found.sd_error[0] == np.inf
-    assert not found.converged(1e9, 1e-9)
     assert np.isfinite(found.rhat[1])
 
 
@@ -68,17 +59,14 @@ def test_walkers_that_each_stay_where_they_are_have_no_effective_samples() -> No
 def test_each_parameter_is_diagnosed_by_itself_and_in_its_order() -> None:
     rng = np.random.default_rng(4)
     x = np.stack([rng.standard_normal((2, 50, 8)), ar1(0.5, (2, 50, 8), rng), rng.gamma(1.0, size=(2, 50, 8))], axis=-1)
-    together, asked = diagnose(x), []
-
-    def watched(function: Callable[..., object], columns: object) -> list[object]:
-        asked.append(function)
-        return [function(column) for column in columns]
-
+    together, height = diagnose(x), diagnose(x[..., :1], x[..., 2]).log_prob
+    assert height is not None
     for name in ("rhat", "ess_bulk", "ess_tail", "mcse_mean", "autocorrelation_times", "sd_error"):
         alone = [getattr(one(x[..., i]), name)[0] for i in range(3)]
         np.testing.assert_array_equal(getattr(together, name), alone)
-        np.testing.assert_array_equal(getattr(diagnose(x, watched), name), alone)
-    assert len(asked) == 6
+        np.testing.assert_array_equal(getattr(height, name), alone[2:])
+        later = getattr(diagnose(x, first=17), name)
+        np.testing.assert_array_equal(later, getattr(diagnose(x[:, 17:]), name))
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
@@ -113,7 +101,7 @@ def test_either_end_of_the_distribution_can_be_the_worse() -> None:
     x[:, :20][low[:, :20]] = x[:, 300:320][high[:, 300:320]].mean()  # the low end is empty at first
     ends = [effective_samples(end.astype(float)) for end in (x <= np.quantile(x, 0.05), x >= np.quantile(x, 0.95))]
     assert ends[0] < 0.9 * ends[1]
-    assert one(x).ess_tail[0] == ends[0]
+    assert one(x).ess_tail[0] == pytest.approx(ends[0], rel=1e-9)
     assert one(x).ess_tail[0] == pytest.approx(one(-x).ess_tail[0], rel=1e-12)
 
 
@@ -121,7 +109,7 @@ def test_bulk_figures_do_not_depend_on_the_scale_and_the_error_does() -> None:
     x = ar1(0.3, (2, 64, 8), np.random.default_rng(3))
     found, cubed = one(x), one(x**3)
     for name in ("ess_bulk", "ess_tail", "autocorrelation_times"):
-        np.testing.assert_allclose(getattr(found, name), getattr(cubed, name), rtol=1e-12)
+        np.testing.assert_allclose(getattr(found, name), getattr(cubed, name), rtol=1e-9)
     np.testing.assert_allclose(one(7.0 * x).mcse_mean, 7.0 * found.mcse_mean, rtol=1e-12)
     assert found.mcse_mean[0] == pytest.approx(x.std() / math.sqrt(effective_samples(x)), rel=1e-12)
 
@@ -140,7 +128,9 @@ def test_effective_samples_and_rhat_are_those_of_arviz(correlation: float, steps
     for x in (chains, rounded):
         ours, theirs = independent_draws(x), array_stats.ess(x, chain_axis=0, draw_axis=1, method="mean")
         assert ours == pytest.approx(float(theirs), rel=1e-9)
-        assert split_rhat(x) == pytest.approx(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)), rel=1e-12)
+        theirs = float(array_stats.rhat(x, chain_axis=0, draw_axis=1))
+        # ArviZ ranks without the middle step, ours with it.
+        assert one(x[..., np.newaxis]).rhat[0] == pytest.approx(theirs, rel=1e-12 if steps < 300 else 2e-4)
 
 
 def test_where_no_pair_is_negative_all_are_summed_but_the_last() -> None:
@@ -159,32 +149,19 @@ def test_where_no_pair_is_negative_all_are_summed_but_the_last() -> None:
 def test_chains_that_differ_in_their_width_alone_do_not_agree() -> None:
     rng = np.random.default_rng(2)
     x = rng.standard_normal((4, 400)) * np.array([[1.0], [1.0], [1.0], [3.0]])
-    assert split_rhat(x) > 1.05
-    assert split_rhat(x) == pytest.approx(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)), rel=1e-12)
+    found = one(x[..., np.newaxis]).rhat[0]
+    assert found > 1.05
+    assert found == pytest.approx(float(array_stats.rhat(x, chain_axis=0, draw_axis=1)), rel=1e-12)
 
 
-# Steps and walkers, and of how many one is looked at: a hundred steps and 4,000 draws of each ensemble or more.
-@pytest.mark.parametrize(
-    ("steps", "walkers", "by_step", "by_walker"),
-    [(199, 40, 1, 1), (200, 79, 2, 1), (200, 80, 2, 2), (201, 60, 2, 1), (40, 199, 1, 1), (40, 200, 1, 2)],
-)
-def test_rhat_looks_at_some_thousand_draws_of_a_long_chain(
-    steps: int, walkers: int, by_step: int, by_walker: int
-) -> None:
-    x = ar1(0.5, (2, steps, walkers), np.random.default_rng(steps))
-    seen = x[:, ::by_step, ::by_walker]
-    assert one(x).rhat[0] == split_rhat(seen.reshape(2, -1))
-
-
-def test_ensembles_that_disagree_have_not_converged() -> None:
+def test_ensembles_that_disagree_do_so_in_their_own_parameter() -> None:
     rng = np.random.default_rng(4)
     agreed = rng.standard_normal((4, 400, 16, 2))
-    assert diagnose(agreed).converged(1.01, 1000)
+    assert diagnose(agreed).worst_rhat < 1.005
     apart = agreed.copy()
     apart[0, ..., 1] += 1.0
     assert diagnose(apart).rhat[0] < 1.01
     assert diagnose(apart).rhat[1] > 1.05
-    assert not diagnose(apart).converged(1.01, 1000)
 
 
 def test_drift_is_seen_with_any_number_of_walkers() -> None:
@@ -228,12 +205,11 @@ def test_chains_that_never_move_count_every_draw() -> None:
     assert independent_draws(np.full((3, 11), 2.0)) == 30.0
 
 
-def test_many_walkers_with_no_time_to_forget_have_not_converged() -> None:
+def test_many_walkers_do_not_make_up_for_time() -> None:
     slow = ar1(0.98, (4, 100, 512), np.random.default_rng(0))[..., np.newaxis]
     found = diagnose(slow)
     assert found.smallest_ess > 200
     assert found.autocorrelation_times[0] < MIN_TIMES
-    assert not found.converged(1.5, 200)
 
 
 def test_autocorrelation_times_are_the_ensembles_own() -> None:
@@ -272,12 +248,104 @@ def test_walkers_tell_the_error_where_some_stay_far_out() -> None:
     assert one(x + jitter).sd_error[0] == pytest.approx(math.sqrt(7.0) / 4.0 / (2.0 * 2.0), rel=1e-6)
 
 
-# --- ranks ---
+def test_a_few_sums_are_those_of_all_draws() -> None:
+    from scipy.stats import norm, rankdata
+
+    x = np.round(ar1(0.3, (2, 12, 5), np.random.default_rng(3)), 1)  # ties
+    x[0, 3, 2] = 1e9
+    found = sums_of(x[..., np.newaxis])
+    scores = norm.ppf((rankdata(x).reshape(x.shape) - 0.375) / (x.size + 0.25))
+    folded = norm.ppf((rankdata(np.abs(x - np.median(x))).reshape(x.shape) - 0.375) / (x.size + 0.25))
+    low, high = np.quantile(x, [0.05, 0.95])
+    away = x - x.mean()
+    for name, values in {
+        "value": away,
+        "square": away**2,
+        "score": scores,
+        "score2": scores**2,
+        "folded": folded,
+        "folded2": folded**2,
+        "low": x <= low,
+        "high": x >= high,
+    }.items():
+        np.testing.assert_allclose(found[name][0], values.mean(axis=2), rtol=1e-9, atol=1e-12, err_msg=name)
+    np.testing.assert_allclose(found.walkers[:, 0], [away.mean(axis=1), (away**2).mean(axis=1)], rtol=1e-9, atol=1e-12)
+    assert found.centre == pytest.approx([x.mean()])
+
+
+@pytest.mark.parametrize("kind", ["normal", "two hills of unlike width", "heavy tails", "very narrow"])
+def test_of_many_draws_the_scores_are_normal_nearly(kind: str) -> None:
+    """Also within a hill that is a thousandth as wide as the other: an interval there has half of the rungs."""
+    from scipy.stats import norm, rankdata
+
+    x = np.random.default_rng(5).standard_normal((2, 50, 200))
+    if kind == "two hills of unlike width":
+        x[:, :, ::2] = 3.0 + 1e-3 * x[:, :, ::2]
+    elif kind == "heavy tails":
+        x = np.sinh(4.0 * x)
+    elif kind == "very narrow":
+        x = 1e6 + 1e-6 * x
+    assert x.size > EXACT
+    exact = norm.ppf((rankdata(x).reshape(x.shape) - 0.375) / (x.size + 0.25))
+    found = sums_of(x[..., np.newaxis])
+    np.testing.assert_allclose(found["score"][0], exact.mean(axis=2), atol=0.06)
+    assert np.corrcoef(found["score"].ravel(), exact.mean(axis=2).ravel())[0, 1] > 0.99
+    assert found["score2"].mean() == pytest.approx(1.0, abs=0.1)
+    assert found["low"].mean() == pytest.approx(0.05, abs=0.02)
+    assert found["high"].mean() == pytest.approx(0.05, abs=0.02)
+    narrow = x[:, :, ::2][..., np.newaxis]  # one hill by itself, seen as sharply
+    own = norm.ppf((rankdata(narrow).reshape(narrow.shape) - 0.375) / (narrow.size + 0.25))
+    assert np.corrcoef(sums_of(narrow)["score"].ravel(), own.mean(axis=2).ravel())[0, 1] > 0.99
+
+
+def test_differences_within_a_narrow_hill_show_beside_a_wide_one() -> None:
+    x = np.random.default_rng(6).standard_normal((4, 50, 100))
+    x[:, :, ::2] = 3.0 + 1e-3 * x[:, :, ::2]
+    assert one(x).rhat[0] < 1.005
+    x[0, :, ::2] += 3e-3  # by three of the narrow hill's widths
+    assert one(x).rhat[0] > 1.02
 
 
 def test_ranks_become_normal_scores_and_ties_share_theirs() -> None:
     from scipy.stats import norm, rankdata
 
-    x = np.array([[3.0, 1.0, 2.0, 2.0], [5.0, 2.0, -1.0, 5.0]])
-    expected = norm.ppf((rankdata(x).reshape(2, 4) - 0.375) / 8.25)
-    np.testing.assert_allclose(convergence._normal_scores(x), expected, rtol=1e-12)
+    x = np.array([3.0, 1.0, 2.0, 2.0, 5.0, 2.0, -1.0, 5.0])
+    found = ladder(x)
+    expected = norm.ppf((rankdata(x) - 0.375) / 8.25)
+    np.testing.assert_array_equal(found.rungs, [-1.0, 1.0, 2.0, 3.0, 5.0])
+    np.testing.assert_allclose(found.scores[np.searchsorted(found.rungs, x, side="right")], expected, rtol=1e-12)
+    expected = norm.ppf((rankdata(np.abs(x - 2.0)) - 0.375) / 8.25)
+    np.testing.assert_allclose(found.folded[np.searchsorted(found.rungs, x, side="right")], expected, rtol=1e-12)
+    np.testing.assert_allclose([found.low, found.high], np.quantile(x, [0.05, 0.95]), rtol=1e-12)
+    assert found.centre == x.mean()
+
+
+# --- standard errors of estimates ---
+
+
+def test_errors_of_means_and_quantiles_are_their_scatter() -> None:
+    """Over 200 repetitions of an autoregression of skewed numbers, which tell a scatter to a twentieth."""
+    rng, found, errors = np.random.default_rng(9), [], []
+    for _ in range(200):
+        x = np.exp(0.5 * ar1(0.7, (4, 120, 8), rng))
+        found.append([x.mean(), *np.quantile(x, [0.05, 0.95])])
+        errors.append(errors_of(x, (0.05, 0.95)))
+    ratio = np.sqrt((np.array(errors) ** 2).mean(axis=0)) / np.std(found, axis=0)
+    np.testing.assert_allclose(ratio, 1.0, atol=0.17)
+
+
+def test_errors_of_few_steps_are_unknown_and_of_stuck_walkers_infinite() -> None:
+    x = np.random.default_rng(1).standard_normal((2, 40, 4))
+    assert np.isfinite(errors_of(x[:, :8], (0.05,))).all()
+    assert np.isnan(errors_of(x[:, :7], (0.05,))).all()
+    assert np.isnan(errors_of(x[:1], (0.05,))).all()
+    assert np.isinf(errors_of(np.ones((2, 40, 4)), (0.05, 0.95))).all()
+    assert len(errors_of(x, (0.05, 0.95))) == 3
+
+
+def test_the_error_of_the_mean_is_arvizs() -> None:
+    x = ar1(0.5, (4, 300, 1), np.random.default_rng(2))
+    theirs = float(array_stats.mcse(x[..., 0], chain_axis=0, draw_axis=1, method="mean"))
+    assert errors_of(x, ())[0] == pytest.approx(theirs, rel=1e-2)
+    theirs = float(array_stats.mcse(x[..., 0], chain_axis=0, draw_axis=1, method="quantile", prob=0.95))
+    assert errors_of(x, (0.95,))[1] == pytest.approx(theirs, rel=0.15)

@@ -104,14 +104,6 @@ def test_a_long_name_gives_way_to_what_the_title_has_to_say(single: Run, converg
     assert title.get_window_extent().x1 < figure.bbox.x1
 
 
-def test_labels_carry_symbol_and_unit() -> None:
-    assert label("mcl.k", "N/mm") == "MCL $k$ [N/mm]"
-    assert label("lcl.alpha", "") == r"LCL $\alpha$ [-]"
-    assert label("mcl.l_0", "mm") == "MCL $l_0$ [mm]"
-    assert label("lcl.f_ref", "N") == r"LCL $f_\mathrm{ref}$ [N]"
-    assert label("noise.sigma", "N·m") == r"$\sigma$ [N·m]"
-
-
 @pytest.mark.parametrize(("width", "places"), [(105.0, 0), (0.66, 2), (0.041, 3), (12.0, 0), (1.9, 1), (0.0, 3)])
 def test_intervals_are_written_with_two_significant_digits(width: float, places: int) -> None:
     assert decimals(width) == places

@@ -17,7 +17,7 @@ from calibrate import figures
 from calibrate.knee.ligament import tension
 from calibrate.results import Run
 
-KEPT = varus_draws()[:, 60:].reshape(-1, 7)
+KEPT = varus_draws()[:, 15:].reshape(-1, 7)
 SLACK = {"mcl": KEPT[:, 2], "lcl": KEPT[:, 5]}
 
 

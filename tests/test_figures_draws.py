@@ -14,7 +14,7 @@ from calibrate import figures
 from calibrate.results import Run
 
 EVERY = varus_draws()
-KEPT = EVERY[:, 60:].reshape(-1, 7)
+KEPT = EVERY[:, 15:].reshape(-1, 7)
 LABELS = (
     "MCL $k$ [N/mm]",
     r"MCL $\alpha$ [-]",
@@ -62,7 +62,7 @@ def test_a_parameters_own_panel(corner: np.ndarray, i: int) -> None:
         assert panel.get_ylim() == pytest.approx(limits)
         across = [y_of(line).tolist() for line in marked(panel, "truth") if np.ptp(y_of(line)) == 0.0]
         assert across == [[truth, truth]]
-    # All 2928 draws are in the histogram, each in its bin.
+    # All 5088 draws are in the histogram, each in its bin.
     (steps,) = ax.patches
     counts, _ = np.histogram(column, bins=24, range=limits)
     corners = steps.get_xy()
@@ -105,10 +105,10 @@ def test_a_trace_is_of_its_parameter_over_the_steps_taken(traces: list[Axes], tr
         np.testing.assert_array_equal(x_of(line), np.arange(3, 364, 3))
         np.testing.assert_array_equal(y_of(line), values[j // 4, :, (0, 5, 10, 15)[j % 4]])
     (shade,) = marked(ax, "burn-in")
-    assert (shade.get_x(), shade.get_width()) == (0.0, 180.0)
+    assert (shade.get_x(), shade.get_width()) == (0.0, 45.0)
     assert ax.get_xlim() == (0.0, 364.5)
     if i == 7:
-        kept = np.asarray(true.chains.log_prob[:, 60:])
+        kept = np.asarray(true.chains.log_prob[:, 15:])
         air = 0.05 * (kept.max() - kept.min())
         lowest = max(true.chains.log_prob[:].min(), kept.min() - 10.0 * air)
         assert ax.get_ylim() == pytest.approx((lowest - air, kept.max() + air))

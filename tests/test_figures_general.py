@@ -1,4 +1,4 @@
-"""Pictures of general knees: labels, strands, corners and traces, read back and held against what they should be."""
+"""Pictures of general knees: strands, corners and traces, read back and held against what they should be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scipy import stats
 
 from calibrate import figures
 from calibrate.errors import ChainError
-from calibrate.figures.labels import broken, label, strand_label
+from calibrate.figures.labels import broken, label
 from calibrate.knee.ligament import tension
 from calibrate.results import Run
 
@@ -34,53 +34,6 @@ def free(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def strands(three: Run) -> list[Axes]:
     return figures.ligament_plot(three).axes
-
-
-# --- Labels -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "unit", "wanted"),
-    [
-        ("flex60.dmcl.l_0", "mm", "flex60: dMCL $l_0$ [mm]"),
-        ("mcl.reference_strain", "", r"MCL $\varepsilon_\mathrm{ref}$ [-]"),
-        ("pol.f_ref", "N", r"POL $f_\mathrm{ref}$ [N]"),
-        ("measurement.angle_offset", "deg", r"$\theta_\mathrm{off}$ [deg]"),
-        ("flex60.measurement.load_bias", "N", "flex60: $b$ [N]"),
-        ("measurement.hysteresis", "N·m", "$h$ [N·m]"),
-        ("flex60.noise.nu", "", r"flex60: $\nu$ [-]"),
-        ("noise.angle_sigma", "deg", r"$\sigma_\theta$ [deg]"),
-        ("noise.discrepancy.amplitude", "N", r"$a_\mathrm{d}$ [N]"),
-        ("knee.mcl.femur.x", "mm", "MCL femur $x$ [mm]"),
-        ("flex60.knee.dmcl.tibia.z", "mm", "flex60: dMCL tibia $z$ [mm]"),
-        ("knee.lateral_condyle.centre.y", "mm", "lateral condyle $y$ [mm]"),
-        ("knee.medial_condyle.radius", "mm", "medial condyle $r$ [mm]"),
-        ("knee.rolling", "", r"rolling $\rho$ [-]"),
-        ("knee.application_point.x", "mm", "application point $x$ [mm]"),
-        ("knee.flexion_axis.z", "mm", "flexion axis $z$ [mm]"),
-    ],
-)
-def test_a_label_says_whose_it_is_what_and_in_which_unit(name: str, unit: str, wanted: str) -> None:
-    assert label(name, unit, ("flex60",)) == wanted
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted"),
-    [
-        ("smcl", "sMCL"),
-        ("mcl2", "MCL2"),
-        ("pfl", "PFL"),
-        ("mcl_deep", "MCL deep"),
-        ("popliteus", "popliteus"),
-    ],
-)
-def test_strands_are_written_as_abbreviations_where_they_are_some(name: str, wanted: str) -> None:
-    assert strand_label(name) == wanted
-
-
-def test_labels_are_broken_between_words_and_formulas_count_as_two_letters() -> None:
-    assert broken("lateral condyle $y$ [mm]", 10) == "lateral\ncondyle $y$\n[mm]"
-    assert broken(r"MCL $\varepsilon_\mathrm{ref}$ [-]", 10) == r"MCL $\varepsilon_\mathrm{ref}$ [-]"
 
 
 # --- Strands ----------------------------------------------------------------------------------------------------------

@@ -11,34 +11,23 @@ from stand_ins import said
 
 from calibrate.bestfit import best_fits
 from calibrate.data import Measurement
-from calibrate.findings import checks as findings
+from calibrate.findings.identify import bounds_reached
+from calibrate.findings.residual import outlying_readings
 from calibrate.posterior import Posterior
 from calibrate.results import Run
 from calibrate.sampling.fit import find_map
 
-FINDINGS = {
-    "not converged": "not converged: worst R-hat",
-    "stragglers": "of the walkers stay around",
-    "explains little": "the model explains",
-    "outlying": "readings lie too far off",
-    "patterns": "the residuals are not noise",
-    "bounds": "the bounds, not the data, decide",
-    "pulls": "a condyle would have to pull",
-    "sigma": "sigma is too small",
-    "prior": "the prior, not the data, decides",
-}
+# Notes that a planted cloud, which is no posterior, need not have right: `test_findings_notes.py` has them.
+NOTES = {"region-unvisited", "trade-off", "prior-sensitive", "extrapolated", "prior-decides"}
 
 
 def found(run: Run) -> set[str]:
-    """Return which findings a run has, besides what its numbers alone are warned of; each has to be a known one."""
-    sentences = [text for text in run.warnings() if text not in run.posterior.warnings]
-    names = {name for name, words in FINDINGS.items() if any(words in sentence for sentence in sentences)}
-    assert all(any(words in sentence for words in FINDINGS.values()) for sentence in sentences), sentences
-    return names
+    """Return the codes of a run's findings, besides what its numbers alone are warned of and notes about a cloud."""
+    return {finding.code for finding in run.findings()} - NOTES - {"odd-number"}
 
 
-def sentence(run: Run, name: str) -> str:
-    return next(text for text in run.warnings() if FINDINGS[name] in text)
+def sentence(run: Run, code: str) -> str:
+    return next(str(finding) for finding in run.findings() if finding.code == code)
 
 
 def clean(**changes: str) -> Run:
@@ -152,38 +141,38 @@ CASES: dict[str, tuple[Callable[[], Run], set[str]]] = {
     "clean, sigma by point": (lambda: per_point(1.0), set()),
     "clean, three points an arm": (lambda: fitted(noisy(7)), set()),
     "one reading": (lambda: fitted_alone(), set()),
-    "loads that do not vary": (lambda: changed(lambda d: (d.angles, np.zeros(d.angles.size))), {"bounds"}),
-    "noise alone": (lambda: fitted(slack()), {"bounds"}),
-    "ensembles apart": (apart, {"not converged"}),
+    "loads that do not vary": (lambda: changed(lambda d: (d.angles, np.zeros(d.angles.size))), {"bound-reached"}),
+    "noise alone": (lambda: fitted(slack()), {"bound-reached", "sigma-too-large"}),
+    "ensembles apart": (apart, {"not-converged"}),
     "too few effective samples": (
         lambda: clean(extra="[sampling]\nensembles = 2\nwalkers = 16\nmin_ess = 1e6\nmax_rhat = 1.1\n"),
-        {"not converged"},
+        {"not-converged"},
     ),
-    "one walker of each ensemble astray": (lambda: stray(1), {"stragglers", "not converged"}),
-    "three walkers of each ensemble astray": (lambda: stray(3), {"stragglers", "not converged"}),
+    "one walker of each ensemble astray": (lambda: stray(1), {"stragglers", "not-converged"}),
+    "three walkers of each ensemble astray": (lambda: stray(3), {"stragglers", "not-converged"}),
     "a walker a little off": (lambda: stray(1, 0.0001), set()),
     "at no bound": (lambda: at_bound("mcl.alpha", False, False), set()),
-    "at the lower bound": (lambda: at_bound("mcl.alpha", True, False), {"bounds"}),
-    "at the upper bound": (lambda: at_bound("lcl.alpha", False, True), {"bounds"}),
-    "at both bounds": (lambda: at_bound("mcl.alpha", True, True), {"bounds"}),
+    "at the lower bound": (lambda: at_bound("mcl.alpha", True, False), {"bound-reached"}),
+    "at the upper bound": (lambda: at_bound("lcl.alpha", False, True), {"bound-reached"}),
+    "at both bounds": (lambda: at_bound("mcl.alpha", True, True), {"bound-reached"}),
     "tare of no consequence": (lambda: with_tare(1.0), set()),
-    "tare that lifts a condyle": (lambda: with_tare(400.0), {"pulls"}),
+    "tare that lifts a condyle": (lambda: with_tare(400.0), {"condyle-pulls"}),
     "sigma just right": (lambda: known(0.9 * SIGMA), set()),
-    "sigma too small": (lambda: known(0.2 * SIGMA), {"sigma"}),
-    "sigma by point too small": (lambda: per_point(0.3), {"sigma"}),
-    "sign of the loads": (lambda: changed(lambda d: (d.angles, -d.loads)), {"explains little"}),
-    "sign of the angles": (lambda: changed(lambda d: (-d.angles, d.loads)), {"explains little"}),
-    "N·mm": (lambda: changed(lambda d: (d.angles, 1000.0 * d.loads)), {"explains little"}),
-    "radians": (lambda: changed(lambda d: (np.deg2rad(d.angles), d.loads)), {"explains little"}),
-    "kN·m": (lambda: changed(lambda d: (d.angles, d.loads / 1000.0)), {"explains little"}),
-    "point slipped": (lambda: slipped(38, 10.0), {"outlying"}),
-    "point slipped at the end": (lambda: slipped(39, 10.0), {"outlying"}),
-    "sign slipped": (lambda: slipped(3, -1.0), {"outlying"}),
+    "sigma too small": (lambda: known(0.2 * SIGMA), {"sigma-too-small"}),
+    "sigma by point too small": (lambda: per_point(0.3), {"sigma-too-small"}),
+    "sign of the loads": (lambda: changed(lambda d: (d.angles, -d.loads)), {"explains-little"}),
+    "sign of the angles": (lambda: changed(lambda d: (-d.angles, d.loads)), {"explains-little"}),
+    "N·mm": (lambda: changed(lambda d: (d.angles, 1000.0 * d.loads)), {"explains-little"}),
+    "radians": (lambda: changed(lambda d: (np.deg2rad(d.angles), d.loads)), {"explains-little"}),
+    "kN·m": (lambda: changed(lambda d: (d.angles, d.loads / 1000.0)), {"explains-little"}),
+    "point slipped": (lambda: slipped(38, 10.0), {"outlying-reading"}),
+    "point slipped at the end": (lambda: slipped(39, 10.0), {"outlying-reading"}),
+    "sign slipped": (lambda: slipped(3, -1.0), {"outlying-reading"}),
     "factor of 1.05 is noise": (lambda: slipped(38, 1.05), set()),
-    "loop": (lambda: loop(1.0), {"patterns"}),
+    "loop": (lambda: loop(1.0), {"residuals-loop"}),
     "loop within the noise": (lambda: loop(0.01), set()),
-    "held steps": (held, {"patterns"}),
-    "zero off by two degrees": (lambda: off_zero(2.5), {"patterns", "bounds"}),
+    "held steps": (held, {"residuals-alike"}),
+    "zero off by two degrees": (lambda: off_zero(2.5), {"residuals-alike", "bound-reached"}),
 }
 
 
@@ -204,39 +193,48 @@ def test_findings_are_those_planted_and_no_others(name: str) -> None:
 
 
 WORDS = {
-    "at the lower bound": ("bounds", r"^mcl\.alpha reaches its lower bound: the bounds, .* widen them or report them$"),
-    "at the upper bound": ("bounds", r"^lcl\.alpha reaches its upper bound: "),
-    "at both bounds": ("bounds", r"^mcl\.alpha reaches both bounds: "),
-    "ensembles apart": (
-        "not converged",
-        r"worst R-hat \d\.\d+ \(below 1\.1 wanted\), .* deviation \d+\.\d % \(20\.0 % wanted\); go on with ",
+    "at the lower bound": (
+        "bound-reached",
+        r"^mcl\.alpha reaches its lower bound: the bounds, .* right, widen them or report them$",
     ),
-    "too few effective samples": ("not converged", r"effective sample size \d+ \(1e\+06 wanted\)"),
+    "at the upper bound": ("bound-reached", r"^lcl\.alpha reaches its upper bound: "),
+    "at both bounds": ("bound-reached", r"^mcl\.alpha reaches both bounds: "),
+    "ensembles apart": (
+        "not-converged",
+        r"^not converged: R-hat of mcl\.k \d\.\d+ \(below 1\.1 wanted\).*; (go on|the ensembles) ",
+    ),
+    "too few effective samples": ("not-converged", r"effective samples of \S+ \d+ \(1e\+06 wanted\)"),
     "one walker of each ensemble astray": (
         "stragglers",
         r"^6\.2 % of the walkers stay around mcl\.k = 33\.\d+, .*mcl\.l_0 = 92\.1\d, .* \d+ below .*another seed$",
     ),
     "three walkers of each ensemble astray": ("stragglers", r"^19 % of the walkers stay around "),
-    "tare that lifts a condyle": ("pulls", r"^in 100 % of the draws a condyle would have to pull.*check f_ref and the"),
-    "sigma too small": (
-        "sigma",
-        r"misses the data by [45]\.\d sigma on average: sigma is.*giving it bounds$",
+    "tare that lifts a condyle": (
+        "condyle-pulls",
+        r"^in 100 % of the draws a condyle would have to pull.*check f_ref and the",
     ),
-    "sigma by point too small": ("sigma", r"misses the data by 3\.\d sigma on average"),
+    "sigma too small": (
+        "sigma-too-small",
+        r"misses the data by [45]\.\d sigma on average .1\.4 would be much.: sigma is.*giving it bounds$",
+    ),
+    "sigma by point too small": ("sigma-too-small", r"misses the data by 3\.\d sigma on average"),
     "sign of the loads": (
-        "explains little",
-        r"explains 0 % of the load's variation, .* explain 99 % \(75 % of that is the least to be wanted\): first "
-        r'check the sign of the loads .* the units .* and the side, positive = "valgus"; ',
+        "explains-little",
+        r"explains 0 % of the load's variation, .* explain 99 % \(75 % of that is the least to be wanted\), so "
+        r'.* nothing yet; first check the sign of the loads .* the units .* and the side, positive = "valgus"$',
     ),
     "point slipped": (
-        "outlying",
+        "outlying-reading",
         r"^1 of 40 .*: 117\.892 N·m at 7\.58974 deg \(\d+ times the scale\); .* decimal point",
     ),
-    "sign slipped": ("outlying", r"^1 of 40 readings .* N·m at -6\.76923 deg"),
-    "loop": ("patterns", r"neighbours in the order of the file are alike .correlation 0\.9.*a loop"),
-    "held steps": ("patterns", r"neighbours by angle are alike .*below 0\.001 it is no chance.* held steps"),
+    "sign slipped": ("outlying-reading", r"^1 of 40 readings .* N·m at -6\.76923 deg"),
+    "loop": (
+        "residuals-loop",
+        r"^the residuals are not noise: at the same angle readings on the way up lie 2 N·m above those .* 'direction'",
+    ),
+    "held steps": ("residuals-alike", r"neighbours by angle are alike .*below 0\.001 it is no chance.* held steps"),
     "zero off by two degrees": (
-        "patterns",
+        "residuals-alike",
         r"neighbours by angle are alike .* look for a zero of the angle",
     ),
 }
@@ -258,8 +256,15 @@ def test_no_bound_is_to_be_widened_where_the_data_are_wrong(name: str) -> None:
     width = run.posterior.upper[i] - run.posterior.lower[i]
     draws[::2, i] = run.posterior.upper[i] - 0.01 * width * np.random.default_rng(5).random(len(draws[::2]))
     again = run_of(run.posterior, draws)
-    assert said(findings.bounds_reached(again))
+    assert said(bounds_reached(again, misfit=False))
     assert not any("widen" in text for text in again.warnings())
+
+
+@pytest.mark.parametrize("name", ["zero off by two degrees", "noise alone"])
+def test_bounds_that_a_misfit_may_push_to_are_not_to_be_widened_before_it_is_mended(name: str) -> None:
+    advice = sentence(CASES[name][0](), "bound-reached")
+    assert "see first to the misfit" in advice
+    assert "widen" not in advice
 
 
 @pytest.mark.parametrize("factor", [1e-300, 1e100, 1e160, 1e300])
@@ -268,7 +273,7 @@ def test_loads_of_any_size_break_nothing(factor: float) -> None:
     posterior = posterior_of(measured(data.angles, factor * data.loads))
     (fit,) = best_fits(posterior, around(posterior)[:50])
     assert np.isfinite(fit.by_angle).all()
-    assert not said(findings.outlying_readings(run_of(posterior, around(posterior)), fit)) or fit.outlying.size <= 4
+    assert not said(outlying_readings(run_of(posterior, around(posterior)), fit)) or fit.outlying.size <= 4
 
 
 def test_a_run_and_its_summary_say_the_same() -> None:

@@ -4,11 +4,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from stand_ins import fit, laxity_test, run_of, said
 
-from calibrate.findings import checks as findings
+from calibrate.findings.fit import condyle_pulls, sigma_too_large, sigma_too_small
+from calibrate.findings.identify import bounds_reached, prior_decides
 from calibrate.knee.slots import CORRELATED, STUDENT
 from calibrate.priors import LogNormal, Normal, Uniform
+from calibrate.regions import some_angles
 
 # --- Bounds. ----------------------------------------------------------------------------------------------------------
 
@@ -26,10 +29,13 @@ def bounded(count: int, lower: float, upper: float) -> list[str]:
             lower=np.array([100.0 + lower, -1e9]), upper=np.array([100.0 + upper, 1e9]), priors=(Uniform(0.0, 1.0),) * 2
         ),
     )
-    return said(findings.bounds_reached(run))
+    return said(bounds_reached(run, misfit=False))
 
 
-DECIDE = "mcl.k reaches {}: the bounds, not the data, decide where it ends; widen them or report them"
+DECIDE = (
+    "mcl.k reaches {}: the bounds, not the data, decide where it ends; if the units of the columns and the side are "
+    "right, widen them or report them"
+)
 
 
 def test_a_bound_cuts_if_the_strip_beside_it_is_filled() -> None:
@@ -55,7 +61,7 @@ def test_the_end_of_a_log_normal_priors_range_is_no_bound_unless_it_is_given() -
     def reached(prior: Any) -> list[str]:
         posterior = SimpleNamespace(lower=np.array([prior.lower]), upper=np.array([prior.upper]), priors=(prior,))
         run: Any = SimpleNamespace(names=("mcl.k",), some_samples=lambda: even, posterior=posterior)
-        return said(findings.bounds_reached(run))
+        return said(bounds_reached(run, misfit=False))
 
     assert reached(LogNormal(1.0, 2.0)) == reached(Normal(0.0, 1.0)) == []
     assert reached(LogNormal(1.0, 2.0, lower=0.01)) == [DECIDE.format("its lower bound")]
@@ -63,12 +69,29 @@ def test_the_end_of_a_log_normal_priors_range_is_no_bound_unless_it_is_given() -
     assert reached(Normal(0.0, 1.0, lower=0.0, upper=1.0)) == [DECIDE.format("both bounds")]
 
 
+def test_bounds_are_told_together_and_not_to_be_widened_for_a_misfit() -> None:
+    even = np.linspace(0.0, 1.0, 1001)
+    draws = np.column_stack([even, 2.0 * even, 3.0 + even])
+    posterior = SimpleNamespace(
+        lower=np.array([0.0, -9.0, -9.0]), upper=np.array([1.0, 2.0, 9.0]), priors=(Uniform(0.0, 1.0),) * 3
+    )
+    run: Any = SimpleNamespace(names=("mcl.k", "lcl.k", "mcl.l_0"), some_samples=lambda: draws, posterior=posterior)
+    (finding,) = bounds_reached(run, misfit=True)
+    assert str(finding) == (
+        "mcl.k reaches both bounds, lcl.k reaches its upper bound: the bounds, not the data, decide where they end; "
+        "see "
+        "first to the misfit named above, which may be what pushes there"
+    )
+    assert (finding.subject, finding.threshold) == ("mcl.k, lcl.k", 0.0125)
+    assert finding.value == pytest.approx(0.05 * 0.95, rel=0.01)  # a strip of even draws
+
+
 def decided(*priors: Any, sd: tuple[float, ...]) -> list[str]:
     """Return what is said of parameters whose draws have these standard deviations."""
     draws = np.array([[-1.0], [1.0]]) * sd
     posterior = SimpleNamespace(priors=priors, scale=np.array([prior.sd for prior in priors]))
     run: Any = SimpleNamespace(names=("mcl.k", "lcl.k"), some_samples=lambda: draws, posterior=posterior)
-    return said(findings.prior_decides(run))
+    return said(prior_decides(run))
 
 
 def test_a_parameter_that_was_not_learnt_is_the_priors() -> None:
@@ -113,7 +136,7 @@ def pulling(draws: int, push: float = -1e-9) -> list[str]:
         assert (angles, q is best, test) == (None, True, "one")
         return SimpleNamespace(push=pushes)
 
-    return said(findings.condyle_pulls(run_of(knee_at=knee_at, law=law), fit(test=measured(np.zeros(3)), q=best), few))
+    return said(condyle_pulls(run_of(knee_at=knee_at, law=law), fit(test=measured(np.zeros(3)), q=best), few))
 
 
 def test_a_condyle_may_pull_in_one_draw_of_a_hundred() -> None:
@@ -134,13 +157,13 @@ def test_a_condyle_is_looked_at_where_there_are_angles() -> None:
         return SimpleNamespace(push=lambda _: np.ones((1, 1000)))
 
     odd = fit(test=measured(np.linspace(-8.0, 8.0, 1999)))
-    assert said(findings.condyle_pulls(run_of(knee_at=knee_at, law=lambda *_: None), odd, np.zeros((1, 9)))) == []
+    assert said(condyle_pulls(run_of(knee_at=knee_at, law=lambda *_: None), odd, np.zeros((1, 9)))) == []
     np.testing.assert_array_equal(seen, [np.linspace(-8.0, 8.0, 1000)])
 
 
 def test_of_very_many_angles_a_thousand_are_looked_at_both_ends_included() -> None:
     def some(count: int) -> np.ndarray | None:
-        return findings._some_angles(measured(np.random.default_rng(0).permutation(count) * 1.0))
+        return some_angles(measured(np.random.default_rng(0).permutation(count) * 1.0))
 
     assert some(3) is None
     assert some(1000) is None
@@ -159,13 +182,14 @@ def misses(chi2: float, inferred: tuple[int, ...] = (), sigma: Any = None, **tes
     """
     data = SimpleNamespace(angles=np.zeros(50), sigma=sigma)
     odd = fit(misfit=chi2 / 50.0, test=laxity_test(measurement=data, **test))
-    return said(findings.sigma_too_small(run_of(inferred=inferred), odd))
+    return said(sigma_too_small(run_of(inferred=inferred), odd))
 
 
 def test_a_known_sigma_may_be_missed_by_four_standard_deviations_of_chi2() -> None:
     assert misses(89.999) == []  # 50 + 4 sqrt(100)
     assert misses(90.001) == [
-        "the best fit misses the data by 1.3 sigma on average: sigma is too small or the model does not hold here; "
+        "the best fit misses the data by 1.3 sigma on average (1.3 would be much): sigma is too small or the model "
+        "does not hold here; "
         "infer sigma by giving it bounds"
     ]
     assert "by 3.5 sigma" in misses(600.0)[0]
@@ -177,3 +201,28 @@ def test_only_errors_that_are_known_can_be_too_small() -> None:
     assert misses(700.0, angle_sigma=3)
     assert misses(700.0, inferred=(3,), angle_sigma=3) == []
     assert misses(700.0, kind=STUDENT) == misses(700.0, kind=CORRELATED) == []
+
+
+def noisy(sigma: float, loads: tuple[float, ...] = (-9.0, 10.0), kind: str = "moment", **changes: Any) -> list[str]:
+    """Return what is said of an inferred sigma, the parameter in row 2, whose draws have this median."""
+    unit = "N·m" if kind == "moment" else "N"
+    data = SimpleNamespace(loads=np.array(loads), sigma=changes.pop("column", None), kind=kind, unit=unit)
+    run = run_of(inferred=changes.pop("inferred", (2,)))
+    run.names = ("mcl.k", "noise.sigma")
+    run.posterior.table.parameters[2] = SimpleNamespace(name="noise.sigma")
+    run.some_samples = lambda: np.array([[0.0, 0.5 * sigma], [0.0, sigma], [0.0, 9.0 * sigma]])
+    return said(sigma_too_large(run, fit(test=laxity_test(measurement=data))))
+
+
+def test_a_tenth_of_the_largest_load_is_the_most_that_sigma_may_be() -> None:
+    assert noisy(1.0) == noisy(1.1, (-11.0, 10.0)) == []
+    assert noisy(1.01) == [
+        "the inferred noise.sigma is 1 N·m, where the largest load is 10 and the noise of a laxity test 1 at the most: "
+        "it "
+        "holds what the model cannot do, or the rig is worse than others; look at the residuals (calibrate plot)"
+    ]
+    # More than 5 N·m or 50 N nobody has measured with.
+    assert noisy(5.01, (200.0,))
+    assert noisy(4.99, (200.0,)) == noisy(49.9, (2000.0,), "force") == []
+    assert noisy(50.1, (2000.0,), "force")
+    assert noisy(9.0, inferred=()) == noisy(9.0, column=np.ones(2)) == noisy(9.0, (0.0, 0.0)) == []

@@ -161,6 +161,7 @@ class Stage:
         self.pilots: list[tuple[Any, float, Any]] = []
         self.draws: list[tuple[Population, int, Any]] = []
         self.settles: list[tuple[Any, np.ndarray, Any, Any]] = []
+        self.spreads: list[tuple[Any, np.ndarray, np.ndarray, Any]] = []
         self.threads: set[str] = set()
         self.workers: list[int] = []
 
@@ -181,11 +182,15 @@ class Stage:
             self.settles.append((posterior, walkers, pilots, stream))
             return walkers + 0.5
 
+        def spread(posterior: Any, walkers: np.ndarray, draws: np.ndarray, stream: Any) -> np.ndarray:
+            self.spreads.append((posterior, walkers, draws, stream.spawn_key[-1]))
+            return walkers + 0.125
+
         def pool(workers: int, name: str) -> ThreadPoolExecutor:
             self.workers.append(workers)
             return ThreadPoolExecutor(workers, name)
 
-        for stand_in in (find_map, _pilot, draw, settle):
+        for stand_in in (find_map, _pilot, draw, settle, spread):
             monkeypatch.setattr(start_module, stand_in.__name__, stand_in)
         monkeypatch.setattr(start_module, "ThreadPoolExecutor", pool)
 
@@ -197,7 +202,7 @@ def test_each_ensemble_has_a_pilot_draws_from_it_and_settles_by_what_all_have_fo
     warnings: list[str] = []
     settings = SamplingConfig(seed=11, ensembles=3, walkers=10, workers=2)
     walkers = first_walkers(FLAT, settings, on_warning=warnings.append)
-    np.testing.assert_array_equal(walkers, np.tile([[[0.5]], [[1.5]], [[2.5]]], (1, 10, 2)))
+    np.testing.assert_array_equal(walkers, np.tile([[[0.875]], [[1.875]], [[2.875]]], (1, 10, 2)))
     assert warnings == []
     assert all(name.startswith("start") for name in stage.threads)
     # The first streams of the seed move the walkers later; the one after them is for the start.
@@ -214,6 +219,14 @@ def test_each_ensemble_has_a_pilot_draws_from_it_and_settles_by_what_all_have_fo
         assert posterior is FLAT
         np.testing.assert_array_equal(begun, np.full((10, 2), float(of_one.spawn_key[-1])))
         assert [len(pilot.coords) for pilot in pilots] == [2, 3, 4]
+    # Then all spread three times, by outposts of where all have got to.
+    assert len(stage.spreads) == 9
+    for i, (posterior, begun, draws, key) in enumerate(sorted(stage.spreads, key=lambda one: float(one[2][0, 0]))):
+        came = i // 3 * 0.125
+        assert posterior is FLAT
+        np.testing.assert_array_equal(begun, np.full((10, 2), key + 0.5 + came))
+        np.testing.assert_array_equal(draws, np.repeat([0.5, 1.5, 2.5], 10)[:, np.newaxis] + np.full((30, 2), came))
+    assert sorted(key for *_, key in stage.spreads) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("workers", "ensembles", "threads"), [(1, 4, 1), (3, 4, 3), (9, 4, 4), (None, 64, None)])

@@ -67,6 +67,7 @@ def test_the_terminal_shows_the_golden_tables(file: Path, command: Callable[...,
 def test_the_terminal_shows_what_is_unknown_and_what_is_wrong(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads(json.dumps(dict(open_run(file).summary())))
     content |= {"converged": False, "acceptance": None, "warnings": ["a [b] of <c> & more", "another"]}
+    content["findings"] = [{"kind": "warning"}, {"kind": "note"}]
     content["parameters"]["mcl.k"] |= {"rhat": None, "ess_bulk": None, "ess_tail": None}
     content["derived"]["lcl.taut_angle"] = dict.fromkeys(content["derived"]["lcl.taut_angle"]) | {"unit": "deg"}
     for entry in content["parameters"].values():

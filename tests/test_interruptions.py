@@ -60,17 +60,18 @@ def stop_by(number: signal.Signals, path: Path, more: int) -> None:
         emcee.backends.HDFBackend(str(path), name="ensemble_0", read_only=True).get_chain()
 
 
-@pytest.mark.parametrize("move", MovesConfig.model_fields)
 def test_stopped_in_every_way_a_chain_is_that_of_a_run_never_stopped(
-    move: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, whole = tmp_path / "run.h5", tmp_path / "whole.h5"
+    # Every move, by turns: one that did not go on as it would have shows in the very next step.
+    moves = ", ".join(f"{move} = 0.25" for move in MovesConfig.model_fields)
 
     def settings(steps: int) -> str:
         return (
-            f"[sampling]\nmoves = {{ {move} = 0.9, stretch = 0.1 }}\nthin = 3\nensembles = 3\nwalkers = 16\n"
+            f"[sampling]\nmoves = {{ {moves} }}\nthin = 3\nensembles = 3\nwalkers = 16\n"
             f"min_ess = 1e9\nmax_steps = {steps}\n"
-        ).replace("stretch = 0.9, stretch = 0.1", "stretch = 1.0")
+        )
 
     start_run(bench_config(extra=settings(21)), path)
     stop_by(signal.SIGTERM, path, 20)

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Result
+from conftest import BOX, Result
 from opensim_reader import INSTALLED, OpenSim
 from planted import constant, plant
 
 from calibrate import ExportError, export_osim, open_run, start_run
-from calibrate.config import parse_config
-from calibrate.examples import example
+from calibrate.config import load_config
 from calibrate.export import ligaments, strand_names
 from calibrate.osim import ForeignModel
 from calibrate.osim.strands import crossed
@@ -63,9 +62,8 @@ def theirs(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a real run of a few steps: the command looks closely at what it is given."""
-    config = parse_config(example("oks009.toml").read_text(), example("oks009.toml"))
     path = tmp_path_factory.mktemp("run") / "knee.h5"
-    start_run(config.with_sampling(max_steps=10), path)
+    start_run(load_config(BOX).with_sampling(max_steps=10), path)
     return path
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from lines import LAW, LOWER, SD, UPPER, WIDTH, Line, line, scale
 
-from calibrate import bestfit as module
+from calibrate import robustfit as module
 from calibrate.priors import Normal
 
 
@@ -51,7 +51,7 @@ def test_the_robust_fit_starts_from_four_places_and_takes_the_nearest(
     posterior = line(n)
     answers = [[3.0, 0.0], [0.5, 0.1], [1.5, 0.5], [2.0, 2.0]]
     solver = Solver(monkeypatch, *answers)
-    found = module._robust(posterior, BEST, LAW_ONLY, np.ones(n))
+    found = module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(n))
     from_where = [BEST, *starts(posterior, count)]
     assert len(solver.calls) == 4
     for (residuals, start, options), where in zip(solver.calls, from_where, strict=True):
@@ -79,7 +79,7 @@ def test_prior_draws_are_as_many_as_there_is_room_for(n: int, count: int, monkey
 
     posterior.residuals = residuals
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module._robust(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
+    module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
     assert max(sizes) == count
     assert len(solver.calls) == 1 + min(3, count)
 
@@ -88,7 +88,7 @@ def test_residuals_whose_squares_are_numbers_are_fitted(monkeypatch: pytest.Monk
     posterior = line()
     posterior.residuals = lambda q: np.full((len(q), 30), 1e150)
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module._robust(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
+    module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
     assert len(solver.calls) == 4
 
 
@@ -96,7 +96,7 @@ def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytes
     posterior = line()
     posterior.residuals = lambda q: np.where(q[:, :1] > 2.0, 1.0, 2.0) * np.ones((len(q), 30))
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module._robust(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
+    module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
     draws = LOWER + WIDTH * np.random.default_rng(0).random((2048, 3))
     expected = draws[draws[:, 0] > 2.0][:3]
     np.testing.assert_array_equal([start for _, start, _ in solver.calls[1:]], expected[:, LAW])
@@ -105,12 +105,12 @@ def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytes
 def test_where_nothing_can_be_fitted_the_nearest_start_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = Solver(monkeypatch)
     posterior = line()
-    found = module._robust(posterior, BEST, ~np.ones(3, bool), np.ones(30))
+    found = module.robust_fit(posterior, BEST, ~np.ones(3, bool), np.ones(30))
     np.testing.assert_array_equal(found, starts(posterior, 2048)[0])
     for residuals in (0.0, 1e200, np.inf):
         posterior.residuals = lambda q, residuals=residuals: np.full((len(q), 30), residuals)
         with np.errstate(over="ignore", invalid="ignore"):
-            found = module._robust(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
+            found = module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
         np.testing.assert_array_equal(found, BEST)
     assert not solver.calls
 
@@ -118,7 +118,7 @@ def test_where_nothing_can_be_fitted_the_nearest_start_is_taken(monkeypatch: pyt
 def test_the_robust_fit_is_not_dragged_along() -> None:
     posterior = line()
     posterior.offset[[3, 8]] += [50.0, -30.0]
-    found = module._robust(posterior, BEST, np.ones(3, bool), np.ones(30))
+    found = module.robust_fit(posterior, BEST, np.ones(3, bool), np.ones(30))
     np.testing.assert_allclose(found, [1.5, 0.5, 0.5], atol=0.2)
     assert scale(posterior.residuals(found)) < 0.02
 
@@ -127,7 +127,7 @@ def test_the_robust_fit_weighs_readings_and_heeds_priors(monkeypatch: pytest.Mon
     posterior, weight = line(), np.arange(30.0) + 1.0
     posterior.priors = (posterior.priors[0], Normal(0.5, 0.1), Normal(0.7, 0.2))
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module._robust(posterior, BEST, LAW_ONLY, weight)
+    module.robust_fit(posterior, BEST, LAW_ONLY, weight)
     residuals, _, options = solver.calls[0]
     unit = scale(posterior.residuals(BEST) * weight)
     found, slopes = residuals(np.array([1.0, 2.0])), options["jac"](np.array([1.0, 2.0]))
@@ -145,7 +145,7 @@ def test_bounds_may_be_infinite_and_what_is_positive_stays_so(monkeypatch: pytes
     low, high = module._inside(posterior)
     np.testing.assert_allclose(low, [1e-9, 2e-10, -np.inf])
     np.testing.assert_array_equal(high, np.full(3, np.inf))
-    found = module._robust(posterior, np.array([1.0, 0.5, 0.0]), LAW_ONLY, np.ones(30))
+    found = module.robust_fit(posterior, np.array([1.0, 0.5, 0.0]), LAW_ONLY, np.ones(30))
     assert np.isfinite(found).all()
 
 
@@ -154,7 +154,7 @@ def test_a_place_without_a_pose_is_far_beyond_all_data(monkeypatch: pytest.Monke
     real, unit = posterior.residuals, scale(posterior.residuals(BEST))
     posterior.residuals = lambda q: np.where(q[:, :1] < 3.0, real(q), np.nan)
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module._robust(posterior, BEST, LAW_ONLY, np.ones(30))
+    module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(30))
     np.testing.assert_allclose(solver.calls[0][0](np.array([3.5, 1.0])), 1e6 * unit)
 
 
@@ -162,5 +162,5 @@ def test_places_without_a_pose_are_no_fits(monkeypatch: pytest.MonkeyPatch) -> N
     posterior = line()
     real = posterior.residuals
     posterior.residuals = lambda q: np.where(q[:, :1] > 1.0, real(q), np.nan)
-    found = module._robust(posterior, BEST, LAW_ONLY, np.ones(30))
+    found = module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(30))
     assert found[0] > 1.0

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from conftest import Result, bench_config
+from conftest import DATA, Result, config_text
+from crafted import PARAMETERS
 
 from calibrate import figures
+from calibrate.config import parse_config
 from calibrate.results import open_run
 from calibrate.runner import start_run
 from calibrate.settings import settle
@@ -105,9 +107,10 @@ def calibrate(*arguments: object, cwd: Path, **changes: str | None) -> subproces
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a short run."""
+    """Return a short run; two parameters are enough to have every kind of panel."""
     folder = tmp_path_factory.mktemp("settings")
-    start_run(bench_config(extra="[sampling]\nmax_steps = 40\nwalkers = 64\n"), folder / "run.h5")
+    text = config_text(parameters=PARAMETERS, extra="[sampling]\nmax_steps = 40\nwalkers = 64\n")
+    start_run(parse_config(text, DATA / "bench.toml"), folder / "run.h5")
     return folder / "run.h5"
 
 

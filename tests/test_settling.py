@@ -9,7 +9,7 @@ from toys import Scripted, Toy, toy
 from calibrate.sampling import start as start_module
 from calibrate.sampling.loop import random_state
 from calibrate.sampling.pilot import Population
-from calibrate.sampling.start import settle
+from calibrate.sampling.start import settle, spread
 
 # --- an ensemble settles ---
 
@@ -126,3 +126,20 @@ def test_the_lowest_choose_first_and_equals_in_their_order(script: np.ndarray) -
     home = np.setdiff1d(np.arange(WALKERS), low)
     _, choosing = np.random.SeedSequence(5).spawn(2)
     np.testing.assert_array_equal(out[[*lowest, *higher], 0], np.random.default_rng(choosing).choice(home, 20))
+
+
+# --- and spreads ---
+
+
+def test_walkers_spread_by_outposts_of_the_draws_and_by_the_streams_next_children(script: np.ndarray) -> None:
+    rows: Toy = toy(lambda q: np.zeros(len(q)), (0.0, 1.0), (0.0, 1.0))
+    stream, draws = np.random.SeedSequence(5), COORDS[:7]
+    for child in np.random.SeedSequence(5).spawn(2):
+        np.testing.assert_array_equal(spread(rows, COORDS, draws, stream), COORDS)
+        move = Scripted.made[-1]
+        assert move.step == 16
+        assert move.draws is draws
+        expected = np.random.RandomState()
+        expected.set_state(random_state(child))
+        expected.choice([0], p=[1.0])  # emcee's, of the one move
+        assert move.drawn[0] == expected.random_sample()

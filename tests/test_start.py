@@ -15,13 +15,15 @@ from calibrate.data import parse_measurement
 from calibrate.errors import ConfigError
 from calibrate.posterior import Posterior
 from calibrate.sampling import pilot as pilot_module
-from calibrate.sampling.convergence import diagnose, effective_samples, largest_sd_error
+from calibrate.sampling.convergence import diagnose, largest_sd_error
 from calibrate.sampling.loop import Budget, Outcome, sample
 from calibrate.sampling.pilot import Population, explore
+from calibrate.sampling.series import effective_samples
 from calibrate.sampling.start import first_walkers, settle
 
 # Nested sampling by nautilus, error 0.02; uniform prior in the bounds, hard walls.
 EVIDENCE = {"ridge": -81.10, "toe": -79.70}
+WIDE = {"sigma": (0.01, 50.0), "k": (0.0, 1000.0), "alpha": (0.001, 0.3), "l_0": (30.0, 120.0)}
 # Where the real knee has a hill 18 below the other, with a mass of some 1e-5: a slack, short MCL.
 SLOPE = [23.39, 0.08, 75.47, 136.28, 0.06, 60.41, 0.85]
 
@@ -112,7 +114,8 @@ def test_two_true_hills_keep_their_masses(sigma: float, share: float) -> None:
 
 
 # Standard deviations of `mcl.l_0` and sigma in long runs, which nested sampling confirms; see benchmarks/README.md.
-# With walkers started around fits these seeds ended with some far out, or with most of them on a plain.
+# With walkers started around fits these seeds ended with some far out, or with most on a plain; without outposts
+# the last one had two walkers in a corner of `lcl` for hundreds of steps, and a sd that 3000 steps did not tell.
 @pytest.mark.parametrize(
     ("bounds", "seed", "slack", "sigma"),
     [
@@ -121,6 +124,7 @@ def test_two_true_hills_keep_their_masses(sigma: float, share: float) -> None:
         ({"l_0": (10.0, 500.0)}, 1, 0.181, 0.0637),
         ({"l_0": (10.0, 500.0)}, 7, 0.181, 0.0637),
         ({"k": (5.0, 1e5)}, 1, 0.160, 0.0602),
+        (WIDE, 5, 0.154, 0.0587),
     ],
 )
 def test_no_walker_stays_on_a_hill_without_mass(
@@ -139,8 +143,8 @@ def test_no_walker_stays_on_a_hill_without_mass(
 def test_where_the_posterior_is_flat_nobody_straggles(flat: Callable[[], Posterior]) -> None:
     outcome, _ = kept(flat(), 1)
     assert outcome.reason == "converged"
-    assert outcome.diagnosis is not None
-    assert outcome.diagnosis.stragglers is None
+    assert outcome.verdict is not None
+    assert outcome.verdict.diagnosis.stragglers is None
 
 
 def planted(posterior: Posterior, stray: int) -> np.ndarray:
@@ -176,7 +180,8 @@ def test_stragglers_that_all_ensembles_share_are_seen() -> None:
     chains, log_prob = pilot.coords[rows], pilot.log_prob[rows]
     clean = diagnose(chains, log_prob=log_prob)
     assert clean.stragglers is None
-    assert clean.converged(1.01, 4000)
+    assert clean.worst_rhat < 1.01
+    assert clean.sd_error.max() < largest_sd_error(4000)
     for ensemble in range(4):  # one walker of each, all the time
         chains[ensemble, :, 5] = SLOPE * (1.0 + 1e-4 * rng.standard_normal((40, 7)))
     log_prob[:, :, 5] = posterior.log_prob(chains[:, :, 5].reshape(-1, 7)).reshape(4, 40)
@@ -187,10 +192,8 @@ def test_stragglers_that_all_ensembles_share_are_seen() -> None:
     assert found.stragglers.share == pytest.approx(1 / 128)
     np.testing.assert_allclose(found.stragglers.place, SLOPE, rtol=1e-3)
     assert found.stragglers.depth == pytest.approx(np.median(log_prob) - log_prob[:, :, 5].mean())
-    assert not found.converged(1.01, 4000)
     # Were they only far out and not low, the standard deviation would tell.
     assert found.sd_error[2] > largest_sd_error(4000)
-    assert not diagnose(chains).converged(1.01, 4000)
 
 
 def test_the_start_depends_on_the_seed_alone() -> None:

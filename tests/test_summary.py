@@ -13,9 +13,10 @@ from planted import FREE, VARUS_NAMES, VARUS_UNITS, constant, parameters_text, p
 from calibrate import __version__
 from calibrate.results import Run, open_run
 from calibrate.sampling.convergence import diagnose
+from calibrate.sampling.series import errors_of
 from calibrate.summary import Summary
 
-KEPT = varus_draws()[:, 60:]
+KEPT = varus_draws()[:, 15:]
 COLUMNS = KEPT.reshape(-1, 7).T
 STATISTICS = {
     "mean": lambda x: x.sum() / x.size,
@@ -26,7 +27,8 @@ STATISTICS = {
     "q95": lambda x: np.percentile(x, 95),
     "q97.5": lambda x: np.percentile(x, 97.5),
 }
-CONVERGENCE = ("mcse_mean", "rhat", "ess_bulk", "ess_tail")
+ERRORS = ("mcse_mean", "mcse_q5", "mcse_q95")
+CONVERGENCE = (*ERRORS, "rhat", "ess_bulk", "ess_tail")
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +46,15 @@ def test_estimates_are_those_of_numpy(summary: Summary, statistic: str, i: int) 
 @pytest.mark.parametrize("key", CONVERGENCE)
 @pytest.mark.parametrize("i", range(7), ids=VARUS_NAMES)
 def test_convergence_is_that_of_the_parameters_own_draws(summary: Summary, key: str, i: int) -> None:
-    alone = getattr(diagnose(KEPT[..., i : i + 1]), key)[0]
+    alone = errors_of(KEPT[..., i], (0.05, 0.95)) if key in ERRORS else getattr(diagnose(KEPT[..., i : i + 1]), key)[0]
+    alone = alone[ERRORS.index(key)] if key in ERRORS else alone
     assert summary["parameters"][VARUS_NAMES[i]][key] == pytest.approx(alone, rel=1e-12)
 
 
 def test_no_two_numbers_of_the_planted_run_are_alike(summary: Summary) -> None:
     """The control: whatever is exchanged with whatever, a test above turns red."""
     numbers = [entry[key] for entry in summary["parameters"].values() for key in (*STATISTICS, *CONVERGENCE)]
-    assert len(numbers) == 7 * 11
+    assert len(numbers) == 7 * 13
     ordered = np.sort(numbers)
     assert (np.diff(ordered) > 1e-9 * np.abs(ordered[1:])).all()
 
@@ -75,7 +78,11 @@ def test_derived_quantities_are_described_as_parameters_are(summary: Summary, va
     units = {"stiffness_per_strain": "N", "reference_strain": "", "reference_tension": "N", "taut_angle": "deg"}
     assert list(summary["derived"]) == list(derived)
     for name, entry in summary["derived"].items():
-        assert set(entry) == {"unit", *STATISTICS, "share"}
+        named = {"unit", *STATISTICS, "share", *ERRORS, "rhat", "ess_bulk", "ess_tail"}
+        assert set(entry) == named | ({"beyond"} if name.startswith("laxity") else set())
+        values = varus.derived_by_ensemble()[name]
+        assert [entry[key] for key in ERRORS] == pytest.approx(errors_of(values, (0.05, 0.95)), rel=1e-12)
+        assert entry["rhat"] == pytest.approx(diagnose(values[..., np.newaxis]).rhat[0], rel=1e-12)
         assert entry["unit"] == units.get(name.split(".")[-1], "deg")
         assert entry["share"] == 1.0
         for statistic, of in STATISTICS.items():
@@ -97,9 +104,9 @@ def test_the_run_as_a_whole(summary: Summary, varus: Run) -> None:
     assert summary["data"] == data
     assert summary["tests"] == [{"name": "", "flexion": 0.0, **data}]
     assert summary["converged"] is True
-    # Every third step is stored: 121 of them, the first 60 dropped; 3 ensembles of 16 walkers, 7 of which move.
+    # Every third step is stored: 121 of them, the first 15 dropped; 3 ensembles of 16 walkers, 7 of which move.
     whole = ("steps", "burn_in", "ensembles", "walkers", "draws", "acceptance")
-    assert [summary[key] for key in whole] == [363, 180, 3, 16, 61 * 3 * 16, 7 / 16]
+    assert [summary[key] for key in whole] == [363, 45, 3, 16, 106 * 3 * 16, 7 / 16]
     every = varus_draws().reshape(-1, 7)
     assert summary["max_log_prob"] == pytest.approx(float(np.max(varus.posterior.log_prob(every))), rel=1e-12)
     entries = summary["parameters"].values()
@@ -136,29 +143,30 @@ def test_what_is_unknown_is_none_and_json_has_neither_nan_nor_infinity(tmp_path:
     assert {short["parameters"]["mcl.k"][key] for key in CONVERGENCE} == {None}
     still = plant(tmp_path, constant(*[30.0, 0.06, 80.0, 0.0] * 2, steps=40)).summary()
     entry = still["parameters"]["lcl.l_0"]
-    assert [entry[key] for key in CONVERGENCE] == [None, None, 0.0, 0.0]
+    assert [entry[key] for key in CONVERGENCE] == [None, None, None, None, 0.0, 0.0]
     for summary in (short, still):
         json.dumps(dict(summary), allow_nan=False)
 
 
-def test_a_long_run_is_described_by_the_steps_that_its_convergence_is_judged_by(
+def test_a_long_run_is_described_by_every_nth_step_with_the_errors_of_these(
     varus: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("calibrate.draws.stride", lambda *shape: 3)
     summary = open_run(varus.path).summary()
     fewer = KEPT[:, 2::3]
-    assert summary["draws"] == 2928
+    assert summary["draws"] == 5088
     for i, name in enumerate(VARUS_NAMES):
         entry = summary["parameters"][name]
         assert entry["mean"] == pytest.approx(fewer[..., i].mean(), rel=1e-12)
-        assert entry["rhat"] == pytest.approx(diagnose(fewer[..., i : i + 1]).rhat[0], rel=1e-12)
+        errors = errors_of(fewer[..., i], (0.05, 0.95))
+        assert [entry[key] for key in ERRORS] == pytest.approx(errors, rel=1e-12)
 
 
 # --- As a mapping, and in a notebook ----------------------------------------------------------------------------------
 
 
 def test_a_summary_is_a_mapping_and_tells_its_state_in_a_line(summary: Summary, varus: Run, valgus: Run) -> None:
-    assert len(summary) == len(list(summary)) == len(dict(summary)) == 23
+    assert len(summary) == len(list(summary)) == len(dict(summary)) == 24
     assert summary.keys() >= {"file", "converged", "parameters", "derived", "warnings"}
     with pytest.raises(TypeError):
         summary["file"] = "mine"  # type: ignore[index]  # that it cannot be written to is the point

@@ -134,7 +134,8 @@ class Scripted:
     script: np.ndarray  # (steps, walkers)
     made: list[Scripted]
 
-    def __init__(self, posterior: Any) -> None:
+    def __init__(self, posterior: Any, draws: np.ndarray | None = None) -> None:
+        self.draws = draws
         self.posterior, self.step, self.drawn = posterior, 0, []
         self.made.append(self)
 

@@ -82,11 +82,16 @@ class RunFile:
         """The version of the model that the chain was drawn from."""
         return int(self.fingerprint["model_version"])
 
+    @property
+    def outposts(self) -> bool:
+        """Whether kernels stand at outposts; in runs from before there were any they do not, to the last step."""
+        return bool(self.fingerprint.get("outposts", False))
+
 
 def fingerprint(
     config: Config, measurements: Mapping[str, Measurement], model_version: int | None = None
 ) -> dict[str, Any]:
-    """Return what a chain depends on: the resolved configuration, the data's SHA-256, the version of the model.
+    """Return what a chain depends on: the resolved configuration, the data's SHA-256, versions of model and moves.
 
     Parameters
     ----------
@@ -105,6 +110,7 @@ def fingerprint(
         "config": resolved,
         "data_sha256": shas[""] if [*shas] == [""] else shas,
         "model_version": MODEL_VERSION if model_version is None else model_version,
+        "outposts": True,
     }
 
 

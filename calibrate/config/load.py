@@ -7,7 +7,7 @@ measurements (`calibrate.data`) and knows no knee mechanics beyond what makes a 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -72,6 +72,8 @@ class Config(Model):
         if self.data is not None and self.tests:
             raise ValueError("data and tests are both given; [data] is for a single test, so make it one of [tests]")
         check_tests(self.tests, self.knee)
+        if self.tests and not self.fitted:
+            raise ValueError("tests: all are held out, so there is nothing to fit; leave one in")
         named = {"parameters": tuple(self.parameters.strands)}
         named |= {f"tests.{name}.parameters": tuple(test.parameters.strands) for name, test in self.tests.items()}
         for where, names in named.items():
@@ -96,6 +98,16 @@ class Config(Model):
     def all_tests(self) -> Mapping[str, DataConfig]:
         """The tests by name; the only one of the one-test form has none, ''."""
         return self.tests if self.data is None else {"": self.data}
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """The tests that are read but not fitted, by name."""
+        return tuple(name for name, test in self.tests.items() if test.hold_out)
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """The tests that are fitted, by name."""
+        return tuple(name for name in self.all_tests if name not in self.held_out)
 
     @property
     def data_paths(self) -> dict[str, Path]:
@@ -145,6 +157,25 @@ class Config(Model):
         copy = super().model_copy(**options)
         for derived in ("_declared", "_roots"):
             copy.__dict__.pop(derived, None)
+        return copy
+
+    def with_held_out(self, names: Collection[str]) -> Config:
+        """Return a copy in which these tests are held out, besides those that are.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such test, or none is left.
+        """
+        for name in names:
+            if name not in self.tests:
+                known = f"there are {', '.join(self.tests)}" if self.tests else "a single test, [data], has no name"
+                raise ConfigError(f"hold_out: no test is called '{name}'; {known}")
+        tests = {name: test.model_copy(update={"hold_out": True}) for name, test in self.tests.items() if name in names}
+        copy = self.model_copy(update={"tests": {**self.tests, **tests}})
+        if names and not copy.fitted:
+            raise ConfigError("hold_out: all tests are held out, so there is nothing to fit; leave one in")
+        copy._source, copy._text = self._source, self._text
         return copy
 
     def with_sampling(self, **changes: Any) -> Config:

@@ -165,6 +165,7 @@ class TestConfig(DataConfig):
 
     __test__ = False  # is no test of pytest's
 
+    hold_out: bool = Field(default=False, strict=True)  # read, but not fitted: it is foretold and scored
     knee: KneePart = KneePart()
     parameters: ParametersPart = ParametersPart()
     noise: NoiseConfig = NoiseConfig()

@@ -1,6 +1,7 @@
 """What to know before believing an answer: findings with code, number, threshold, sentence and advice."""
 
 from calibrate.findings.checks import findings_of
+from calibrate.findings.codes import CODES
 from calibrate.findings.finding import Finding
 
-__all__ = ["Finding", "findings_of"]
+__all__ = ["CODES", "Finding", "findings_of"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from calibrate.findings.codes import CODES, Kind
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -29,6 +31,11 @@ class Finding:
     threshold: float | None
     sentence: str
     advice: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Whether something is wrong, `warning`, or only to be known, `note`; see `calibrate.findings.codes`."""
+        return CODES[self.code].kind
 
     def __str__(self) -> str:
         return f"{self.sentence}; {self.advice}" if self.advice else self.sentence

@@ -36,6 +36,7 @@ _SOURCES = (
     "density.py",
     "sampling/block.py",
     "sampling/pilot.py",
+    "sampling/ladder.py",
     "chain/checksum.py",
 )
 _PACKAGE = Path(__file__).parent.parent

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,9 +38,17 @@ class Parts(NamedTuple):
     middle: FloatArray
     density: Density
     residuals_of: Residuals
+    measurements: Mapping[str, Measurement]
 
 
-def assemble(config: Config, measurement: Measurement | Mapping[str, Measurement] | None, *, normalised: bool) -> Parts:
+def assemble(
+    config: Config,
+    measurement: Measurement | Mapping[str, Measurement] | None,
+    *,
+    normalised: bool,
+    tests: Collection[str] | None = None,
+    again: Mapping[str, Measurement] | None = None,
+) -> Parts:
     """Build the parts of the posterior that a configuration describes; see `Posterior.from_config`.
 
     Raises
@@ -51,27 +60,31 @@ def assemble(config: Config, measurement: Measurement | Mapping[str, Measurement
         raise ConfigError(f"a Config is wanted, not {type(config).__name__}; read a file with calibrate.load_config")
     where = str(config.source or "configuration")
     measurements = _measurements(config, measurement, where)
-    table = table_of(config, measurements)
+    chosen = config.fitted if tests is None else tests
+    table = table_of(config, measurements, chosen)
     if not table.names:
         raise ConfigError(
             f"{where}: parameters: all are fixed, so nothing is left to calibrate; "
             "give at least one as { lower = ..., upper = ... }"
         )
-    tests = laxity_tests(config, table, measurements)
+    fitted = laxity_tests(config, table, {name: data for name, data in measurements.items() if name in chosen})
+    # A configuration's names have no blanks.
+    fitted += tuple(replace(one, name=f"{one.name} again", measurement=again[one.name]) for one in fitted if again)
     slots = slots_of(config, table, "")
-    shared = tests[0].as_reference(slots, not set(table.columns.tolist()).isdisjoint(slots.geometry.tolist()))
+    shared = fitted[0].as_reference(slots, not set(table.columns.tolist()).isdisjoint(slots.geometry.tolist()))
     template = np.concatenate([table.template, [0.0, config.knee.reference_flexion]])
     middle = np.array([_middle(p.prior, p.start) for p in table.free if p.prior is not None])
     full = template.copy()
     full[table.columns] = middle
-    _check_poses(tests, shared, full, where)
+    _check_poses(fitted, shared, full, where)
     try:
-        columns, template, knee, order = _compiled_form(tests, table, shared, full)
+        columns, template, knee, order = _compiled_form(fitted, table, shared, full)
     except GeometryError as error:
         raise refused(error, where, "") from None
     weight = math.inf if config.prior.walls == "hard" else config.prior.weight
     density = Density(prior_rows(table.free, weight, normalised=normalised), template, columns, knee)
-    return Parts(config, table, tests, shared, middle, density, Residuals(tests, table, density, full, order))
+    residuals = Residuals(fitted, table, density, full, order)
+    return Parts(config, table, fitted, shared, middle, density, residuals, measurements)
 
 
 def _read(path: Path, test: str, where: str) -> Measurement:

@@ -67,7 +67,7 @@ def check_sharing(config: Config, table: ParameterTable, measurements: Mapping[s
         if quantity.unit != LOAD and quantity.key != "measurement.angle_offset":
             continue
         by_row: dict[int, list[str]] = {}
-        for test in tests:
+        for test in measurements:
             row = table.find(test, quantity.key)
             if row is None or (quantity.key == "noise.sigma" and measurements[test].sigma is not None):
                 continue

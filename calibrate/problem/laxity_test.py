@@ -272,7 +272,7 @@ class LaxityTest:
 def laxity_tests(
     config: Config, table: ParameterTable, measurements: Mapping[str, Measurement]
 ) -> tuple[LaxityTest, ...]:
-    """Make the tests of a configuration.
+    """Make the tests of a configuration of which there are measurements.
 
     Raises
     ------
@@ -283,8 +283,8 @@ def laxity_tests(
     where = str(config.source or "configuration")
     check_sharing(config, table, measurements, where)
     tests = []
-    for name, declared in config.all_tests.items():
-        slots, measurement = slots_of(config, table, name), measurements[name]
+    for name, measurement in measurements.items():
+        declared, slots = config.all_tests[name], slots_of(config, table, name)
         check_errors(config, table, name, measurement, where)
         posed = not free.isdisjoint([int(slots.reading[0]), *slots.geometry.tolist()])
         tests.append(

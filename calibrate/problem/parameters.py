@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,7 +75,7 @@ class ParameterTable:
     roots : mapping of str to int
         For each declared name, tied ones included, the row of the parameter whose value it has.
     uses : mapping of str to frozenset of str
-        For each test the parameters that its readings depend on.
+        For each test, fitted or not, the parameters that its readings depend on.
     unused : tuple of str
         What was given as free and no test depends on; it is no parameter.
     """
@@ -195,7 +195,9 @@ def _pieces(members: list[int], extra: list[int]) -> list[list[int]]:
     return [piece + [i for i in extra if i not in piece][: max(0, _GROUP - len(piece))] for piece in pieces]
 
 
-def table_of(config: Config, measurements: Mapping[str, Measurement]) -> ParameterTable:
+def table_of(
+    config: Config, measurements: Mapping[str, Measurement], fitted: Collection[str] | None = None
+) -> ParameterTable:
     """Make the table of a configuration's parameters.
 
     Parameters
@@ -204,18 +206,20 @@ def table_of(config: Config, measurements: Mapping[str, Measurement]) -> Paramet
         What is declared.
     measurements : mapping of str to Measurement
         The data of each test, which know the loads' units.
-
+    fitted : collection of str, optional
+        The tests whose readings count; all by default. What is free and only of others is no parameter.
     """
     declared, roots = config.declared(), config.roots()
     keys = keys_of(config)
     uses = {test: _used(config, keys, test, measurement) for test, measurement in measurements.items()}
-    used = frozenset().union(*uses.values())
+    used = frozenset().union(*(uses[test] for test in (uses if fitted is None else fitted)))
     free = {name for name, value in declared.items() if isinstance(value, Distribution)}
     kept = [name for name, root in roots.items() if name == root and (name in used or name not in free)]
     parameters = tuple(_parameter(name, config, measurements) for name in kept)
     rows = {name: i for i, name in enumerate(kept)}
     at = {name: rows[root] for name, root in roots.items() if root in rows}
-    return ParameterTable(parameters, at, uses, tuple(name for name in declared if name in free - used))
+    needless = free - frozenset().union(*uses.values())
+    return ParameterTable(parameters, at, uses, tuple(name for name in declared if name in needless))
 
 
 def keys_of(config: Config) -> list[str]:

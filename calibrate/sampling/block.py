@@ -12,6 +12,7 @@ from calibrate.density import Density, likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import borrowing, compiled, merged
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
+from calibrate.sampling.outposts import outposts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -23,7 +24,7 @@ STRETCH_SHARE = 0.1
 DE_SHARE = 0.3
 _STRETCH_SCALE = 2.0
 _JUMP_SHARE = 0.1
-# Walkers of the other half that kernels are fitted to, at the most; the split is random, so any do.
+# Kernels of a group: outposts, and for the rest walkers of the other half; the split is random, so any do.
 _KERNELS = 32
 # Parameters up to which kernels have their full share of the proposals; beyond, so many in all.
 FEW = 7
@@ -49,7 +50,7 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
     - new values of one group of parameters (`ParameterTable.groups`), such as a strand's law and the errors, from a
       kernel density estimate of the other half (as Farr & Farr 2015 do with all parameters). Kernels are products of
       `(1 + |e|)^-3` in coordinates that make the half's covariance the identity: quickly drawn and added up, and with
-      tails that no walker is lost beyond.
+      tails that no walker is lost beyond. A few kernels stay at outposts, chosen once from `draws`.
 
     All random numbers are drawn beforehand, from a generator that emcee's own seeds in each step.
 
@@ -63,6 +64,9 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         How often each walker moves in a turn.
     stretch, de : float
         Shares of the first two proposals; the third has the rest. Of more than seven parameters, it has less.
+    draws : ndarray, shape (n, ndim), optional
+        Draws of the posterior that outposts are chosen from: the same ones in all sittings of a run. Without them
+        there are no outposts.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         updates: int = UPDATES,
         stretch: float = STRETCH_SHARE,
         de: float = DE_SHARE,
+        draws: FloatArray | None = None,
     ) -> None:
         self._density = posterior.density
         # Where groups are small parts of the whole, moving one at a time gets nowhere; what kernels lose, others share.
@@ -79,6 +84,9 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         self._below = (stretch + 0.5 * lost, stretch + de + lost)
         self._rounds, self._updates = rounds, updates
         self._groups, self._sizes = _padded(posterior.table.groups(), posterior.ndim)
+        draws = np.empty((0, posterior.ndim)) if draws is None else draws
+        log_prob = np.asarray(posterior.log_prob(draws))
+        self._outposts = outposts(draws, log_prob, self._groups, self._sizes, _BANDWIDTH)
 
     def propose(self, model: Any, state: emcee.State) -> tuple[emcee.State, NDArray[np.bool_]]:
         """Make one step; a walker counts as accepted if it moved in its last update."""
@@ -89,7 +97,15 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         rounds = self._rounds * (max(1, _WALKERS // walkers) if state.coords.shape[1] > FEW else 1)
         numbers = np.random.Generator(np.random.PCG64(seed)).random((rounds, self._updates, walkers, count))
         accepted = _block(
-            state.coords, state.log_prob, order, numbers, self._below, self._groups, self._sizes, self._density
+            state.coords,
+            state.log_prob,
+            order,
+            numbers,
+            self._below,
+            self._groups,
+            self._sizes,
+            self._outposts,
+            self._density,
         )
         return state, accepted
 
@@ -104,9 +120,18 @@ def _padded(groups: list[list[int]], ndim: int) -> tuple[IntArray, IntArray]:
 
 @merged
 def _fit(
-    coords: FloatArray, members: IntArray, columns: IntArray, n: int, mean: FloatArray, root: FloatArray, at: FloatArray
+    coords: FloatArray,
+    members: IntArray,
+    columns: IntArray,
+    n: int,
+    far: FloatArray,
+    mean: FloatArray,
+    root: FloatArray,
+    at: FloatArray,
 ) -> bool:
-    """Fit the kernels to some walkers: their mean (n,), the kernels' scale (n, n), where they lie (n, members).
+    """Fit the kernels to some walkers: their mean (n,), the kernels' scale (n, n), where they lie (n, kernels).
+
+    Kernels are those of the members first, then the outposts `far` (outposts, n).
 
     The scale is the Cholesky root of the covariance times the bandwidth; positions are in its units. False if the
     walkers lie in a plane.
@@ -135,10 +160,12 @@ def _fit(
             else:
                 return False
     for i in range(n):
+        for k in range(count, at.shape[1]):
+            at[i, k] = far[k - count, i] - mean[i]
         for j in range(i):
-            for k in range(count):
+            for k in range(at.shape[1]):
                 at[i, k] -= root[i, j] * at[j, k]
-        for k in range(count):
+        for k in range(at.shape[1]):
             at[i, k] /= root[i, i]
     return True
 
@@ -253,12 +280,14 @@ def _block(
     below: tuple[float, float],
     groups: IntArray,
     sizes: IntArray,
+    far: FloatArray,
     d: Density,
 ) -> NDArray[np.bool_]:
     """Update `coords` (walkers, ndim) and `log_prob` in place; halves are the first and second half of `order`.
 
     `numbers` are uniform on [0, 1), shape (rounds, updates, walkers, 3 + the most that a proposal needs); one below
-    the first of `below` means a stretch, below the second differential evolution.
+    the first of `below` means a stretch, below the second differential evolution. Outposts are `far`, shape (groups,
+    outposts, ndim).
     """
     rounds, updates, walkers, _ = numbers.shape
     ndim, half = coords.shape[1], walkers // 2
@@ -267,7 +296,8 @@ def _block(
     q, room = np.empty(ndim), room_of(knee)
     fitted = np.empty(sizes.size, dtype=np.bool_)
     mean, root = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
-    count = min(half, _KERNELS)
+    fitted_to = min(half, _KERNELS - far.shape[1])
+    count = fitted_to + far.shape[1]
     at, kernels = np.empty((sizes.size, ndim, count)), np.empty(count)
     here, there = np.empty(ndim), np.empty(ndim)
     # Kernel density of each moving walker, as long as neither it nor the other half has moved; else negative.
@@ -277,7 +307,7 @@ def _block(
         moving = order[:half] if first_half else order[half:]
         others = order[half:] if first_half else order[:half]
         for g in range(sizes.size):
-            fitted[g] = _fit(coords, others[:count], groups[g], sizes[g], mean[g], root[g], at[g])
+            fitted[g] = _fit(coords, others[:fitted_to], groups[g], sizes[g], far[g], mean[g], root[g], at[g])
             density[g, :] = -1.0
         for update in range(updates):
             for j in range(half):

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from calibrate.config import SamplingConfig
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import MARGIN, MIN_STORED, Diagnosis, burn_in, diagnose, stride
 from calibrate.sampling.moves import moves_of
+from calibrate.sampling.verdict import Derive, Verdict, judge, look, next_look
 
 FloatArray = NDArray[np.float64]
 Reason = Literal["converged", "steps", "time", "interrupted"]
@@ -53,32 +53,25 @@ class Budget:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run can say of itself while it runs: counts are per ensemble, `diagnosis` is of the last check."""
+    """What a run can say of itself while it runs: counts are per ensemble, `verdict` is of the last look."""
 
     steps: int
     max_steps: int
     seconds: float
     log_prob: float
     acceptance: float
-    diagnosis: Diagnosis | None
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a sitting ended."""
+    """How a sitting ended: all steps, its own seconds and steps, and the last verdict, None if there was no look."""
 
     reason: Reason
     steps: int
     seconds: float
-    diagnosis: Diagnosis | None
-
-
-def next_check(stored: int) -> int:
-    """Return the stored step at which convergence is judged next: a growing grid that does not depend on the past."""
-    check = 2 * MIN_STORED
-    while check <= stored:
-        check = math.ceil(1.25 * check)
-    return check
+    verdict: Verdict | None
+    taken: int = 0
 
 
 def random_states(seed: int, ensembles: int) -> list[Any]:
@@ -98,8 +91,10 @@ def sample(
     settings: SamplingConfig,
     budget: Budget,
     *,
+    outposts: bool = True,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
+    derive: Derive | None = None,
 ) -> Outcome:
     """Run, or go on running, until converged or out of budget.
 
@@ -110,15 +105,19 @@ def sample(
     backends : sequence of emcee backends
         One per ensemble, empty or holding a chain to go on from.
     starts : ndarray, shape (ensembles, walkers, ndim)
-        First walkers of the ensembles whose backend is empty.
+        First walkers of the ensembles whose backend is empty, and what outposts are chosen from.
     settings : SamplingConfig
         Seed, moves, thinning, threads and thresholds.
     budget : Budget
         How far to go.
+    outposts : bool
+        Whether moves stand by the first walkers, too; a run keeps to what it began with.
     on_progress : callable
         Told after each turn.
     should_stop : callable
         Asked before each turn, of a tenth of a second or one stored step; True ends the run, whole and resumable.
+    derive : callable, optional
+        Returns quantities that follow from rows of parameters; the run goes on until these have converged, too.
 
     Returns
     -------
@@ -127,12 +126,12 @@ def sample(
     """
     begin = time.monotonic()
     ensembles = [
-        _Ensemble(posterior, backend, start, state, settings)
+        _Ensemble(posterior, backend, start, state, settings, starts if outposts else None)
         for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
     ]
     last = budget.steps // settings.thin
-    diagnosis: Diagnosis | None = None
-    checked = -1
+    verdict: Verdict | None = None
+    seen: dict[int, Verdict] = {}
     pace = 1
 
     def level() -> int:
@@ -149,29 +148,34 @@ def sample(
         )
         acceptance = float(np.mean([e.acceptance for e in ensembles]))
         steps, total = level() * settings.thin, last * settings.thin
-        on_progress(Progress(steps, total, elapsed(), log_prob, acceptance, diagnosis))
+        on_progress(Progress(steps, total, elapsed(), log_prob, acceptance, verdict))
 
     def outcome(reason: Reason) -> Outcome:
-        return Outcome(reason, level() * settings.thin, elapsed(), diagnosis)
+        return Outcome(reason, level() * settings.thin, elapsed(), verdict, (level() - first) * settings.thin)
+
+    def looks(upto: int) -> Verdict:
+        if upto not in seen:
+            seen[upto] = look(posterior.names, chains, upto, settings)
+        return seen[upto]
+
+    chains = _Chains(_Rows(backends, "chain"), _Rows(backends, "log_prob"))
 
     with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
         while True:
             stored = level()
-            if stored != checked and stored > 0 and (stored >= last or next_check(stored - 1) == stored):
-                coords, log_prob = _kept(backends, stored)
-                diagnosis, checked = diagnose(coords, pool.map, log_prob), stored
+            if stored not in seen and stored > 0 and (stored >= last or next_look(stored - 1) == stored):
+                verdict = judge(chains, stored, settings, looks, derive)
                 report()
-                if budget.until_converged and diagnosis.converged(settings.max_rhat, settings.min_ess, MARGIN):
+                if budget.until_converged and verdict.converged:
                     return outcome("converged")
             if stored >= last:
-                converged = diagnosis is not None and diagnosis.converged(settings.max_rhat, settings.min_ess)
-                return outcome("converged" if converged else "steps")
+                return outcome("converged" if verdict is not None and verdict.converged else "steps")
             if should_stop():
                 return outcome("interrupted")
             if budget.seconds is not None and stored > first and elapsed() > budget.seconds:
                 return outcome("time")
             # All go as far: so the ensembles are level, or get level if a killed run left them uneven.
-            target, turn = min(last, next_check(stored), stored + pace), time.monotonic()
+            target, turn = min(last, next_look(stored), stored + pace), time.monotonic()
             list(pool.map(_Ensemble.advance, ensembles, [target] * len(ensembles)))
             pace = 2 * pace if time.monotonic() - turn < 0.5 * _TURN else max(1, pace // 2)
             report()
@@ -192,13 +196,14 @@ class _Ensemble:
         start: FloatArray,
         random_state: Any,
         settings: SamplingConfig,
+        starts: FloatArray | None,
     ) -> None:
         walkers, ndim = start.shape
         self._sampler = emcee.EnsembleSampler(
             walkers,
             ndim,
             posterior.log_prob,
-            moves=moves_of(posterior, settings.moves),
+            moves=moves_of(posterior, settings.moves, starts),
             vectorize=True,
             backend=backend,
         )
@@ -223,14 +228,28 @@ class _Ensemble:
             self.stored += 1
 
 
-def _kept(backends: Sequence[emcee.backends.Backend], stored: int) -> tuple[FloatArray, FloatArray]:
-    """Return what convergence is judged by: (ensembles, steps, walkers, ndim), and the log-posterior without the last.
+@dataclass(frozen=True)
+class _Rows:
+    """What all backends have stored of one thing, read where it is sliced by steps."""
 
-    That is the first `stored` steps without their burn-in, thinned if there are very many: it depends on nothing else.
-    """
-    first, walkers = burn_in(stored), backends[0].shape[0]
-    thin = stride(len(backends), stored - first, walkers)
-    steps = (stored - first) // thin
-    coords = [backend.get_chain(discard=first, thin=thin)[:steps] for backend in backends]
-    log_prob = [backend.get_log_prob(discard=first, thin=thin)[:steps] for backend in backends]
-    return np.stack(coords), np.stack(log_prob)
+    backends: Sequence[emcee.backends.Backend]
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(ensembles, steps, walkers[, ndim]), as far as all have come."""
+        walkers, ndim = self.backends[0].shape
+        steps = min(int(backend.iteration) for backend in self.backends)
+        return (len(self.backends), steps, walkers, ndim)[: 4 if self.name == "chain" else 3]
+
+    def __getitem__(self, key: tuple[slice, slice]) -> FloatArray:
+        steps = range(self.shape[1])[key[1]]
+        thin = steps.step
+        rows = [b.get_value(self.name, thin=thin, discard=steps.start - thin + 1)[: len(steps)] for b in self.backends]
+        return np.stack(rows[key[0]])
+
+
+@dataclass(frozen=True)
+class _Chains:
+    coords: _Rows
+    log_prob: _Rows

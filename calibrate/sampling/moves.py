@@ -91,10 +91,13 @@ class Snooker(_VectorizedAccept):
         return proposed, factors
 
 
-def moves_of(posterior: Posterior, shares: MovesConfig) -> list[tuple[emcee.moves.Move, float]]:
-    """Return one ensemble's moves with their shares."""
+def moves_of(
+    posterior: Posterior, shares: MovesConfig, starts: FloatArray | None
+) -> list[tuple[emcee.moves.Move, float]]:
+    """Return one ensemble's moves with their shares; outposts are of `starts`, all ensembles' first walkers."""
+    draws = None if starts is None else starts.reshape(-1, posterior.ndim)
     makers: dict[str, Callable[[], emcee.moves.Move]] = {
-        "block": lambda: Block(posterior),
+        "block": lambda: Block(posterior, draws=draws),
         "stretch": Stretch,
         "de": DifferentialEvolution,
         "snooker": Snooker,

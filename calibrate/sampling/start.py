@@ -6,6 +6,10 @@ points. Then the ensemble settles for some steps that are not stored, and stragg
 far below the rest, and are more than the posterior's mass there accounts for, go to where others of their ensemble are
 (Hou et al. 2012 remove such walkers by gaps in the mean log-probability). Masses decide, not heights: a broad hill far
 below a narrow one keeps its walkers.
+
+Pilots miss corners: of one that holds 2.7 thousandths of the mass, a dozen found a tenth on average. Walkers get there,
+slowly. So they go on for some steps in stages, and the outposts of each stage are chosen from where the one before has
+got to: what few have reached, all reach soon.
 """
 
 from __future__ import annotations
@@ -37,6 +41,9 @@ _MORE = 4
 _PILOTS = 3
 # Steps in which an ensemble settles, of many updates each; the second half tells who straggles.
 _SETTLE = 16
+# Then they spread, in so many stages of so many steps.
+_STAGES = 3
+_SPREAD = 16
 # Stragglers are too many if their share of the walkers is this many times the posterior's mass as far down.
 _TOO_MANY = 10.0
 
@@ -94,7 +101,11 @@ def first_walkers(
         def start(pilot: Population, of_one: np.random.SeedSequence) -> FloatArray:
             return settle(posterior, draw(pilot, settings.walkers, of_one), pilots, of_one)
 
-        return np.stack(list(pool.map(start, pilots, streams)))
+        walkers = np.stack(list(pool.map(start, pilots, streams)))
+        for _ in range(_STAGES):
+            draws = walkers.reshape(-1, posterior.ndim)
+            walkers = np.stack([*pool.map(lambda w, s, d=draws: spread(posterior, w, d, s), walkers, streams)])
+        return walkers
 
 
 def _pilot(posterior: Posterior, best: float, stream: np.random.SeedSequence) -> Population:
@@ -171,3 +182,28 @@ def settle(
         home = np.setdiff1d(np.arange(count), lost)
         settled[stray] = settled[np.random.default_rng(choosing).choice(home, stray.size)]
     return settled
+
+
+def spread(posterior: Posterior, walkers: FloatArray, draws: FloatArray, stream: np.random.SeedSequence) -> FloatArray:
+    """Let an ensemble take some steps by outposts of draws, such as the walkers of all ensembles.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        What to sample.
+    walkers : ndarray, shape (walkers, ndim)
+        Where they are.
+    draws : ndarray, shape (n, ndim)
+        What outposts are chosen from.
+    stream : numpy.random.SeedSequence
+        Of the random numbers; each call takes its next child.
+
+    Returns
+    -------
+    ndarray, shape (walkers, ndim)
+        Where they are then.
+    """
+    move = Block(posterior, draws=draws)
+    sampler = emcee.EnsembleSampler(*walkers.shape, posterior.log_prob, moves=[move], vectorize=True)
+    first = emcee.State(walkers, random_state=random_state(stream.spawn(1)[0]))
+    return np.array(sampler.run_mcmc(first, _SPREAD, skip_initial_state_check=True, store=False).coords)

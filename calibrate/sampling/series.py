@@ -1,0 +1,129 @@
+"""How much several chains of one number tell of its mean: effective samples and standard errors.
+
+Walkers of one ensemble move by each other's positions, so they are not independent chains. Two ensembles are. What is
+counted is therefore the ensembles' means (Goodman & Weare 2010, section 3), which carry whatever correlation there is
+between walkers: with `z` the quantity and `m` its mean over an ensemble, `ESS = (var z / var m) * ESS(m)`.
+
+All is written out here: the libraries that have it take seconds to import, more than a calibration lasts. The tests
+hold it to ArviZ's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+# Steps of each ensemble below which nothing can be said of errors.
+_FEWEST = 8
+
+
+def independent_draws(chains: FloatArray) -> FloatArray:
+    """Effective sample size of the mean over several chains of one number (Vehtari et al. 2021, section 3.2).
+
+    Autocorrelations are those of the halves of the chains together, summed in pairs while these are positive and no
+    larger than the one before (Geyer 1992).
+
+    Parameters
+    ----------
+    chains : ndarray, shape (..., chains, steps)
+        At least four steps each.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The number of draws if the chains never move; more than that if they are anticorrelated.
+    """
+    x = halves(chains)
+    n, size = x.shape[-1], x.shape[-1] * x.shape[-2]
+    spectrum = np.fft.rfft(x - x.mean(axis=-1, keepdims=True), n=1 << (2 * n - 1).bit_length())
+    covariance = np.fft.irfft((np.abs(spectrum) ** 2).mean(axis=-2))[..., :n] / n
+    total = covariance[..., 0] + x.mean(axis=-1).var(axis=-1, ddof=1)
+    moves = total > 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = covariance[..., :1] * (n / (n - 1.0))
+        correlation = 1.0 - (within - covariance) / total[..., np.newaxis]
+    correlation[..., 0] = 1.0
+    pairs = correlation[..., : n // 2 * 2].reshape(*correlation.shape[:-1], -1, 2).sum(axis=-1)
+    negative = pairs <= 0.0
+    stop = np.where(negative.any(axis=-1), negative.argmax(axis=-1), pairs.shape[-1] - 1)[..., np.newaxis]
+    summed = np.cumsum(np.minimum.accumulate(pairs, axis=-1), axis=-1)
+    before = np.where(stop > 0, np.take_along_axis(summed, np.maximum(stop - 1, 0), axis=-1), 0.0)
+    time = (2.0 * before - 1.0 + np.maximum(np.take_along_axis(correlation, 2 * stop, axis=-1), 0.0))[..., 0]
+    return np.asarray(np.where(moves, size / np.fmax(time, 1.0 / np.log10(size)), float(size)))
+
+
+def halves(x: FloatArray) -> FloatArray:
+    """Return the first and last halves of chains (..., chains, steps); a middle step is in none."""
+    half = x.shape[-1] // 2
+    return np.concatenate([x[..., :half], x[..., -half:]], axis=-2)
+
+
+def effective_samples(x: FloatArray) -> float:
+    """Effective sample size of the mean of one quantity, from the ensembles' means.
+
+    Parameters
+    ----------
+    x : ndarray, shape (ensembles, steps, walkers)
+        The quantity.
+
+    Returns
+    -------
+    float
+        Never more than the number of draws.
+    """
+    means = x.mean(axis=2)
+    return float(effective(means, x.var(), x.shape[2], independent_draws(means)))
+
+
+def effective(means: FloatArray, variance: FloatArray, walkers: int, independent: FloatArray) -> FloatArray:
+    """Effective sample size from the ensembles' means (..., ensembles, steps) and the variance of all draws (...).
+
+    `independent` are the `independent_draws` of the means.
+    """
+    about = means.var(axis=(-2, -1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = variance / about * independent
+    most = float(means.shape[-2] * means.shape[-1] * walkers)
+    return np.asarray(np.where(about > 0.0, np.minimum(found, most), np.where(about == 0.0, 0.0, np.nan)))
+
+
+def standard_error(means: FloatArray) -> float:
+    """Return the standard error of the mean of all draws, from the ensembles' means (ensembles, steps)."""
+    return float(np.sqrt(means.var() / independent_draws(means)))
+
+
+@np.errstate(over="ignore", invalid="ignore")  # draws of a spoilt file may be anything that is finite
+def errors_of(x: FloatArray, shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the Monte-Carlo standard errors of the mean of a quantity and of some of its quantiles.
+
+    What is below a quantile is a share with a standard error of its own; the quantiles of the draws turn it into the
+    quantity's unit (as Vehtari et al. 2021, section 4.3, do).
+
+    Parameters
+    ----------
+    x : ndarray, shape (ensembles, steps, walkers)
+        The quantity, of eight steps at the least.
+    shares : sequence of float
+        Which quantiles: 0.05, ...
+
+    Returns
+    -------
+    tuple of float
+        In the quantity's unit; infinite if no walker has ever moved, NaN of fewer steps or of one ensemble.
+    """
+    if x.shape[0] < 2 or x.shape[1] < _FEWEST:
+        return (float("nan"),) * (1 + len(shares))
+    means = x.mean(axis=2)
+    if not np.ptp(means, axis=1).any():
+        return (float("inf"),) * (1 + len(shares))
+    rising, found = np.sort(x, axis=None), [standard_error(means)]
+    for share in shares:
+        at = rising[[int(share * (x.size - 1)), int(np.ceil(share * (x.size - 1)))]].mean()
+        error = standard_error((x <= at).mean(axis=2))
+        low, high = (round(float(np.clip(end, 0.0, 1.0)) * (x.size - 1)) for end in (share - error, share + error))
+        found.append(float(0.5 * (rising[high] - rising[low])))
+    return tuple(found)

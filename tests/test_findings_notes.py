@@ -1,0 +1,256 @@
+"""Findings of trade-offs, regions, priors and extrapolation on made-up numbers: thresholds and sentences."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from stand_ins import said
+
+from calibrate.findings import extrapolation, identify, prior
+from calibrate.findings.prior import Sensitivity, disagreement, prior_conflict, prior_matters
+from calibrate.priors import LogNormal, Normal, Uniform
+
+# --- Parameters that trade off. ---------------------------------------------------------------------------------------
+
+
+def test_trade_offs_are_named_with_their_correlations() -> None:
+    rng = np.random.default_rng(1)
+    a, b, c, d, e = rng.standard_normal((5, 4000))
+    names = ("mcl.k", "mcl.alpha", "lcl.k", "lcl.alpha", "lcl.l_0")
+    draws = np.column_stack([a, -a + 0.2 * d, b + c, b, c + 0.05 * e])
+    run: Any = SimpleNamespace(
+        names=names, some_samples=lambda: draws, posterior=SimpleNamespace(scale=np.array([2.0, 2.0, 2.0, 2.0, 2.0]))
+    )
+    (finding,) = identify.parameters_trade_off(run)
+    assert finding.sentence == (
+        "the data tell combinations better than each: lcl.k, lcl.l_0 and lcl.alpha (0.9994); mcl.alpha with mcl.k "
+        "(-0.98) (correlations, named from 0.95 on where 25 % of the prior's standard deviation are left)"
+    )
+    assert finding.subject == "lcl.k, lcl.l_0, lcl.alpha, mcl.alpha, mcl.k"
+    assert finding.threshold == pytest.approx(0.9**0.5)
+    run.posterior.scale = np.full(5, 9.0)  # all of them known well enough
+    assert said(identify.parameters_trade_off(run)) == []
+
+
+# --- Regions. ---------------------------------------------------------------------------------------------------------
+
+
+def regions(monkeypatch: pytest.MonkeyPatch, *shares: float, free: str = "k alpha l_0") -> list[str]:
+    """Return what is said where readings lie slack, in the toe, beyond it and taut in these shares of the draws."""
+    names = ("k", "alpha", "l_0", "f_ref", "reference_strain")
+    parameters = [SimpleNamespace(name=f"mcl.{name}") for name in names]
+    rows = [0, 1, 4 if "reference_strain" in free else 2, 3]
+    test = SimpleNamespace(slots=SimpleNamespace(law=np.array([rows])))
+    table = SimpleNamespace(parameters=parameters, columns=np.array([names.index(name) for name in free.split()]))
+    posterior = SimpleNamespace(strands=("mcl",), tests=(test,), table=table)
+    run: Any = SimpleNamespace(posterior=posterior, thinned=lambda n: n)
+    monkeypatch.setattr(identify, "visited", lambda of, q: np.array([shares]) if q == 500 else None)
+    return said(identify.regions_unvisited(run))
+
+
+def test_regions_that_no_reading_visits_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask, measure = monkeypatch, "; measure there, or report the priors with them"
+    assert regions(ask, 1.0, 0.11, 0.11, 0.11) == []
+    assert regions(ask, 1.0, 0.1, 0.0, 0.1) == [
+        "in 90 % of the draws (named from 90 % on) no reading stretches mcl: the data say nothing of mcl.k, mcl.alpha, "
+        "and of mcl.l_0 only a limit" + measure
+    ]
+    assert regions(ask, 1.0, 1.0, 0.04, 1.0, free="k alpha reference_strain") == [
+        "in 96 % of the draws (named from 90 % on) no reading stretches mcl beyond its toe: mcl.k and mcl.alpha are "
+        "told "
+        "apart by little but their priors" + measure
+    ]
+    assert regions(ask, 1.0, 0.0, 1.0, 1.0, free="k alpha reference_strain") == [
+        "in 100 % of the draws (named from 90 % on) no reading lies in the toe of mcl: mcl.alpha and "
+        "mcl.reference_strain are told apart by little but their priors" + measure
+    ]
+    assert regions(ask, 0.0, 1.0, 1.0, 1.0, free="k alpha l_0 f_ref") == [
+        "in 100 % of the draws (named from 90 % on) no reading finds mcl slack: mcl.f_ref and mcl.l_0 are told apart "
+        "by "
+        "the toe at the most, and by their priors" + measure
+    ]
+
+
+def test_what_is_known_needs_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert regions(monkeypatch, 1.0, 1.0, 0.0, 1.0, free="k l_0") == []
+    assert regions(monkeypatch, 1.0, 1.0, 0.0, 1.0, free="alpha l_0") == []
+    assert regions(monkeypatch, 1.0, 0.0, 1.0, 1.0, free="k l_0") == []
+    assert regions(monkeypatch, 1.0, 0.0, 1.0, 1.0, free="k alpha") == []
+    assert regions(monkeypatch, 0.0, 1.0, 1.0, 1.0) == []
+    assert regions(monkeypatch, 1.0, 0.0, 0.0, 0.0, free="") == []
+
+
+# --- Prior against data. ----------------------------------------------------------------------------------------------
+
+
+def test_a_posterior_mean_is_held_against_what_the_prior_expects_of_it() -> None:
+    # Half of the variance is left, so posterior means vary by sqrt(1 - 0.5) of the prior's sd: 2.1 of it is 2.97 of
+    # that.
+    values = 50.0 + 10.0 * (2.1 + np.sqrt(0.5) * np.array([-1.0, 1.0]))
+    assert disagreement(values, Normal(50.0, 10.0)) == pytest.approx(2.1 / np.sqrt(0.5))
+    log_normal = LogNormal(50.0, 1.4)
+    assert disagreement(50.0 * 1.4 ** ((values - 50.0) / 10.0), log_normal) == pytest.approx(2.1 / np.sqrt(0.5))
+    assert disagreement(50.0 + 10.0 * np.array([1.0, 3.1]), Normal(50.0, 10.0)) == 0.0  # wider than the prior
+    # Truncated at its middle: the median of what is left, in which a quarter of all mass lies on either side.
+    half = Normal(50.0, 10.0, lower=50.0)
+    median = float(half.quantile(0.5))
+    assert disagreement(np.array([median, median]), half) == pytest.approx(0.0, abs=1e-9)
+    above = float(half.quantile(0.975))
+    assert disagreement(np.array([above, above]), half) == pytest.approx(1.96, abs=1e-3)
+    assert np.isfinite(disagreement(np.array([10.0, 50.0]), half))
+
+
+def sensitive(*prior: float, data: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)) -> Sensitivity:
+    names = ("mcl.k", "lcl.k", "noise.sigma", "mcl.reference_strain", "laxity_varus_10Nm", "laxity_total_10Nm")
+    return Sensitivity(names, np.array(prior), np.array(data))
+
+
+def conflicts(*away: float, numbers: Sensitivity) -> list[str]:
+    """Return what is said if posterior means lie so many prior sd away and half of the variance is left."""
+    draws = np.sqrt(0.5) * (np.array(away) + np.array([[-1.0], [1.0]]))
+    priors = (Normal(0.0, 1.0), Normal(0.0, 1.0), Uniform(-1.0, 1.0))
+    run: Any = SimpleNamespace(
+        names=numbers.names[:3], some_samples=lambda: draws, posterior=SimpleNamespace(priors=priors)
+    )
+    return said(prior_conflict(run, numbers))
+
+
+def test_prior_and_data_disagree_beyond_three_standard_deviations() -> None:
+    both = sensitive(0.06, 0.06, 0.06)
+    assert conflicts(2.99, -2.99, 9.0, numbers=both) == []  # and a flat prior is told by its bounds
+    assert conflicts(3.01, -4.26, 0.0, numbers=both) == [
+        "prior and data disagree on mcl.k (+3.0), lcl.k (-4.3): in brackets how many standard deviations the "
+        "posterior's "
+        "mean lies from where the prior expects it (beyond 3 once in 400 times), and the answer is a compromise of the "
+        "two; look for what differs from what the prior is about: the unit, the geometry, the zero, the ligament; or "
+        "widen the prior"
+    ]
+    assert conflicts(3.01, -4.26, 0.0, numbers=sensitive(0.05, 0.05, 0.05)) == []  # a prior that does not matter
+
+
+def test_what_hangs_on_the_prior_is_named_the_worst_first() -> None:
+    run: Any = None
+    assert said(prior_matters(run, sensitive(0.05, 0.05, 0.05, 0.05, np.nan, 0.05), set())) == []
+    numbers = sensitive(0.051, 0.2, 0.04, 0.3, 0.1, 0.15, data=(1.0, 0.04, 0.0, 0.05, 1.0, 1.0))
+    matters = "in brackets the power-scaling sensitivity (up to 0.05 it does not)"
+    report = "; report the prior with them, and what another one would give"
+    assert said(prior_matters(run, numbers, set())) == [
+        "the prior matters for mcl.reference_strain (0.30), lcl.k (0.20), laxity_total_10Nm (0.15), laxity_varus_10Nm "
+        f"(0.10) and 1 more: {matters}; the data's own is below that for lcl.k{report}"
+    ]
+    told = {"lcl.k", "mcl.reference_strain", "mcl.k"}
+    assert said(prior_matters(run, numbers, told)) == [
+        f"the prior matters for laxity_total_10Nm (0.15), laxity_varus_10Nm (0.10): {matters}{report}"
+    ]
+
+
+def test_parameters_strains_and_laxity_are_what_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    q = np.arange(6.0).reshape(3, 2)
+    derived = dict.fromkeys(
+        ("mcl.reference_strain", "lcl.reference_strain", "mcl.taut_angle", "laxity_varus_5Nm", "laxity_varus_10Nm"),
+        q[:, 0],
+    )
+    posterior = SimpleNamespace(log_prior=lambda of: of[:, 0], log_likelihood=lambda of: of[:, 1])
+    asked: list[Any] = []
+
+    def spread(n: int) -> np.ndarray:
+        asked.append(n)
+        return q.reshape(1, 3, 1, 2)
+
+    def derive(n: int) -> dict[str, np.ndarray]:
+        asked.append(n)
+        return derived
+
+    run: Any = SimpleNamespace(
+        names=("mcl.k", "lcl.reference_strain"), spread=spread, derived=derive, posterior=posterior
+    )
+    monkeypatch.setattr(prior, "sensitivity", lambda values, part: (values.shape, part.tolist()))
+    found: Any = prior.sensitivity_of(run)
+    assert found.names == ("mcl.k", "lcl.reference_strain", "mcl.reference_strain", "laxity_varus_10Nm")
+    assert found.prior == ((3, 4), [0.0, 2.0, 4.0])
+    assert found.data == ((3, 4), [1.0, 3.0, 5.0])
+    assert asked == [2000, 2000]
+
+
+# --- Extrapolation. ---------------------------------------------------------------------------------------------------
+
+
+def measured(
+    low: float, high: float, offset: float = 0.0, label: str = "", flexion: float = 0.0, unit: str = "deg"
+) -> Any:
+    degrees = np.array([high, 0.0, low])
+    data = SimpleNamespace(
+        angles=degrees if unit == "deg" else np.deg2rad(degrees),
+        in_degrees=lambda angles: angles if unit == "deg" else np.rad2deg(angles),
+    )
+    slots = SimpleNamespace(reading=np.array([0, 1, 1]))
+    return SimpleNamespace(
+        measurement=data, slots=slots, label=label, name=label.strip("."), flexion=flexion, own=offset
+    )
+
+
+def drawn(*tests: Any, derived: dict[str, list[float]], reference: float = 0.0) -> Any:
+    """Return four draws, whose offset is that of the first test."""
+    knee = SimpleNamespace(reference_flexion=reference)
+    posterior = SimpleNamespace(
+        tests=tests, config=SimpleNamespace(knee=knee), full=lambda q: np.full((4, 2), tests[0].own)
+    )
+    values = {name: np.array(value) for name, value in derived.items()}
+    return SimpleNamespace(
+        posterior=posterior, names=("mcl.k",), spread=lambda n: np.zeros((1, 2, 2, 1)), derived=lambda n: values
+    )
+
+
+def shares(run: Any) -> dict[str, float]:
+    return extrapolation.beyond(run.posterior, np.zeros((4, 1)), run.derived(0))
+
+
+NAN = float("nan")
+LAXITY = {
+    "mcl.taut_angle": [9.0] * 4,
+    "laxity_valgus_10Nm": [-5.26, -5.25, -1.0, -5.3],
+    "laxity_varus_10Nm": [6.25, 6.26, NAN, 6.3],
+    "laxity_total_10Nm": [11.5] * 4,
+}
+
+
+def test_laxity_is_beyond_the_data_by_draws() -> None:
+    # A quarter of a degree beyond is none; what is not reached at all is beyond everything.
+    run = drawn(measured(-5.0, 6.0), derived=LAXITY)
+    found = shares(run)
+    assert found == {"laxity_valgus_10Nm": 0.5, "laxity_varus_10Nm": 0.75, "laxity_total_10Nm": 1.0}
+    assert said(extrapolation.extrapolated(run)) == [
+        "laxity_varus_10Nm (75 % of the draws) lies beyond the measured angles (named above 50 %): the law says so, "
+        "and no "
+        "reading; do not report it as measured"
+    ]
+    wide = drawn(measured(-5.1, 6.1, unit="rad"), derived=LAXITY)
+    assert shares(wide)["laxity_varus_10Nm"] == 0.25
+    # What the rig calls 1 degree is the knee's zero.
+    shifted = drawn(measured(-4.0, 7.0, offset=1.0), derived=LAXITY)
+    assert shares(shifted) == found
+
+
+def test_each_of_several_tests_has_its_own_angles() -> None:
+    own = {f"{name}.{key}": value for name in ("a", "ab") for key, value in LAXITY.items() if "laxity" in key}
+    run = drawn(measured(-5.0, 6.0, label="a."), measured(-9.0, 6.28, label="ab."), derived=own)
+    assert shares(run) == {
+        "a.laxity_valgus_10Nm": 0.5,
+        "a.laxity_varus_10Nm": 0.75,
+        "a.laxity_total_10Nm": 1.0,
+        "ab.laxity_valgus_10Nm": 0.0,
+        "ab.laxity_varus_10Nm": 0.25,
+        "ab.laxity_total_10Nm": 0.25,
+    }
+
+
+def test_strains_at_a_flexion_that_was_not_measured_are_the_models() -> None:
+    one, two = measured(-9.0, 9.0, label="a.", flexion=30.0), measured(-9.0, 9.0, label="b.", flexion=60.0)
+    assert said(extrapolation.extrapolated(drawn(one, two, derived={}))) == [
+        "reference strains and tensions are those at 0 degrees of flexion, and the nearest test was at 30 (more than 5 "
+        "degrees away): the model carries them there; read them as the model's, or set knee.reference_flexion to a "
+        "measured one"
+    ]
+    assert said(extrapolation.extrapolated(drawn(one, two, derived={}, reference=55.0))) == []
+    assert len(said(extrapolation.extrapolated(drawn(one, two, derived={}, reference=54.9)))) == 1

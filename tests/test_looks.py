@@ -1,0 +1,120 @@
+"""A test's residuals looked at: directions, loops and repeats, against the same worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from calibrate.hat import Hat
+from calibrate.looks import Repeats, compared, look, repeats, ways_of
+
+
+def test_a_reading_goes_where_its_neighbours_go() -> None:
+    up_down = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 3.0, 2.0, 1.0, 0.0])
+    ways = ways_of(up_down)
+    # The top goes nowhere by its neighbours, so as the one before it.
+    assert ways is not None
+    assert ways.tolist() == [1.0] * 5 + [-1.0] * 4
+    held = ways_of(np.repeat(up_down, 2))
+    assert held is not None
+    assert held.tolist() == [1.0] * 9 + [-1.0] * 9
+    still_first = ways_of(np.concatenate([[0.0, 0.0, 0.0], up_down]))
+    assert still_first is not None
+    assert still_first.tolist() == [1.0] * 8 + [-1.0] * 4
+
+
+def test_one_way_only_is_no_loop() -> None:
+    assert ways_of(np.arange(9.0)) is None
+    assert ways_of(np.zeros(9)) is None
+    # From the middle outwards, one arm after the other: an effect of the arm would look like one of the way.
+    assert ways_of(np.concatenate([np.arange(9.0), -np.arange(9.0)])) is None
+
+
+def test_ways_are_compared_where_they_lie_among_each_other() -> None:
+    angles = np.concatenate([np.arange(8.0), np.arange(8.0) + 4.0])
+    ways = np.repeat([1.0, -1.0], 8)
+    assert compared(angles, ways) is ways  # half of each
+    assert compared(angles + np.repeat([0.0, 1.0], 8), ways) is None
+    few = np.where(np.arange(16) == 3, -1.0, 1.0)
+    assert compared(np.tile(np.arange(4.0), 4), few) is None
+    assert compared(np.tile(np.arange(4.0), 4), np.where(np.arange(16) < 4, -1.0, 1.0)) is not None
+
+
+def seen(**changes: object) -> object:
+    """Return what is seen of 40 readings on two sweeps, the way up 1 above the way down but for noise of 0.1."""
+    angles = np.concatenate([np.arange(20.0), np.arange(20.0)[::-1]])
+    ways = np.repeat([1.0, -1.0], 20)
+    noise = 0.1 * np.random.default_rng(1).standard_normal(40)
+    given = {
+        "angles": angles,
+        "direction": ways,
+        "valgus": angles > 9.5,
+        "residuals": -0.5 * ways + noise,
+        "sigma": np.ones(40),
+        "hat": Hat.nothing(40),
+        "chance": 1e-3,
+    }
+    return look(**(given | changes))  # type: ignore[arg-type]  # as named above
+
+
+def test_a_loop_is_measured_and_taken_out() -> None:
+    looks = seen()
+    loop = looks.loop  # type: ignore[attr-defined]
+    # Prediction less data is negative where readings lie above.
+    assert loop.half == pytest.approx(0.5, abs=0.05)
+    assert loop.share == pytest.approx(0.98, abs=0.02)
+    assert loop.probability < 1e-20
+    straight = looks.straight  # type: ignore[attr-defined]
+    assert straight @ np.repeat([1.0, -1.0], 20) == pytest.approx(0.0, abs=1e-12)
+    assert np.std(straight) == pytest.approx(0.1, abs=0.03)
+    by_rows = seen(direction=None)
+    assert by_rows.loop.half == pytest.approx(0.5, abs=0.06)  # type: ignore[attr-defined]
+    kept = seen(chance=0.0)
+    assert np.std(kept.straight) > 0.4  # type: ignore[attr-defined]  # not taken out unless it is no chance
+
+
+def test_a_loop_is_in_the_loads_unit_whatever_the_errors_are() -> None:
+    sigma = np.linspace(0.5, 2.0, 40)
+    ways = np.repeat([1.0, -1.0], 20)
+    found = seen(sigma=sigma, residuals=-0.5 * ways / sigma + 1e-3 * np.random.default_rng(2).standard_normal(40))
+    assert found.loop.half == pytest.approx(0.5, abs=0.01)  # type: ignore[attr-defined]
+
+
+def test_readings_that_pull_are_named_by_their_row() -> None:
+    residuals = 0.1 * np.random.default_rng(1).standard_normal(40)
+    residuals[7] = 0.9
+    swing = np.zeros((40, 3))
+    swing[7] = [0.1, -0.4, 0.2]
+    found = seen(residuals=residuals, direction=np.ones(40), hat=Hat(np.zeros((40, 1)), swing))
+    pull = found.pull  # type: ignore[attr-defined]
+    rest = math.sqrt((residuals @ residuals - 0.81) / 39.0)
+    assert (pull.row, pull.parameter) == (7, 1)
+    assert pull.far == pytest.approx(0.9 / rest)
+    assert pull.moves == pytest.approx(0.4 * 0.9 / rest)
+    assert pull.probability == pytest.approx(40 * 2.0 * stats.t.sf(0.9 / rest, 39.0))
+    assert found.loop is None  # type: ignore[attr-defined]
+    quiet = seen(residuals=np.tile([0.1, -0.1], 20), hat=Hat(np.zeros((40, 1)), swing))
+    assert quiet.pull.probability == 1.0  # type: ignore[attr-defined]
+    assert seen().pull is None  # type: ignore[attr-defined]
+
+
+def test_readings_at_the_same_angle_test_the_fit() -> None:
+    angles = np.array([1.0, 2.0, 1.0, 3.0, 2.0, 3.0, 3.0, 4.0])
+    residuals = np.array([1.0, -1.1, 1.2, 0.9, -0.9, 1.0, 1.1, -2.0])
+    # Around means of 1.1, -1.0, 1.0: squares of 0.02, 0.02, 0.02 with 4 degrees of freedom; the rest has 3.
+    found = repeats(angles, residuals, np.full(8, 2.0), Hat(np.eye(8, 1), np.zeros((8, 1))))
+    assert found is not None
+    total = float(residuals @ residuals)
+    assert found.scatter == pytest.approx(2.0 * math.sqrt(0.06 / 4))
+    assert found.misses == pytest.approx(2.0 * math.sqrt(total / 7.0))
+    assert found.probability == pytest.approx(stats.f.sf(((total - 0.06) / 3.0) / (0.06 / 4.0), 3.0, 4.0))
+
+
+def test_too_few_repeats_tell_nothing() -> None:
+    none = Hat.nothing(8)
+    residuals, sigma = np.arange(8.0), np.ones(8)
+    assert repeats(np.array([1.0, 1, 1, 1, 2, 3, 4, 5]), residuals, sigma, none) is None
+    assert isinstance(repeats(np.array([1.0, 1, 1, 1, 1, 3, 4, 5]), residuals, sigma, none), Repeats)
+    assert repeats(np.array([1.0, 1, 1, 1, 1, 3, 4, 5]), np.zeros(8), sigma, none) is None
+    assert repeats(np.ones(8), residuals, sigma, Hat(np.full((8, 1), 0.5), np.zeros((8, 1)))) is None

@@ -1,0 +1,373 @@
+"""One verdict: each number from both sides of its threshold, two looks, derived quantities, and what is said of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from toys import ar1
+
+from calibrate.sampling import verdict as verdict_module
+from calibrate.sampling.convergence import Diagnosis, Stragglers
+from calibrate.sampling.verdict import (
+    FIRST_LOOK,
+    GROWTH,
+    Check,
+    Verdict,
+    judge,
+    look,
+    look_before,
+    next_look,
+    spread_draws,
+    stride,
+)
+
+WANTED: Any = SimpleNamespace(max_rhat=1.125, min_ess=32.0, thin=1)
+NAMES = ("a", "b")
+
+
+def figures(**changes: Any) -> Diagnosis:
+    """Return figures of two quantities that just suffice, in numbers that binary fractions hold exactly."""
+    good = Diagnosis(
+        rhat=np.array([1.0, 1.124]),
+        ess_bulk=np.array([64.0, 32.0]),
+        ess_tail=np.array([32.0, 64.0]),
+        mcse_mean=np.array([9.0, 9.0]),
+        autocorrelation_times=np.array([10.0, 40.0]),
+        sd_error=np.array([0.25, 0.125]),  # 32 samples allow an error of a quarter
+        log_prob=Diagnosis(*(np.array([value]) for value in (1.0, 99.0, 99.0, 1.0, 99.0, 9.0))),
+    )
+    return replace(good, **changes)
+
+
+def checked(found: Diagnosis, off: float = 0.5) -> dict[str, Check]:
+    return {check.name: check for check in verdict_module._checks(NAMES, found, off, WANTED)}
+
+
+def missed(found: Diagnosis, off: float = 0.5) -> list[tuple[str, str]]:
+    return [(check.name, check.subject) for check in checked(found, off).values() if not check.met]
+
+
+# --- one look ---
+
+
+def test_figures_that_just_suffice_do() -> None:
+    assert missed(figures()) == []
+    assert list(checked(figures())) == [
+        "rhat",
+        "ess_bulk",
+        "ess_tail",
+        "autocorrelation_times",
+        "sd_error",
+        "drift",
+        "stragglers",
+    ]
+    worst = checked(figures())
+    assert (worst["rhat"].subject, worst["rhat"].value, worst["rhat"].threshold) == ("b", 1.124, 1.125)
+    assert (worst["ess_bulk"].subject, worst["ess_bulk"].value, worst["ess_bulk"].threshold) == ("b", 32.0, 32.0)
+    assert (worst["ess_tail"].subject, worst["ess_tail"].value) == ("a", 32.0)
+    assert (worst["autocorrelation_times"].value, worst["autocorrelation_times"].threshold) == (10.0, 10.0)
+    assert (worst["sd_error"].subject, worst["sd_error"].value, worst["sd_error"].threshold) == ("a", 0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [("rhat", 1.125), ("ess_bulk", 31.9), ("ess_tail", 31.9), ("autocorrelation_times", 9.99), ("sd_error", 0.2501)],
+)
+@pytest.mark.parametrize("at", [0, 1, "log_prob"])
+@pytest.mark.parametrize("unknown", [False, True])
+def test_one_figure_that_misses_is_enough(name: str, bad: float, at: Any, unknown: bool) -> None:
+    bad = math.nan if unknown else bad
+    good = figures()
+    if at == "log_prob":
+        assert good.log_prob is not None
+        found = replace(good, log_prob=replace(good.log_prob, **{name: np.array([bad])}))
+        # The log-probability's tail on one side makes its standard deviation mean little.
+        assert missed(found) == ([] if name == "sd_error" else [(name, "log_prob")])
+        return
+    values = getattr(good, name).copy()
+    values[at] = bad
+    assert missed(replace(good, **{name: values})) == [(name, NAMES[at])]
+
+
+def test_stragglers_drift_and_what_is_unknown_do_not_suffice() -> None:
+    assert missed(figures(stragglers=Stragglers(0.25, 30.0, np.zeros(2)))) == [("stragglers", "")]
+    assert missed(figures(), 1.0) == [("drift", "")]
+    assert missed(figures(), 0.999) == []
+    assert missed(figures(), math.nan) == [("drift", "")]
+    assert {name for name, _ in missed(figures(log_prob=None))} == {
+        "rhat",
+        "ess_bulk",
+        "ess_tail",
+        "autocorrelation_times",
+    }
+
+
+# --- which steps ---
+
+
+def test_looks_are_further_and_further_apart() -> None:
+    assert (FIRST_LOOK, GROWTH) == (64, 1.25)
+    assert [next_look(0), next_look(63), next_look(64), next_look(79), next_look(80)] == [64, 64, 80, 80, 100]
+    # The look before the present one is of the same grid, and at least a fifth of the steps back.
+    for stored, before in ((64, 0), (79, 0), (80, 64), (99, 64), (100, 80), (124, 80), (125, 100)):
+        assert look_before(stored) == before
+
+
+@pytest.mark.parametrize(
+    ("stored", "draws", "min_ess", "of"),
+    [
+        (511, 2048, 1e4, 1),
+        (512, 2048, 1e4, 2),  # 256 steps are enough
+        (10_000, 2048, 1e4, 39),
+        (1999, 500, 1e4, 1),  # half a million draws are 1,000 steps
+        (2000, 500, 1e4, 2),
+        (3999, 2000, 1e6, 1),  # four million are 2,000
+        (4000, 2000, 1e6, 2),
+        (0, 64, 1e4, 1),
+    ],
+)
+def test_a_look_takes_some_steps_of_a_long_chain(stored: int, draws: int, min_ess: float, of: int) -> None:
+    assert stride(stored, draws, min_ess) == of
+
+
+def chains_of(coords: np.ndarray, log_prob: np.ndarray | None = None) -> Any:
+    if log_prob is None:
+        log_prob = -0.5 * (coords**2).sum(axis=-1)
+    return SimpleNamespace(coords=coords, log_prob=log_prob)
+
+
+def gaussian(seed: int = 1, steps: int = 100, walkers: int = 16) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.stack([ar1(0.3, (4, steps, walkers), rng) for _ in NAMES], axis=-1)
+
+
+LOOSE: Any = SimpleNamespace(max_rhat=1.05, min_ess=400.0, thin=3)
+
+
+def looks_at(chains: Any, wanted: Any = LOOSE, dropped: int | None = None) -> Any:
+    return lambda upto: look(NAMES, chains, upto, wanted, dropped)
+
+
+def test_a_look_drops_the_burn_in_that_the_chains_tell() -> None:
+    x = gaussian()
+    found = look(NAMES, chains_of(x), 100, LOOSE)
+    assert (found.steps, found.burn_in, found.converged) == (100, 12, True)
+    x[:, :40, :, 0] += 4.0
+    found = look(NAMES, chains_of(x), 100, LOOSE)
+    assert (found.burn_in, found.converged) == (50, True)
+    again = look(NAMES, chains_of(x[:, 50:]), 50, LOOSE, dropped=0)
+    np.testing.assert_array_equal(found.diagnosis.rhat, again.diagnosis.rhat)
+    # Later steps are not looked at.
+    assert look(NAMES, chains_of(x), 90, LOOSE).burn_in == look(NAMES, chains_of(x[:, :90]), 90, LOOSE).burn_in
+
+
+def test_a_start_that_is_off_counts_if_somebody_keeps_it() -> None:
+    x = gaussian()
+    x[:, :10, :, 0] += 0.6
+    assert look(NAMES, chains_of(x), 100, LOOSE).converged
+    kept = look(NAMES, chains_of(x), 100, LOOSE, dropped=0)
+    assert kept.burn_in == 0
+    assert [check.name for check in kept.missed] == ["drift"]  # alone: R-hat and effective samples do not see it
+
+
+def test_a_long_chain_is_looked_at_by_every_nth_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict_module, "_DRAWS", 0)
+    x = gaussian(steps=1200, walkers=4)
+    found = look(NAMES, chains_of(x), 1200, LOOSE)  # 256 steps and more: every fourth
+    assert found.burn_in == 4 * (300 // 8)
+    sparse = look(NAMES, chains_of(x[:, 3::4]), 300, LOOSE)
+    np.testing.assert_array_equal(found.diagnosis.ess_bulk, sparse.diagnosis.ess_bulk)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 5, 20])
+def test_of_few_steps_nothing_is_known(steps: int) -> None:
+    found = look(NAMES, chains_of(gaussian(steps=20)[:, :steps]), steps, LOOSE)
+    assert not found.converged
+    assert found.burn_in == steps // 2
+    assert found.sentence == f"not converged: {3 * steps} steps are too few to tell"
+    assert found.advice == "go on with 'calibrate resume'"
+
+
+# --- two looks in a row ---
+
+
+def test_a_run_has_converged_if_this_look_and_the_one_before_say_so() -> None:
+    good, asked = look(NAMES, chains_of(gaussian()), 100, LOOSE), []
+    bad = replace(good, checks=(*good.checks, Check("rhat", "a", 2.0, 1.05, False)))
+
+    def looks(answers: dict[int, Verdict]) -> Any:
+        asked.clear()
+        return lambda upto: asked.append(upto) or answers[upto]
+
+    x = chains_of(gaussian())
+    assert judge(x, 100, LOOSE, looks({100: good, 80: good})).converged
+    assert asked == [100, 80]
+    second = judge(x, 100, LOOSE, looks({100: good, 80: bad}))
+    assert [check.name for check in second.missed] == ["looks"]
+    assert second.more_steps == 75  # a quarter of 300
+    assert not judge(x, 100, LOOSE, looks({100: bad, 80: good})).converged
+    assert asked == [100]
+    first = judge(x, 64, LOOSE, looks({64: good}))
+    assert [check.name for check in first.missed] == ["looks"]
+
+
+# --- derived quantities ---
+
+
+def test_derived_quantities_are_looked_at_last() -> None:
+    asked = []
+
+    def derive(rows: np.ndarray) -> dict[str, np.ndarray]:
+        asked.append(len(rows))
+        unreached = np.where(rows[:, 0] > 0.5, np.nan, rows[:, 0])
+        return {"sum": rows.sum(axis=1), "always": np.ones(len(rows)), "now and then": unreached}
+
+    chains = chains_of(gaussian(walkers=64))
+    found = judge(chains, 100, LOOSE, looks_at(chains), derive)
+    assert found.converged
+    assert found.derived_names == ("sum", "now and then")  # what never changes tells nothing
+    assert found.derived is not None
+    assert found.derived.worst_rhat < 1.05
+    assert asked == [4 * 44]  # two and a half for each twentieth that R-hat may exceed 1, of every second of 88 steps
+    strict = SimpleNamespace(max_rhat=1.05, min_ess=1e5, thin=3)
+    assert not judge(chains, 100, strict, looks_at(chains, strict), derive).converged
+    assert len(asked) == 1
+
+
+def test_a_derived_quantity_on_which_ensembles_disagree_stands_in_the_way() -> None:
+    """A ridge: the difference of two parameters is a hundredth as wide as they are, and each ensemble has its own."""
+    x = gaussian(walkers=64)
+    x[..., 1] = x[..., 0] + 0.01 * (x[..., 1] + np.arange(4)[:, np.newaxis, np.newaxis])
+    chains, asked = chains_of(x, ar1(0.3, (4, 100, 64), np.random.default_rng(6))), []
+
+    def derive(rows: np.ndarray) -> dict[str, np.ndarray]:
+        asked.append(len(rows))
+        return {"first": rows[:, 0], "difference": rows[:, 1] - rows[:, 0]}
+
+    assert judge(chains, 100, LOOSE, looks_at(chains)).converged
+    found = judge(chains, 100, LOOSE, looks_at(chains), derive)
+    assert (found.missed[0].name, found.missed[0].subject) == ("derived_rhat", "difference")
+    assert asked == [4 * 44, 4 * 44 * 4]  # it is looked at twice
+    assert "R-hat of difference" in found.sentence
+
+
+def test_draws_are_spread_over_steps_and_walkers() -> None:
+    step, walker = np.meshgrid(np.arange(100), np.arange(16), indexing="ij")
+    chains = chains_of(np.broadcast_to(np.stack([step, walker], axis=-1), (3, 100, 16, 2)).astype(float))
+    some = spread_draws(chains, 20, 90, 200)
+    assert some.shape == (3, 35, 5, 2)  # every second of 70 steps
+    np.testing.assert_array_equal(some[0, :, 0, 0], np.arange(21, 91, 2))
+    assert all(np.unique(row).size == 5 for row in some[1, :, :, 1])
+    assert (np.bincount(some[0, :, :, 1].astype(int).ravel(), minlength=16) > 2).all()
+    np.testing.assert_array_equal(spread_draws(chains, 20, 90, 70 * 16), chains.coords[:, 20:90])
+    for each in (1, 7, 60, 150, 1119):
+        assert 0.4 * each < spread_draws(chains, 20, 90, each)[0, ..., 0].size <= each
+    np.testing.assert_array_equal(some, spread_draws(chains, 20, 90, 200))
+
+
+# --- what is said ---
+
+
+def verdict(*checks: Check, steps: int = 400) -> Verdict:
+    return Verdict(steps, 50, figures(), checks, thin=2)
+
+
+RHAT = Check("rhat", "mcl.k", 1.0312, 1.01, False)
+BULK = Check("ess_bulk", "log_prob", 2500.4, 10_000.0, False)
+
+
+def test_the_sentence_says_by_how_much_and_the_advice_what_to_try() -> None:
+    found = verdict(
+        RHAT,
+        BULK,
+        Check("ess_tail", "lcl.k", 5000.0, 10_000.0, False),
+        Check("autocorrelation_times", "mcl.k", 5.04, 10.0, False),
+        Check("sd_error", "mcl.k", 0.02, 0.0141, False),
+        Check("derived_rhat", "mcl.taut_angle", 1.02, 1.01, False),
+        Check("derived_ess", "laxity_total_10Nm", 300.0, 454.5454545, False),
+        Check("drift", "", 0.5, 1.0, True),
+    )
+    assert found.sentence == (
+        "not converged: R-hat of mcl.k 1.031 (below 1.01 wanted), "
+        "effective samples of the log-probability 2500 (10000 wanted), "
+        "effective samples of the tails of lcl.k 5000 (10000 wanted), "
+        "autocorrelation times of mcl.k 5.0 (10 wanted), "
+        "error of the standard deviation of mcl.k 2.0 % (1.4 % wanted), "
+        "R-hat of mcl.taut_angle 1.020 (below 1.01 wanted), "
+        "effective samples of the draws looked at of laxity_total_10Nm 300 (454.545 wanted)"
+    )
+    # Four times the steps for the effective samples, and a quarter more for two looks: 4 of 800 steps on top.
+    assert found.more_steps == 3200
+    assert found.advice == "go on with 'calibrate resume': by the pace so far about 3200 more steps would do"
+    assert not found.converged
+
+
+@pytest.mark.parametrize(
+    ("check", "more"),
+    [
+        (BULK, 3200),  # to 5 times of 800
+        (replace(BULK, value=8000.0), 450),
+        (replace(BULK, value=100.1), None),  # more than a hundred times
+        (replace(BULK, value=0.0), None),
+        (replace(BULK, value=math.nan), None),
+        (RHAT, 2400),  # R-hat - 1 falls as 1 / n: to 3.12 times 1.25 times 800
+        (replace(RHAT, value=1.11), None),
+        (Check("sd_error", "mcl.k", 0.0282, 0.0141, False), 3200),
+        (Check("autocorrelation_times", "mcl.k", 5.0, 10.0, False), 1200),
+        (Check("looks", "", 1.0, 2.0, False), 200),
+        (Check("drift", "", 2.0, 1.0, False), None),
+        (Check("stragglers", "", 0.01, 0.0, False), None),
+        (Check("rhat", "a", 1.0, 1.01, True), 0),
+    ],
+)
+def test_steps_are_estimated_from_the_pace_so_far(check: Check, more: int | None) -> None:
+    assert verdict(check).more_steps == more
+
+
+@pytest.mark.parametrize(
+    ("check", "sentence", "advice"),
+    [
+        (
+            Check("stragglers", "", 0.0123, 0.0, False),
+            "not converged: 1.2 % of the walkers stay far below the others (none wanted)",
+            "go on with 'calibrate resume', or start anew with another seed; if that happens again, narrow the bounds",
+        ),
+        (
+            Check("drift", "", 2.04, 1.0, False),
+            "not converged: the first steps kept differ from the last ones, 2.0 times as much as chance allows",
+            "go on with 'calibrate resume', or start anew with another seed; if that happens again, narrow the bounds",
+        ),
+        (
+            replace(RHAT, value=1.5),
+            "not converged: R-hat of mcl.k 1.500 (below 1.01 wanted)",
+            "the ensembles are in different places: look at the traces of mcl.k, go on with 'calibrate resume', or "
+            "start anew with another seed or narrower bounds; if they stay apart, the posterior has several hills",
+        ),
+        (
+            replace(BULK, value=20.0),
+            "not converged: effective samples of the log-probability 20 (10000 wanted)",
+            "more than 100 times as many steps would be needed: ask for fewer effective samples (sampling.min_ess), "
+            "narrow the bounds or give priors, and store fewer steps (sampling.thin) if the file grows too large",
+        ),
+        (
+            Check("looks", "", 1.0, 2.0, False),
+            "not converged: all numbers suffice, but not on two looks in a row (each after a quarter more steps)",
+            "go on with 'calibrate resume': by the pace so far about 200 more steps would do",
+        ),
+        (replace(RHAT, value=1.0, met=True), "converged", ""),
+    ],
+)
+def test_each_fault_has_its_words(check: Check, sentence: str, advice: str) -> None:
+    assert (verdict(check).sentence, verdict(check).advice) == (sentence, advice)
+
+
+def test_the_numbers_are_for_json() -> None:
+    assert verdict(RHAT, replace(BULK, value=math.nan)).numbers() == {
+        "rhat": {"subject": "mcl.k", "value": 1.0312, "threshold": 1.01, "met": False},
+        "ess_bulk": {"subject": "log_prob", "value": None, "threshold": 10_000.0, "met": False},
+    }
