@@ -56,6 +56,17 @@ def test_one_seed_gives_one_number_and_another_a_number_within_the_error(
     assert all(close(one, log_z) for one in several)
 
 
+def test_fewer_points_of_the_proposal_make_a_larger_error(
+    linear: tuple[Drawn, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws, log_z = linear
+    error = log_evidence(draws).error
+    monkeypatch.setattr("calibrate.evidence._PROPOSED", 20)
+    found = log_evidence(draws)
+    assert 2.0 * error < found.error < 0.3
+    assert abs(found.value - log_z) < 4.0 * found.error
+
+
 @pytest.mark.parametrize("width", [40.0, 80.0])
 def test_a_uniform_prior_twice_as_wide_costs_the_logarithm_of_two(width: float) -> None:
     posterior = posterior_of(config_of(measurement=f"load_bias = {{ lower = -{width}, upper = {width} }}"))
