@@ -30,8 +30,8 @@ def of_residuals(draws: Draws, fit: BestFit) -> Iterator[Finding]:
     if np.isnan(fit.explained) or errors(draws, fit.test) == CORRELATED:
         return  # loads that do not vary have no noise to compare with, and a discrepancy expects a pattern
     found = [*loop(draws, fit), *([*noise_swallows(draws, fit)] or [*neighbours_alike(draws, fit)])]
-    found = found or [*outlying_readings(draws, fit)] or [*reading_pulls(draws, fit)]
-    yield from found or (*one_arm_worse(draws, fit), *heavy_tails(draws, fit))
+    found = found or [*one_arm_worse(draws, fit)]  # judged without what lies apart, of which a worse arm has more
+    yield from found or [*outlying_readings(draws, fit)] or [*reading_pulls(draws, fit)] or heavy_tails(draws, fit)
 
 
 def loop(draws: Draws, fit: BestFit) -> Iterator[Finding]:
