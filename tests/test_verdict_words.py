@@ -1,0 +1,111 @@
+"""What a verdict says: by how much a run misses, what to try, and the numbers as JSON has them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from test_verdict import figures
+
+from calibrate.sampling.verdict import Check, Verdict
+
+
+def verdict(*checks: Check, steps: int = 400) -> Verdict:
+    return Verdict(steps, 50, figures(), checks, thin=2)
+
+
+RHAT = Check("rhat", "mcl.k", 1.0312, 1.01, False)
+BULK = Check("ess_bulk", "log_prob", 2500.4, 10_000.0, False)
+
+
+def test_the_sentence_says_by_how_much_and_the_advice_what_to_try() -> None:
+    found = verdict(
+        RHAT,
+        BULK,
+        Check("ess_tail", "lcl.k", 5000.0, 10_000.0, False),
+        Check("autocorrelation_times", "mcl.k", 5.04, 10.0, False),
+        Check("sd_error", "mcl.k", 0.02, 0.0141, False),
+        Check("derived_rhat", "mcl.taut_angle", 1.02, 1.01, False),
+        Check("derived_ess", "laxity_total_10Nm", 300.0, 454.5454545, False),
+        Check("drift", "", 0.5, 1.0, True),
+    )
+    assert found.sentence == (
+        "not converged: R-hat of mcl.k 1.031 (below 1.01 wanted), "
+        "effective samples of the log-probability 2500 (10000 wanted), "
+        "effective samples of the tails of lcl.k 5000 (10000 wanted), "
+        "autocorrelation times of mcl.k 5.0 (10 wanted), "
+        "error of the standard deviation of mcl.k 2.0 % (1.4 % wanted), "
+        "R-hat of mcl.taut_angle 1.020 (below 1.01 wanted), "
+        "effective samples of the draws looked at of laxity_total_10Nm 300 (454.545 wanted)"
+    )
+    # Four times the steps for the effective samples, and a quarter more for two looks: 4 of 800 steps on top.
+    assert found.more_steps == 3200
+    assert found.advice == "go on with 'calibrate resume': by the pace so far about 3200 more steps would do"
+    assert not found.converged
+
+
+@pytest.mark.parametrize(
+    ("check", "more"),
+    [
+        (BULK, 3200),  # to 5 times of 800
+        (replace(BULK, value=8000.0), 450),
+        (replace(BULK, value=100.1), None),  # more than a hundred times
+        (replace(BULK, value=0.0), None),
+        (replace(BULK, value=math.nan), None),
+        (RHAT, 2400),  # R-hat - 1 falls as 1 / n: to 3.12 times 1.25 times 800
+        (replace(RHAT, value=1.11), None),
+        (Check("sd_error", "mcl.k", 0.0282, 0.0141, False), 3200),
+        (Check("autocorrelation_times", "mcl.k", 5.0, 10.0, False), 1200),
+        (Check("looks", "", 1.0, 2.0, False), 200),
+        (Check("drift", "", 2.0, 1.0, False), None),
+        (Check("stragglers", "", 0.01, 0.0, False), None),
+        (Check("rhat", "a", 1.0, 1.01, True), 0),
+    ],
+)
+def test_steps_are_estimated_from_the_pace_so_far(check: Check, more: int | None) -> None:
+    assert verdict(check).more_steps == more
+
+
+@pytest.mark.parametrize(
+    ("check", "sentence", "advice"),
+    [
+        (
+            Check("stragglers", "", 0.0123, 0.0, False),
+            "not converged: 1.2 % of the walkers stay far below the others (none wanted)",
+            "go on with 'calibrate resume', or start anew with another seed; if that happens again, narrow the bounds",
+        ),
+        (
+            Check("drift", "", 2.04, 1.0, False),
+            "not converged: the first steps kept differ from the last ones, 2.0 times as much as chance allows",
+            "go on with 'calibrate resume', or start anew with another seed; if that happens again, narrow the bounds",
+        ),
+        (
+            replace(RHAT, value=1.5),
+            "not converged: R-hat of mcl.k 1.500 (below 1.01 wanted)",
+            "the ensembles are in different places: look at the traces of mcl.k, go on with 'calibrate resume', or "
+            "start anew with another seed or narrower bounds; if they stay apart, the posterior has several hills",
+        ),
+        (
+            replace(BULK, value=20.0),
+            "not converged: effective samples of the log-probability 20 (10000 wanted)",
+            "more than 100 times as many steps would be needed: ask for fewer effective samples (sampling.min_ess), "
+            "narrow the bounds or give priors, and store fewer steps (sampling.thin) if the file grows too large",
+        ),
+        (
+            Check("looks", "", 1.0, 2.0, False),
+            "not converged: all numbers suffice, but not on two looks in a row (each after a quarter more steps)",
+            "go on with 'calibrate resume': by the pace so far about 200 more steps would do",
+        ),
+        (replace(RHAT, value=1.0, met=True), "converged", ""),
+    ],
+)
+def test_each_fault_has_its_words(check: Check, sentence: str, advice: str) -> None:
+    assert (verdict(check).sentence, verdict(check).advice) == (sentence, advice)
+
+
+def test_the_numbers_are_for_json() -> None:
+    assert verdict(RHAT, replace(BULK, value=math.nan)).numbers() == {
+        "rhat": {"subject": "mcl.k", "value": 1.0312, "threshold": 1.01, "met": False},
+        "ess_bulk": {"subject": "log_prob", "value": None, "threshold": 10_000.0, "met": False},
+    }
