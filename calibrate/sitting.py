@@ -62,6 +62,6 @@ def _remedy(outcome: Outcome) -> str:
     """Say what to do about a run that has not converged, and how long that would take."""
     more = None if outcome.verdict is None else outcome.verdict.more_steps
     if more is None:
-        return "go on" if outcome.verdict is None else outcome.verdict.advice
+        return "go on" if outcome.verdict is None else outcome.verdict.advice.removesuffix(" with 'calibrate resume'")
     took = f", {more * outcome.seconds / outcome.taken:.0f} s" if outcome.taken else ""
     return f"go on, by the pace so far for about {more} more steps{took}"

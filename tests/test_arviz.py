@@ -35,4 +35,6 @@ def test_arvizs_effective_samples_are_too_many_as_the_docstring_says(finished_ru
     run = open_run(finished_run)
     posterior = run.to_arviz()["posterior"]
     theirs = [float(array_stats.ess(posterior[name].values, method="bulk", **AXES)) for name in run.names]
-    assert (np.array(theirs) > 1.2 * run.diagnosis.ess_bulk).all()
+    ratio = np.array(theirs) / run.diagnosis.ess_bulk
+    assert (ratio > 1.0).all()
+    assert ratio.max() > 1.5

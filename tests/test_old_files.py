@@ -51,6 +51,8 @@ def check_contains(found: Any, wanted: Any, where: str = "") -> None:
     elif isinstance(wanted, float):
         # That calibrate interpolated taut angles between steps of 0.01 degrees; now they are solved for.
         close = 1e-6 if "taut_angle" in where else 1e-8
+        # Convergence is estimated otherwise, from some thousand numbers.
+        close = {"rhat": 0.1, "mcse_mean": 0.5, "ess_bulk": 0.5, "ess_tail": 0.5}.get(where.rpartition("/")[2], close)
         assert found == pytest.approx(wanted, rel=close, abs=1e-12), where
     else:
         assert found == wanted, where
@@ -69,7 +71,8 @@ def test_an_old_run_is_summarised_to_the_same_numbers(old: Path, name: str, comm
     assert [*run.file.measurements] == [""]
     assert run.measurement.source == "oks009_30deg.csv"
     assert run.file.model_version == 1
-    shown = command("summary", old, "--json")
+    # That calibrate dropped half.
+    shown = command("summary", old, "--json", "--burn-in", str(run.steps // 2))
     assert (shown.code, shown.err) == (0, "")
     check_contains(json.loads(shown.out), KNOWN[name]["summary"])
     with pytest.raises(AssertionError):

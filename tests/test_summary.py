@@ -166,7 +166,7 @@ def test_a_long_run_is_described_by_every_nth_step_with_the_errors_of_these(
 
 
 def test_a_summary_is_a_mapping_and_tells_its_state_in_a_line(summary: Summary, varus: Run, valgus: Run) -> None:
-    assert len(summary) == len(list(summary)) == len(dict(summary)) == 24
+    assert len(summary) == len(list(summary)) == len(dict(summary)) == 25
     assert summary.keys() >= {"file", "converged", "parameters", "derived", "warnings"}
     with pytest.raises(TypeError):
         summary["file"] = "mine"  # type: ignore[index]  # that it cannot be written to is the point

@@ -148,12 +148,12 @@ class Verdict:
         return phrase(self)[1]
 
     def numbers(self) -> dict[str, dict[str, str | float | bool | None]]:
-        """Return the checks by name, for JSON: `subject`, `value` (None if unknown), `threshold`, `met`."""
+        """Return the checks by name, for JSON: `subject`, `value`, `threshold` (None if there is no number), `met`."""
         return {
             check.name: {
                 "subject": check.subject,
                 "value": check.value if math.isfinite(check.value) else None,
-                "threshold": check.threshold,
+                "threshold": check.threshold if math.isfinite(check.threshold) else None,
                 "met": check.met,
             }
             for check in self.checks
