@@ -198,3 +198,14 @@ def test_an_old_run_of_another_posterior_is_refused(old: Path) -> None:
         f["ensemble_1/log_prob"][...] += 1e-3
     with pytest.raises(ChainError, match="the posterior has changed"):
         open_run(old)
+
+
+@pytest.mark.parametrize("old", ["rest"], indirect=True)
+def test_of_names_that_are_no_names_a_message_has_the_beginning(old: Path) -> None:
+    file = chain.read(old)
+    altered = dataclasses.replace(file, names=("x" * 5000, *file.names[1:]))
+    with pytest.raises(
+        ChainError, match=f"holds x{{70}}\\.\\.\\., {file.names[1]}, .*the file was altered$"
+    ) as refused:
+        posterior_in(old, altered)
+    assert len(str(refused.value)) < 500 + len(str(old))

@@ -105,7 +105,8 @@ def test_each_fault_has_its_words(check: Check, sentence: str, advice: str) -> N
 
 
 def test_the_numbers_are_for_json() -> None:
-    assert verdict(RHAT, replace(BULK, value=math.nan)).numbers() == {
+    assert verdict(RHAT, replace(BULK, value=math.nan), replace(RHAT, name="x", threshold=math.inf)).numbers() == {
         "rhat": {"subject": "mcl.k", "value": 1.0312, "threshold": 1.01, "met": False},
+        "x": {"subject": "mcl.k", "value": 1.0312, "threshold": None, "met": False},
         "ess_bulk": {"subject": "log_prob", "value": None, "threshold": 10_000.0, "met": False},
     }

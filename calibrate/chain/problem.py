@@ -6,7 +6,7 @@ walkers. A file that was edited, or made with another model, is so refused befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ FloatArray = NDArray[np.float64]
 _SAME = 1e-9
 # Walkers of a step that are looked at, of all ensembles together: all, unless somebody has very many.
 _FEW = 2**12
+# Names that a message lists, and letters of each.
+_MANY, _LONG = 40, 70
 
 
 def posterior_of(path: Path, file: RunFile, chains: Chains) -> Posterior:
@@ -71,8 +73,8 @@ def posterior_in(path: Path, file: RunFile) -> Posterior:
     posterior = _posterior(file)
     if posterior.names != file.names:
         raise ChainError(
-            f"{path}: holds {', '.join(file.names)}, but its configuration frees "
-            f"{', '.join(posterior.names)}; the file was altered"
+            f"{path}: holds {_some(file.names)}, but its configuration frees {_some(posterior.names)}; the file was "
+            "altered"
         )
     return posterior
 
@@ -83,8 +85,13 @@ def _posterior(file: RunFile) -> Posterior:
 
 
 def _tests(names: Iterable[str]) -> str:
-    shown = [f"tests.{name}" if name else "data" for name in names]
-    return ", ".join([*shown[:5], "..."] if len(shown) > 5 else shown)
+    return _some([f"tests.{name}" if name else "data" for name in names])
+
+
+def _some(names: Sequence[str]) -> str:
+    """List names that may be a stranger's: not all of very many, and not all of a very long one."""
+    shown = [name if len(name) <= _LONG else f"{name[:_LONG]}..." for name in names[:_MANY]]
+    return ", ".join([*shown, "..."] if len(names) > _MANY else shown)
 
 
 def _check_step(path: Path, file: RunFile, chains: Chains, posterior: Posterior, step: int) -> None:
