@@ -318,3 +318,12 @@ def test_ranks_become_normal_scores_and_ties_share_theirs() -> None:
     np.testing.assert_allclose(found.folded[np.searchsorted(found.rungs, x, side="right")], expected, rtol=1e-12)
     np.testing.assert_allclose([found.low, found.high], np.quantile(x, [0.05, 0.95]), rtol=1e-12)
     assert found.centre == x.mean()
+
+
+def test_where_next_to_all_draws_are_alike_nothing_disagrees() -> None:
+    """A tension that is nought but for one draw in ten thousand: its scores are all one, and that is no R-hat."""
+    x = np.zeros((4, 100, 100))
+    x[2, 17, 3] = 5.0
+    assert one(x).rhat[0] == pytest.approx(1.0, abs=1e-3)
+    x[1, :50] = 5.0  # the control: half of an ensemble is elsewhere
+    assert one(x).rhat[0] > 1.1

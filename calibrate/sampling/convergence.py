@@ -32,6 +32,8 @@ _FAR = 8.0
 _DEEP = 10.0
 # Draws that quartile and median are taken of, if there are twice as many.
 _ENOUGH = 10_000
+# Variance of normal scores, 1 of draws that differ, below which these are all one but for rounding.
+_ALIKE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -178,13 +180,17 @@ def _variance(means: FloatArray, squares: FloatArray) -> FloatArray:
 
 
 def _rhat(means: FloatArray, squares: FloatArray, walkers: int) -> FloatArray:
-    """Return the plain R-hat of the ensembles' halves (Vehtari et al. 2021, equation 4)."""
+    """Return the plain R-hat of the ensembles' halves (Vehtari et al. 2021, equation 4).
+
+    Where next to all draws are the same, like a tension that is nought, their scores are all one: nothing disagrees.
+    """
     means, squares = halves(means), halves(squares)
     n = means.shape[-1] * walkers
     middle = means.mean(axis=-1)
     within = ((squares.mean(axis=-1) - middle**2) * n / (n - 1.0)).mean(axis=-1)
     between = n * middle.var(axis=-1, ddof=1)
-    return np.asarray(np.sqrt((between / within + n - 1.0) / n))
+    alike = within + between / n < _ALIKE
+    return np.asarray(np.where(alike, 1.0, np.sqrt((between / within + n - 1.0) / n)))
 
 
 def largest_sd_error(min_ess: float) -> float:
