@@ -130,6 +130,7 @@ def sums_of(chains: FloatArray, first: int = 0) -> Sums:
     ensembles, steps, walkers, quantities = chains.shape
     few = ensembles * (steps - first) * walkers <= EXACT
     some = chains[:, first:].reshape(-1, quantities) if few else _spread(chains, first)
+    wide = np.empty(quantities, dtype=np.int64)
     ladders = [ladder(x) for x in np.ascontiguousarray(some.T)]
     most = max(one.rungs.size for one in ladders)
     rungs, (scores, folded) = np.empty((quantities, most)), np.empty((2, quantities, most + 1))
@@ -137,6 +138,8 @@ def sums_of(chains: FloatArray, first: int = 0) -> Sums:
     ends = np.empty((quantities, 5))
     for i, one in enumerate(ladders):
         n = one.rungs.size
+        # Of many draws that are alike, such as a tension that is often nought, a place nearby is not near enough.
+        wide[i] = 0 if few or 2 * n < len(some) else _WIDE
         rungs[i, :n], scores[i, : n + 1], folded[i, : n + 1] = one.rungs, one.scores, one.folded
         finite = one.rungs[np.isfinite(one.rungs)]
         lowest, highest = finite[[0, -1]] if finite.size else (0.0, 0.0)
@@ -147,7 +150,7 @@ def sums_of(chains: FloatArray, first: int = 0) -> Sums:
         starts[i] = np.searchsorted(np.where(np.isnan(place), 0.0, place).astype(np.int64), np.arange(_INTERVALS + 1))
     by_step = np.empty((len(SUMS), quantities, ensembles, steps - first))
     by_walker = np.zeros((2, quantities, ensembles, walkers))
-    _pass(chains, first, rungs, starts, scores, folded, ends, 0 if few else _WIDE, by_step, by_walker)
+    _pass(chains, first, rungs, starts, scores, folded, ends, wide, by_step, by_walker)
     return Sums(by_step / walkers, by_walker / (steps - first), ends[:, 2])
 
 
@@ -168,11 +171,14 @@ def _pass(
     scores: FloatArray,
     folded: FloatArray,
     ends: FloatArray,
-    wide: int,
+    wide: IntArray,
     by_step: FloatArray,
     by_walker: FloatArray,
 ) -> None:
-    """Fill the sums; where an interval has more than `wide` rungs, a value is sought among them."""
+    """Fill the sums; where an interval has more than `wide` rungs, a value is sought among them.
+
+    `wide` has one number for each quantity.
+    """
     ensembles, steps, walkers, quantities = chains.shape
     last = starts.shape[1] - 2.0
     column = np.empty(walkers)
@@ -192,7 +198,7 @@ def _pass(
                         place = last
                     j = np.uintp(place)
                     rung, stop = starts[i, j], starts[i, j + 1]
-                    if stop - rung <= wide:
+                    if stop - rung <= wide[i]:
                         rung = (rung + stop) >> 1
                     else:
                         while rung < stop:  # the number of rungs that are no larger, by halving
