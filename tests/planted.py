@@ -288,7 +288,7 @@ def valgus_draws() -> np.ndarray:
 
 
 def valgus_run(folder: Path) -> Run:
-    """Plant a run on the tilted knee that has not converged: two ensembles, twenty kept steps."""
+    """Plant a run on the tilted knee that has not converged: two ensembles, thirty kept steps of forty."""
     return plant(
         folder,
         valgus_draws(),

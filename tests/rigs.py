@@ -164,4 +164,4 @@ def _plant(folder: Path, text: str, data: dict[str, str], centres: dict[str, tup
                 backend.save_step(state, np.arange(16) < 5)
         writer.finish()
     file, chains = chain.read_run(path)
-    return Run(posterior, config.sampling, chains, path, file)
+    return Run(posterior, config.sampling, chains, path, file, dropped=50)
