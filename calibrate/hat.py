@@ -25,7 +25,7 @@ _FEWEST_OF_A_HALF = 4.0
 _FEWEST_FOR_TAILS = 20.0
 _NEXT_TO_NOTHING = 1e-9
 # A smaller share of a reading's noise is not known well enough from draws to divide by: such a reading decides its own
-# prediction, and nothing checks it.
+# prediction, and nothing checks it. So it is with a column of which the fit leaves less: the model has it already.
 _LEAST_KEPT = 0.2
 
 
@@ -99,12 +99,12 @@ def explained_by(column: FloatArray, residuals: FloatArray, hat: Hat) -> tuple[f
     Returns
     -------
     coefficient, probability : float
-        0 and 1 if the fit leaves nothing of the column, or too few readings.
+        0 and 1 if the fit leaves little of the column (less than a fifth), or too few readings.
     """
     rest = hat.left(column)
     size = float(column @ rest)
     free = hat.free - 1.0
-    if not size > _NEXT_TO_NOTHING * float(column @ column) or free < _FEWEST:
+    if not size > _LEAST_KEPT * float(column @ column) or free < _FEWEST:
         return 0.0, 1.0
     coefficient = float(column @ residuals) / size
     remains = float(((residuals - coefficient * rest) ** 2).sum())

@@ -1,12 +1,10 @@
-"""Which findings are asked for, in which order they are told, and which of them silence others; and those of chains."""
+"""Which findings are asked for, in which order they are told, and which of them silence others."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-from stand_ins import said
 
 from calibrate.findings import checks as findings
 from calibrate.findings.codes import CODES
@@ -119,67 +117,3 @@ def test_each_of_several_tests_is_looked_at_and_bounds_once(monkeypatch: pytest.
     for order in (("a", "b"), ("b", "a")):
         codes, _ = asked(monkeypatch, "explains_little b", "bounds_reached", fits=order)
         assert codes == ["odd-number", "explains-little"]
-
-
-# --- Convergence. -----------------------------------------------------------------------------------------------------
-
-
-def sampled(converged: bool, **diagnosis: Any) -> Any:
-    sampling = SimpleNamespace(max_rhat=1.1, min_ess=50.0)
-    return SimpleNamespace(
-        converged=converged,
-        settings=sampling,
-        names=("mcl.k", "mcl.l_0"),
-        diagnosis=SimpleNamespace(**diagnosis),
-    )
-
-
-def test_what_is_wanted_of_convergence_and_what_is_found() -> None:
-    found = {
-        "worst_rhat": 1.23456,
-        "smallest_ess": 1234.6,
-        "autocorrelation_times": np.array([31.26, 12.34, 20.0]),
-        "sd_error": np.array([0.05, 0.45678, 0.1]),
-    }
-    assert said(findings.not_converged(sampled(True, **found))) == []
-    assert said(findings.not_converged(sampled(False, **found))) == [
-        "not converged: worst R-hat 1.235 (below 1.1 wanted), smallest effective sample size 1235 (50 wanted), "
-        "autocorrelation times 12.3 (10 wanted), error of a standard deviation 45.7 % (20.0 % wanted); "
-        "go on with 'calibrate resume'"
-    ]
-
-
-def test_what_is_infinite_of_convergence_is_written_so() -> None:
-    inf = float("inf")
-    found = {
-        "worst_rhat": inf,
-        "smallest_ess": inf,
-        "autocorrelation_times": np.array([inf]),
-        "sd_error": np.array([inf]),
-    }
-    assert "".join(said(findings.not_converged(sampled(False, **found)))).count(" inf ") == 4
-
-
-def test_what_is_unknown_of_convergence_is_called_so() -> None:
-    nan = float("nan")
-    found = {
-        "worst_rhat": nan,
-        "smallest_ess": nan,
-        "autocorrelation_times": np.array([nan]),
-        "sd_error": np.array([nan]),
-    }
-    assert said(findings.not_converged(sampled(False, **found))) == [
-        "not converged: worst R-hat unknown so far (below 1.1 wanted), smallest effective sample size unknown so far "
-        "(50 wanted), autocorrelation times unknown so far (10 wanted), error of a standard deviation unknown so far "
-        "(20.0 % wanted); go on with 'calibrate resume'"
-    ]
-
-
-def test_where_walkers_stay() -> None:
-    assert said(findings.walkers_straggle(sampled(True, stragglers=None))) == []
-    stragglers = SimpleNamespace(share=0.0625, place=np.array([31.23456, 94.0]), depth=123.6)
-    assert said(findings.walkers_straggle(sampled(True, stragglers=stragglers))) == [
-        "6.2 % of the walkers stay around mcl.k = 31.23, mcl.l_0 = 94, with a log-probability 124 below the median of "
-        "all draws (none is wanted there): they are not yet of the posterior, and widen it; go on with 'calibrate "
-        "resume', or start anew with another seed"
-    ]

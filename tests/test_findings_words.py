@@ -175,7 +175,7 @@ def test_a_loop_is_told_with_its_width() -> None:
     )
     assert looped() == [expected]
     assert looped(-0.6) == [expected.replace("above", "below")]
-    assert looped(inferred=(9,))[0].endswith("; the loop is not of one width: look for creep")
+    assert looped(inferred=(9,))[0].endswith("; the prior of the hysteresis allows less: widen it, or look for creep")
     assert said(residual.loop(run_of(), fit())) == []
 
 

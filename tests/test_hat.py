@@ -71,6 +71,11 @@ def test_a_column_that_the_model_has_already_explains_nothing() -> None:
     factor[0] = 1.0
     hat = Hat(factor, np.zeros((N, 1)))
     assert explained_by(factor[:, 0], np.ones(N), hat) == (0.0, 1.0)
+    residuals = np.random.default_rng(4).standard_normal(N)
+    for kept, known in ((0.201, True), (0.199, False)):  # what draws leave of it by chance is not divided by
+        factor[0] = math.sqrt(1.0 - kept)
+        found = explained_by((np.arange(N) == 0) * 1.0, residuals, hat)
+        assert found[0] == (pytest.approx(residuals[0] / kept) if known else 0.0)
     assert explained_by(np.ones(5), np.ones(5) * 0.1, Hat.nothing(5)) == (0.0, 1.0)  # nothing remains
     assert explained_by(np.ones(4), np.arange(4.0), Hat.nothing(4)) == (0.0, 1.0)  # three are left, too few
     assert explained_by(np.ones(5), np.arange(5.0), Hat.nothing(5))[0] == pytest.approx(2.0)

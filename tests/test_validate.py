@@ -117,7 +117,13 @@ def test_an_exact_fit_passes_and_what_is_known_beforehand_is_no_quantity(right: 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [({"shift": 0.8}, "estimates too high"), ({"shift": -0.8}, "estimates too low"), ({"power": 4.0}, "too narrow")],
+    [
+        ({"shift": 0.8}, "estimates too high"),
+        ({"shift": 4.0}, "estimates too high"),  # all ranks at one end are not a spread
+        ({"shift": -0.8}, "estimates too low"),
+        ({"shift": -4.0}, "estimates too low"),
+        ({"power": 4.0}, "too narrow"),
+    ],
 )
 def test_a_fault_of_the_fit_is_found_and_named(fault: dict[str, float], said: str) -> None:
     found = answer(plan(fit=partial(exact, **fault)), 40)

@@ -104,6 +104,19 @@ def test_each_fault_has_its_words(check: Check, sentence: str, advice: str) -> N
     assert (verdict(check).sentence, verdict(check).advice) == (sentence, advice)
 
 
+@pytest.mark.parametrize(("value", "words"), [(math.inf, "inf"), (math.nan, "unknown so far")])
+def test_what_is_infinite_or_unknown_is_called_so(value: float, words: str) -> None:
+    error = Check("sd_error", "mcl.k", value, 0.2, False)
+    times = Check("autocorrelation_times", "mcl.k", value, 10.0, False)
+    percent = f"{words} %" if words == "inf" else words
+    assert verdict(replace(RHAT, value=value), replace(BULK, value=value), times, error).sentence == (
+        f"not converged: R-hat of mcl.k {words} (below 1.01 wanted), "
+        f"effective samples of the log-probability {words} (10000 wanted), "
+        f"autocorrelation times of mcl.k {words} (10 wanted), "
+        f"error of the standard deviation of mcl.k {percent} (20.0 % wanted)"
+    )
+
+
 def test_the_numbers_are_for_json() -> None:
     assert verdict(RHAT, replace(BULK, value=math.nan), replace(RHAT, name="x", threshold=math.inf)).numbers() == {
         "rhat": {"subject": "mcl.k", "value": 1.0312, "threshold": 1.01, "met": False},

@@ -48,7 +48,7 @@ def loop(draws: Draws, fit: BestFit) -> Iterator[Finding]:
             f"{of(draws, fit)}the residuals are not noise: at the same angle readings on the way up lie "
             f"{abs(2.0 * seen.half):.2g} {fit.test.measurement.unit} {where} those on the way down "
             f"({chance(seen.probability)}), so the intervals are too narrow",
-            "the loop is not of one width: look for creep"
+            "the prior of the hysteresis allows less: widen it, or look for creep"
             if modelled
             else "give a column 'direction' and measurement.hysteresis, or look for friction and creep",
         )

@@ -96,7 +96,8 @@ class Quantity:
         if self.passes:
             return ""
         u = (self.ranks + 0.5) / (DRAWS + 1) - 0.5
-        spread = float((u**2).mean() - 1.0 / 12.0) * math.sqrt(180.0 * len(u))
+        # About their own mean: ranks that are all at one end are off, and not spread.
+        spread = float(u.var() - 1.0 / 12.0) * math.sqrt(180.0 * len(u))
         if abs(offset(self.ranks)) >= abs(spread):
             return "estimates too low" if offset(self.ranks) > 0.0 else "estimates too high"
         return "intervals too narrow" if spread > 0.0 else "intervals too wide"
