@@ -93,6 +93,11 @@ def test_steps_are_estimated_from_the_pace_so_far(check: Check, more: int | None
             "narrow the bounds or give priors, and store fewer steps (sampling.thin) if the file grows too large",
         ),
         (
+            replace(BULK, value=math.nan),
+            "not converged: effective samples of the log-probability unknown so far (10000 wanted)",
+            "go on with 'calibrate resume'",
+        ),
+        (
             Check("looks", "", 1.0, 2.0, False),
             "not converged: all numbers suffice, but not on two looks in a row (each after a quarter more steps)",
             "go on with 'calibrate resume': by the pace so far about 200 more steps would do",

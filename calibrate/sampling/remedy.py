@@ -96,7 +96,7 @@ def _advice(verdict: Verdict) -> str:
     resume = "go on with 'calibrate resume'"
     if more is not None:
         return f"{resume}: by the pace so far about {more} more steps would do"
-    if math.isnan(verdict.diagnosis.worst_rhat):
+    if any(math.isnan(check.value) for check in verdict.missed):
         return resume
     names = {check.name for check in verdict.missed}
     if names & {"stragglers", "drift"}:
