@@ -85,6 +85,37 @@ def bench_config(name: str = "toe", *, noise: str = "sigma = 2.0", extra: str = 
     return parse_config(config_text(noise=noise, file=f"bench_{name}.csv", extra=extra), DATA / "bench.toml")
 
 
+# Files that take longest: they begin, so that no process is left alone with one of them at the end.
+LONGEST = (
+    *(
+        "test_fuzz",
+        "test_general",
+        "test_recovery",
+        "test_general_posterior",
+        "test_chain",
+        "test_settings",
+        "test_readers",
+    ),
+    *(
+        "test_notebook",
+        "test_cli",
+        "test_crash",
+        "test_accuracy",
+        "test_sampling",
+        "test_ends_interrupted",
+        "test_ends",
+    ),
+    *("test_interruptions", "test_targets", "test_profile", "test_ownership", "test_disks", "test_durability"),
+    *("test_findings_rigs", "test_kernel", "test_old_files", "test_figures", "test_sampling_priors", "test_misfit"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; within a file, tests stay in their order."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty folder that is also the working directory, with a good configuration and its data in it."""

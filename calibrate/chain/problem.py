@@ -23,8 +23,8 @@ FloatArray = NDArray[np.float64]
 _SAME = 1e-9
 # Walkers of a step that are looked at, of all ensembles together: all, unless somebody has very many.
 _FEW = 2**12
-# Names that a message lists, and letters of each.
-_MANY, _LONG = 40, 70
+# Names that a message lists, of parameters and of tests, and letters of each.
+_MANY, _FEW_TESTS, _LONG = 40, 5, 70
 
 
 def posterior_of(path: Path, file: RunFile, chains: Chains) -> Posterior:
@@ -85,13 +85,13 @@ def _posterior(file: RunFile) -> Posterior:
 
 
 def _tests(names: Iterable[str]) -> str:
-    return _some([f"tests.{name}" if name else "data" for name in names])
+    return _some([f"tests.{name}" if name else "data" for name in names], _FEW_TESTS)
 
 
-def _some(names: Sequence[str]) -> str:
+def _some(names: Sequence[str], most: int = _MANY) -> str:
     """List names that may be a stranger's: not all of very many, and not all of a very long one."""
-    shown = [name if len(name) <= _LONG else f"{name[:_LONG]}..." for name in names[:_MANY]]
-    return ", ".join([*shown, "..."] if len(names) > _MANY else shown)
+    shown = [name if len(name) <= _LONG else f"{name[:_LONG]}..." for name in names[:most]]
+    return ", ".join([*shown, "..."] if len(names) > most else shown)
 
 
 def _check_step(path: Path, file: RunFile, chains: Chains, posterior: Posterior, step: int) -> None:
