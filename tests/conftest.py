@@ -87,26 +87,11 @@ def bench_config(name: str = "toe", *, noise: str = "sigma = 2.0", extra: str = 
 
 # Files that take longest: they begin, so that no process is left alone with one of them at the end.
 LONGEST = (
-    *(
-        "test_fuzz",
-        "test_general",
-        "test_recovery",
-        "test_general_posterior",
-        "test_chain",
-        "test_settings",
-        "test_readers",
-    ),
-    *(
-        "test_notebook",
-        "test_cli",
-        "test_crash",
-        "test_accuracy",
-        "test_sampling",
-        "test_ends_interrupted",
-        "test_ends",
-    ),
-    *("test_interruptions", "test_targets", "test_profile", "test_ownership", "test_disks", "test_durability"),
-    *("test_findings_rigs", "test_kernel", "test_old_files", "test_figures", "test_sampling_priors", "test_misfit"),
+    *("test_fuzz", "test_general", "test_recovery", "test_general_posterior", "test_chain"),
+    *("test_settings", "test_readers", "test_notebook", "test_cli", "test_crash", "test_accuracy"),
+    *("test_sampling", "test_ends_interrupted", "test_ends", "test_interruptions", "test_targets"),
+    *("test_profile", "test_ownership", "test_disks", "test_durability", "test_findings_rigs"),
+    *("test_kernel", "test_old_files", "test_figures", "test_sampling_priors", "test_misfit"),
 )
 
 
