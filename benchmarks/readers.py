@@ -206,9 +206,9 @@ def main() -> int:
     parser.add_argument(
         "--room", type=int, help="steps that the file has room for at first; the writer's own by default"
     )
-    parser.add_argument("--quick", action="store_true", help="200 steps, and room for 8 at first")
+    parser.add_argument("--quick", action="store_true", help="120 steps, and room for 8 at first")
     given = parser.parse_args()
-    steps, room = (200, 8) if given.quick else (given.steps, given.room)
+    steps, room = (120, 8) if given.quick else (given.steps, given.room)
     with tempfile.TemporaryDirectory() as folder:
         for line in campaign(Path(folder), steps, room):
             print(line)
