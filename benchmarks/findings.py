@@ -21,6 +21,7 @@ from multiprocessing import get_context
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.problems import KNEE
 from benchmarks.table import busy, markdown, setting
 from calibrate.config import Config, load_config, parse_config
 from calibrate.data import Measurement
@@ -36,13 +37,9 @@ FORMS = ("bundled", "box")
 MOST = 0.05
 _MOMENT = 12.0
 _SIZES = (15, 20, 33, 60)
-_BOX = """
-[knee]
-lateral_condyle = { centre = [23.5, -6.0], radius = 15.5 }
-medial_condyle = { centre = [-20.4, -6.0], radius = 17.5 }
-mcl = { femur = [-40.0, 12.0], tibia = [-16.0, -65.0] }
-lcl = { femur = [36.0, 4.0], tibia = [44.8, -50.7] }
-[parameters.mcl]
+_BOX = (
+    KNEE
+    + """[parameters.mcl]
 k = { lower = 5.0, upper = 200.0 }
 alpha = { lower = 0.02, upper = 0.12 }
 l_0 = { lower = 70.0, upper = 100.0 }
@@ -56,6 +53,7 @@ sigma = { lower = 0.05, upper = 5.0 }
 file = "none.csv"
 positive = "varus"
 """
+)
 # Reference lengths of the box's strands [mm].
 _LENGTHS = (82.2, 53.8)
 

@@ -15,6 +15,14 @@ from calibrate.posterior import Posterior
 NAMES = ("ridge", "toe", "oks009", "wide")
 # The knee oks009 with bounds only, an exact geometry and an exact angle, its data beside it.
 BOX = Path(__file__).parent.parent / "tests" / "data" / "oks009_box.toml"
+# The planar geometry of that knee, for configurations of benchmarks and tests.
+KNEE = """
+[knee]
+lateral_condyle = { centre = [23.5, -6.0], radius = 15.5 }
+medial_condyle = { centre = [-20.4, -6.0], radius = 17.5 }
+mcl = { femur = [-40.0, 12.0], tibia = [-16.0, -65.0] }
+lcl = { femur = [36.0, 4.0], tibia = [44.8, -50.7] }
+"""
 _DATA = Path(__file__).parent / "data"
 _HARD = '\n[prior]\nwalls = "hard"\n'
 

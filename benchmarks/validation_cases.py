@@ -12,6 +12,7 @@ import emcee
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.problems import KNEE
 from calibrate.config import Config, parse_config
 from calibrate.data import Measurement, read_measurement
 from calibrate.examples import example
@@ -24,13 +25,9 @@ from calibrate.validate.trial import Fit, Fitted
 FloatArray = NDArray[np.float64]
 
 _ROOT = Path(__file__).parents[1]
-_ZERO = """
-[knee]
-lateral_condyle = { centre = [23.5, -6.0], radius = 15.5 }
-medial_condyle = { centre = [-20.4, -6.0], radius = 17.5 }
-mcl = { femur = [-40.0, 12.0], tibia = [-16.0, -65.0] }
-lcl = { femur = [36.0, 4.0], tibia = [44.8, -50.7] }
-[parameters.mcl]
+_ZERO = (
+    KNEE
+    + """[parameters.mcl]
 k = { median = 70.0, factor = 1.7 }
 alpha = { median = 0.06, factor = 1.4 }
 reference_strain = { mean = 0.03, sd = 0.02 }
@@ -47,6 +44,7 @@ sigma = 0.3
 file = "oks009_30deg.csv"
 positive = "varus"
 """
+)
 _FREE = """
 [knee]
 lateral_condyle = { centre = [23.5, -6.0], radius = 15.5 }

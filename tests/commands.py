@@ -33,6 +33,14 @@ PREPARED = {
 CODES = {"simulate": 0, "run": 3, "resume": 3, "nonsense": 2}
 
 
+def check_refused(result: Result, says: str) -> None:
+    """Check that a command has refused what it was given: exit code 2, one line that says why, nothing on stdout."""
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err
+    assert result.err.startswith("calibrate: error: ")
+    assert result.err.count("\n") == 1
+
+
 def prepare(folder: Path) -> Path:
     """Add a short run and a model to a folder with a configuration and its data."""
     begun(bench_config(extra="[sampling]\nmax_steps = 40\nwalkers = 16\nensembles = 2\n"), folder / "run.h5")

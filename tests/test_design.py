@@ -139,16 +139,18 @@ sigma = 0.5
 
 
 def test_a_test_at_another_flexion_is_foreseen_as_a_second_test_of_the_knee() -> None:
-    def tests(*flexions: float) -> str:
+    def measured_at(*flexions: float) -> str:
         some = (f'[tests.t{f:g}]\nfile = "x.csv"\npositive = "varus"\nflexion = {f}\n' for f in flexions)
         return FLEXED + "".join(some)
 
     angles = np.linspace(-6.0, 6.0, 4)
     empty = Measurement(angles, np.zeros(4), None, "moment", "deg")
-    one = Posterior.from_config(parse_config(tests(30.0)), {"t30": empty})
+    one = Posterior.from_config(parse_config(measured_at(30.0)), {"t30": empty})
     q = one.prior_sample(np.random.default_rng(6), 300)
     y = one.predict(q[:1], angles)
-    both = Posterior.from_config(parse_config(tests(30.0, 75.0)), {"t30": empty, "t75": replace(empty, loads=y[0])})
+    both = Posterior.from_config(
+        parse_config(measured_at(30.0, 75.0)), {"t30": empty, "t75": replace(empty, loads=y[0])}
+    )
     assert both.names == one.names
     foreseen = foresee(one, one.tests[0], q, angles, own=False, flexion=75.0)
     gain = both.log_likelihood(q) - one.log_likelihood(q)

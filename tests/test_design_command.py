@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from commands import check_refused
 from conftest import Result
 from matplotlib.figure import Figure
 
@@ -113,10 +114,5 @@ def test_bad_usage_is_one_line_exit_2_and_draws_nothing(
 ) -> None:
     more = () if "-o" in arguments else ("-o", "x.png")
     before = {path.name for path in folder.iterdir()}
-    result = command("design", finished_run, *arguments, *more)
-    assert result.code == 2
-    assert says in result.err
-    assert result.err.startswith("calibrate: error: ")
-    assert result.err.count("\n") == 1
-    assert result.out == ""
+    check_refused(command("design", finished_run, *arguments, *more), says)
     assert {path.name for path in folder.iterdir()} == before

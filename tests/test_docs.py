@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from benchmarks.problems import KNEE
 from calibrate.config import Config, parse_config
 from calibrate.config.knee import Attachments, KneeConfig
 from calibrate.config.parameters import ParametersConfig, StrandConfig, TestConfig
@@ -33,13 +34,9 @@ def test_every_code_of_a_finding_stands_in_the_table_as_the_code_has_it(page: st
 
 
 # What an example that shows some tables is completed with.
-BASE = """
-[knee]
-lateral_condyle = { centre = [23.5, -6.0], radius = 15.5 }
-medial_condyle = { centre = [-20.4, -6.0], radius = 17.5 }
-mcl = { femur = [-40.0, 12.0], tibia = [-16.0, -65.0] }
-lcl = { femur = [36.0, 4.0], tibia = [44.8, -50.7] }
-[parameters.mcl]
+BASE = (
+    KNEE
+    + """[parameters.mcl]
 k = { lower = 5.0, upper = 200.0 }
 alpha = { lower = 0.02, upper = 0.12 }
 l_0 = { lower = 70.0, upper = 100.0 }
@@ -53,6 +50,7 @@ sigma = 0.3
 file = "oks009_30deg.csv"
 positive = "varus"
 """
+)
 
 
 def blocks(text: str) -> list[str]:

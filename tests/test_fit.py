@@ -25,11 +25,11 @@ class Line(Toy):
     def __init__(self, names: tuple[str, ...], *priors: tuple[float, float] | Prior) -> None:
         super().__init__(table([Uniform(*p) if isinstance(p, tuple) else p for p in priors], names), self.of_data)
         self.design = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]])[:, : len(self.law)]
-        self.tests = (self.test_of("noise.sigma", 4),)
+        self.tests = (self.of_sigma("noise.sigma", 4),)
         self.residuals_of = SimpleNamespace(compressed=self.compressed)
         self.fitted: list[np.ndarray] = []
 
-    def test_of(self, sigma: str, points: int) -> SimpleNamespace:
+    def of_sigma(self, sigma: str, points: int) -> SimpleNamespace:
         row = self.names.index(sigma) if sigma in self.names else len(self.names)
         measurement = SimpleNamespace(angles=np.arange(float(points)), sigma=None)
         return SimpleNamespace(measurement=measurement, slots=SimpleNamespace(errors=np.array([row])))
@@ -216,7 +216,7 @@ class TwoTests(Line):
         super().__init__(names, (0.1, 50.0), (-99.0, 99.0), (-99.0, 99.0), (0.1, 500.0))
         self.design = np.array([[1.0, 0.0]] * 4 + [[1.0, 1.0]] * 4)
         self.loads = np.array([1.0, -1.0, 1.0, -1.0, 25.0, 5.0, 25.0, 5.0])
-        self.tests = (self.test_of("a.noise.sigma", 4), self.test_of("b.noise.sigma", 4))
+        self.tests = (self.of_sigma("a.noise.sigma", 4), self.of_sigma("b.noise.sigma", 4))
 
     def compressed(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         slopes = np.full((8, 4), np.nan)

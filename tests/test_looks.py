@@ -1,6 +1,7 @@
 """A test's residuals looked at: directions, loops and repeats, against the same worked out by hand."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,12 +42,12 @@ def test_ways_are_compared_where_they_lie_among_each_other() -> None:
     assert compared(np.tile(np.arange(4.0), 4), np.where(np.arange(16) < 4, -1.0, 1.0)) is not None
 
 
-def seen(**changes: object) -> object:
+def seen(**changes: Any) -> Any:
     """Return what is seen of 40 readings on two sweeps, the way up 1 above the way down but for noise of 0.1."""
     angles = np.concatenate([np.arange(20.0), np.arange(20.0)[::-1]])
     ways = np.repeat([1.0, -1.0], 20)
     noise = 0.1 * np.random.default_rng(1).standard_normal(40)
-    given = {
+    given: dict[str, Any] = {
         "angles": angles,
         "direction": ways,
         "valgus": angles > 9.5,
@@ -55,30 +56,30 @@ def seen(**changes: object) -> object:
         "hat": Hat.nothing(40),
         "chance": 1e-3,
     }
-    return look(**(given | changes))  # type: ignore[arg-type]  # as named above
+    return look(**(given | changes))
 
 
 def test_a_loop_is_measured_and_taken_out() -> None:
     looks = seen()
-    loop = looks.loop  # type: ignore[attr-defined]
+    loop = looks.loop
     # Prediction less data is negative where readings lie above.
     assert loop.half == pytest.approx(0.5, abs=0.05)
     assert loop.share == pytest.approx(0.98, abs=0.02)
     assert loop.probability < 1e-20
-    straight = looks.straight  # type: ignore[attr-defined]
+    straight = looks.straight
     assert straight @ np.repeat([1.0, -1.0], 20) == pytest.approx(0.0, abs=1e-12)
     assert np.std(straight) == pytest.approx(0.1, abs=0.03)
     by_rows = seen(direction=None)
-    assert by_rows.loop.half == pytest.approx(0.5, abs=0.06)  # type: ignore[attr-defined]
+    assert by_rows.loop.half == pytest.approx(0.5, abs=0.06)
     kept = seen(chance=0.0)
-    assert np.std(kept.straight) > 0.4  # type: ignore[attr-defined]  # not taken out unless it is no chance
+    assert np.std(kept.straight) > 0.4  # not taken out unless it is no chance
 
 
 def test_a_loop_is_in_the_loads_unit_whatever_the_errors_are() -> None:
     sigma = np.linspace(0.5, 2.0, 40)
     ways = np.repeat([1.0, -1.0], 20)
     found = seen(sigma=sigma, residuals=-0.5 * ways / sigma + 1e-3 * np.random.default_rng(2).standard_normal(40))
-    assert found.loop.half == pytest.approx(0.5, abs=0.01)  # type: ignore[attr-defined]
+    assert found.loop.half == pytest.approx(0.5, abs=0.01)
 
 
 def test_readings_that_pull_are_named_by_their_row() -> None:
@@ -87,16 +88,16 @@ def test_readings_that_pull_are_named_by_their_row() -> None:
     swing = np.zeros((40, 3))
     swing[7] = [0.1, -0.4, 0.2]
     found = seen(residuals=residuals, direction=np.ones(40), hat=Hat(np.zeros((40, 1)), swing))
-    pull = found.pull  # type: ignore[attr-defined]
+    pull = found.pull
     rest = math.sqrt((residuals @ residuals - 0.81) / 39.0)
     assert (pull.row, pull.parameter) == (7, 1)
     assert pull.far == pytest.approx(0.9 / rest)
     assert pull.moves == pytest.approx(0.4 * 0.9 / rest)
     assert pull.probability == pytest.approx(40 * 2.0 * stats.t.sf(0.9 / rest, 39.0))
-    assert found.loop is None  # type: ignore[attr-defined]
+    assert found.loop is None
     quiet = seen(residuals=np.tile([0.1, -0.1], 20), hat=Hat(np.zeros((40, 1)), swing))
-    assert quiet.pull.probability == 1.0  # type: ignore[attr-defined]
-    assert seen().pull is None  # type: ignore[attr-defined]
+    assert quiet.pull.probability == 1.0
+    assert seen().pull is None
 
 
 def test_readings_at_the_same_angle_test_the_fit() -> None:

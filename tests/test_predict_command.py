@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from commands import check_refused
 from conftest import Result
 from planted import constant, plant
 from test_simulation import TWO_TESTS
@@ -191,12 +192,7 @@ def test_bad_usage_is_one_line_exit_2_and_draws_nothing(
 ) -> None:
     more = () if "-o" in arguments else ("-o", "x.png")
     before = {path.name for path in folder.iterdir()}
-    result = command("predict", finished_run, *arguments, *more)
-    assert result.code == 2
-    assert says in result.err
-    assert result.err.startswith("calibrate: error: ")
-    assert result.err.count("\n") == 1
-    assert result.out == ""
+    check_refused(command("predict", finished_run, *arguments, *more), says)
     assert {path.name for path in folder.iterdir()} == before
 
 

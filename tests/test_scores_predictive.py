@@ -12,6 +12,7 @@ from conftest import DATA
 from scipy.special import logsumexp
 from scipy.stats import binom, kstest
 
+from benchmarks.problems import KNEE
 from calibrate.config import Config, parse_config
 from calibrate.data import Measurement
 from calibrate.errors import ParameterError
@@ -20,13 +21,9 @@ from calibrate.scores import predictive
 from calibrate.scores.pointwise import pointwise
 from calibrate.scores.predictive import Scores, TestReadings, scores, usual, within
 
-KNEE = """
-[knee]
-lateral_condyle = { centre = [23.5, -6.0], radius = 15.5 }
-medial_condyle = { centre = [-20.4, -6.0], radius = 17.5 }
-mcl = { femur = [-40.0, 12.0], tibia = [-16.0, -65.0] }
-lcl = { femur = [36.0, 4.0], tibia = [44.8, -50.7] }
-[parameters.mcl]
+KNEE = (
+    KNEE
+    + """[parameters.mcl]
 k = { lower = 20.0, upper = 120.0 }
 alpha = 0.06
 l_0 = 79.0
@@ -40,6 +37,7 @@ sigma = 0.5
 file = "knee.csv"
 positive = "varus"
 """
+)
 GRID = np.linspace(20.0, 120.0, 2001)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, truncnorm
 
+from benchmarks.problems import KNEE
 from benchmarks.validation_cases import FAULTS, document
 from calibrate.config import Config, parse_config
 from calibrate.data import Measurement
@@ -21,13 +22,9 @@ from calibrate.validate.trial import LIKELIHOOD, Plan, Trial, attempt, rank
 from calibrate.validate.truths import prior_draw, readings_of
 from calibrate.validate.verdict import ALARM, CHECKS, Validation
 
-ONE = """
-[knee]
-lateral_condyle = { centre = [23.5, -6.0], radius = 15.5 }
-medial_condyle = { centre = [-20.4, -6.0], radius = 17.5 }
-mcl = { femur = [-40.0, 12.0], tibia = [-16.0, -65.0] }
-lcl = { femur = [36.0, 4.0], tibia = [44.8, -50.7] }
-[parameters.mcl]
+ONE = (
+    KNEE
+    + """[parameters.mcl]
 k = { median = 70.0, factor = 1.5 }
 alpha = 0.06
 l_0 = 80.0
@@ -41,6 +38,7 @@ sigma = 3.0
 file = "data.csv"
 positive = "varus"
 """
+)
 TWO = (
     ONE.partition("[data]")[0]
     + """

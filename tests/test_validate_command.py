@@ -139,12 +139,12 @@ __main__.main()
 
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     code = """
-import multiprocessing, os, signal, sys, time
+import multiprocessing, os, signal, sys
 from concurrent.futures import ProcessPoolExecutor
 from calibrate.processes import begin_worker
 if __name__ == "__main__":
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=begin_worker)
-    pool.submit(time.sleep, 0).result()
+    pool.submit(int).result()
     pool.submit(signal.pause)
     os.kill(os.getpid(), signal.SIGKILL)
 """

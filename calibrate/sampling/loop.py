@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -131,7 +131,6 @@ def sample(
     ]
     last = budget.steps // settings.thin
     verdict: Verdict | None = None
-    seen: dict[int, Verdict] = {}
     pace = 1
 
     def level() -> int:
@@ -143,28 +142,18 @@ def sample(
         return time.monotonic() - begin
 
     def report() -> None:
-        log_prob = float(
-            np.mean([e.state.log_prob.mean() for e in ensembles if e.state.log_prob is not None] or [np.nan])
-        )
-        acceptance = float(np.mean([e.acceptance for e in ensembles]))
         steps, total = level() * settings.thin, last * settings.thin
-        on_progress(Progress(steps, total, elapsed(), log_prob, acceptance, verdict))
+        on_progress(Progress(steps, total, elapsed(), *_heights(ensembles), verdict))
 
     def outcome(reason: Reason) -> Outcome:
         return Outcome(reason, level() * settings.thin, elapsed(), verdict, (level() - first) * settings.thin)
 
-    def looks(upto: int) -> Verdict:
-        if upto not in seen:
-            seen[upto] = look(posterior.names, chains, upto, settings)
-        return seen[upto]
-
-    chains = _Chains(_Rows(backends, "chain"), _Rows(backends, "log_prob"))
-
+    looks = _Looks(posterior.names, _Chains(_Rows(backends, "chain"), _Rows(backends, "log_prob")), settings)
     with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
         while True:
             stored = level()
-            if stored not in seen and stored > 0 and (stored >= last or next_look(stored - 1) == stored):
-                verdict = judge(chains, stored, settings, looks, derive)
+            if stored not in looks.seen and stored > 0 and (stored >= last or next_look(stored - 1) == stored):
+                verdict = judge(looks.chains, stored, settings, looks, derive)
                 report()
                 if budget.until_converged and verdict.converged:
                     return outcome("converged")
@@ -184,6 +173,12 @@ def sample(
 def cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _heights(ensembles: Sequence[_Ensemble]) -> tuple[float, float]:
+    """Return the mean log-probability of all walkers, NaN before the first step, and the mean acceptance."""
+    log_prob = [one.state.log_prob.mean() for one in ensembles if one.state.log_prob is not None]
+    return float(np.mean(log_prob or [np.nan])), float(np.mean([one.acceptance for one in ensembles]))
 
 
 class _Ensemble:
@@ -253,3 +248,18 @@ class _Rows:
 class _Chains:
     coords: _Rows
     log_prob: _Rows
+
+
+@dataclass
+class _Looks:
+    """Looks at a growing chain, each remembered: the next one needs the one before."""
+
+    names: tuple[str, ...]
+    chains: _Chains
+    settings: SamplingConfig
+    seen: dict[int, Verdict] = field(default_factory=dict)
+
+    def __call__(self, upto: int) -> Verdict:
+        if upto not in self.seen:
+            self.seen[upto] = look(self.names, self.chains, upto, self.settings)
+        return self.seen[upto]
