@@ -29,6 +29,7 @@ from calibrate.ends import (
     say,
 )
 from calibrate.errors import CalibrateError, ConfigError, RunError
+from calibrate.import_command import import_measurement, init
 from calibrate.knee_command import knee
 from calibrate.model_commands import predict, simulate
 from calibrate.options import BurnIn, OnceCommand, RunArgument, parsed_map
@@ -40,7 +41,7 @@ from calibrate.validate_command import validate
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
-_NEEDS |= {"validate": 720}
+_NEEDS |= {"validate": 720, "import": 440, "init": 440}
 
 app = typer.Typer(
     name="calibrate",
@@ -107,7 +108,7 @@ def run(
     from calibrate.runner import start_run
     from calibrate.sitting import sit
 
-    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls))
+    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, on_note=say, **calls))
     if settings.held_out and code in (CONVERGED, NOT_CONVERGED):
         from calibrate.results import open_run
         from calibrate.scores.holdout import held_out
@@ -294,7 +295,8 @@ def export(
     print(printable(output))
 
 
-for _command in (simulate, predict, knee, score, compare, design, validate):
+app.command("import")(import_measurement)
+for _command in (init, simulate, predict, knee, score, compare, design, validate):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand
