@@ -188,13 +188,14 @@ def _chosen(readings: Readings, order: Order, choice: Choice, answers: Answers) 
         keep &= part
     if not keep.any():
         raise DataError("no reading is left; choose other values of --cycle and --direction")
-    groups = _groups(order, keep, answers.holds)
+    values, places = readings.values[keep], readings.places[keep]
     if answers.holds in ("mean", "last"):
+        directed = order.is_series or choice.direction is not None
+        groups = _groups(order, keep)
+        values = np.array([_one(readings.values[rows], answers.holds, directed) for rows in groups])
+        places = np.array([readings.places[rows[-1]] for rows in groups], dtype=np.intp)
         gone = int(keep.sum()) - len(groups)
         done.append(f"{len(order.holds)} holds made one reading each, their {answers.holds}, {gone} fewer (--holds)")
-    directed = order.is_series or choice.direction is not None
-    values = np.array([_one(readings.values[rows], answers.holds, directed) for rows in groups])
-    places = np.array([readings.places[rows[-1]] for rows in groups], dtype=np.intp)
     if answers.thin is not None and answers.thin > 1:
         done.append(
             f"each {answers.thin}th reading kept, {len(values) - len(values[:: answers.thin])} left out (--thin)"
@@ -203,15 +204,14 @@ def _chosen(readings: Readings, order: Order, choice: Choice, answers: Answers) 
     return replace(readings, values=values, places=places), done
 
 
-def _groups(order: Order, keep: NDArray[np.bool_], holds: str | None) -> list[NDArray[np.intp]]:
-    """Return the rows that make one reading each."""
-    rows = np.flatnonzero(keep)
-    if holds not in ("mean", "last"):
-        return [rows[i : i + 1] for i in range(rows.size)]
+def _groups(order: Order, keep: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Return the rows that make one reading each: those of a hold together."""
     of = np.arange(keep.size)
     for hold in order.holds:
         of[hold] = hold.start
-    return [rows[of[rows] == first] for first in dict.fromkeys(of[rows].tolist())]
+    rows = np.flatnonzero(keep)
+    starts = np.flatnonzero(np.diff(of[rows], prepend=-1))
+    return np.split(rows, starts[1:])
 
 
 def _one(values: FloatArray, holds: str | None, directed: bool) -> FloatArray:
