@@ -85,7 +85,8 @@ def find_layout(rows: Iterable[Row], split: Callable[[str], list[str]] | None = 
                 comment = number, split(cells.lstrip("#% \t"))
             continue
         found = [is_some_number(cell) for cell in cells]
-        if sum(found) >= 2 and sum(found) * 2 >= sum(not is_missing(cell) for cell in cells):
+        held = sum(not is_missing(cell) for cell in cells)
+        if (sum(found) >= 2 and sum(found) * 2 >= held) or (texts and len(cells) > 1 and 1 <= sum(found) == held):
             if not texts and comment and len(comment[1]) == len(cells) and not any(map(is_some_number, comment[1])):
                 texts.append(comment)
             return _layout(texts, cells)

@@ -154,10 +154,11 @@ def name_of(text: str, unit: str | None = None) -> Name:
         sure = 2 if tells and quantity in ("angle", "moment", "force", "load") else int(not rest)
     way: Way | None = None if varus == valgus else "varus" if varus else "valgus"
     sides = {_SIDES[word] for word in words if word in _SIDES}
-    if unit is None or not unit.strip(" []()-"):
+    unit = "" if unit is None else unit.strip()
+    if not unit.strip(" []()-"):
         unit = spelt
     elif spelt is not None and unit_of(spelt) != unit_of(unit):
-        unit = f"{spelt} or {unit.strip()}"  # which is no unit, so that somebody is asked
+        unit = f"{spelt} or {unit}"  # which is no unit, so that somebody is asked
     return Name(quantity, sure, unit, way, sides.pop() if len(sides) == 1 else None)
 
 
