@@ -219,12 +219,16 @@ def test_a_settings_file_here_that_is_no_text_is_one_line(content: bytes, short:
 
 NUMBAS = (
     {"NUMBA_DISABLE_JIT": "1", "NUMBA_NUM_THREADS": "0", "NUMBA_OPT": "fast", "NUMBA_BOUNDSCHECK": "x"},
-    {"NUMBA_NUM_THREADS": "many", "NUMBA_DEBUG": "1", "NUMBA_DUMP_IR": "1", "NUMBA_CPU_NAME": "abacus"},
-    {"OMP_NUM_THREADS": "junk", "OPENBLAS_NUM_THREADS": "-4", "MKL_NUM_THREADS": "", "NUMBA_THREADING_LAYER": "none"},
+    {
+        **{"NUMBA_NUM_THREADS": "many", "NUMBA_DEBUG": "1", "NUMBA_DUMP_IR": "1", "NUMBA_CPU_NAME": "abacus"},
+        **{"OMP_NUM_THREADS": "junk", "OPENBLAS_NUM_THREADS": "-4", "MKL_NUM_THREADS": ""},
+        "NUMBA_THREADING_LAYER": "none",
+    },
 )
 
 
 def test_settings_of_the_compiler_neither_speak_nor_change_a_chain(folder: Path) -> None:
+    (folder / "knee.toml").write_text(config_text(extra="[sampling]\nwalkers = 64\n"))
     chains = []
     for number, changes in enumerate(({}, *NUMBAS)):
         done = calibrate("run", "knee.toml", "--max-steps", 8, "-o", f"{number}.h5", cwd=folder, **changes)
