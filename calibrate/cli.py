@@ -31,7 +31,8 @@ from calibrate.ends import (
 from calibrate.errors import CalibrateError, ConfigError, RunError
 from calibrate.knee_command import knee
 from calibrate.model_commands import predict, simulate
-from calibrate.options import BurnIn, OnceCommand, RunArgument, parsed_map
+from calibrate.options import BurnIn, OnceCommand, RunArgument, key_help, parsed_map
+from calibrate.schema_command import schema
 from calibrate.score_commands import compare, score
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
@@ -40,7 +41,7 @@ from calibrate.validate_command import validate
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
-_NEEDS |= {"validate": 720}
+_NEEDS |= {"validate": 720, "schema": 440}
 
 app = typer.Typer(
     name="calibrate",
@@ -51,13 +52,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-MaxTime = Annotated[float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.")]
-MinEss = Annotated[
-    float | None, typer.Option(min=1.0, help="Converged: this many effective samples of every parameter, at least.")
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Threads; one for each core by default. The chain does not depend on it.")
-]
+MaxTime = Annotated[float | None, typer.Option(min=0.0, help=key_help("sampling.max_time"))]
+MinEss = Annotated[float | None, typer.Option(min=1.0, help=key_help("sampling.min_ess"))]
+Workers = Annotated[int | None, typer.Option(min=1, help=key_help("sampling.workers"))]
 
 
 @app.callback(invoke_without_command=True)
@@ -81,8 +78,8 @@ def run(
         typer.Option("-o", "--output", metavar="RUN.h5", help="Chain file to write; runs/NAME.h5 by default."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing chain file.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Seed, in place of the configuration's.")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Steps of each ensemble at the most.")] = None,
+    seed: Annotated[int | None, typer.Option(help=key_help("sampling.seed"))] = None,
+    max_steps: Annotated[int | None, typer.Option(help=key_help("sampling.max_steps"))] = None,
     max_time: MaxTime = None,
     min_ess: MinEss = None,
     workers: Workers = None,
@@ -294,7 +291,7 @@ def export(
     print(printable(output))
 
 
-for _command in (simulate, predict, knee, score, compare, design, validate):
+for _command in (simulate, predict, knee, score, compare, design, validate, schema):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand
