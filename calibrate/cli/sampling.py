@@ -9,16 +9,12 @@ import typer
 
 from calibrate.ends import CONVERGED, NOT_CONVERGED, say
 from calibrate.errors import ConfigError
-from calibrate.options import RunArgument
+from calibrate.options import RunArgument, key_help
 from calibrate.texts import printable
 
-MaxTime = Annotated[float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.")]
-MinEss = Annotated[
-    float | None, typer.Option(min=1.0, help="Converged: this many effective samples of every parameter, at least.")
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Threads; one for each core by default. The chain does not depend on it.")
-]
+MaxTime = Annotated[float | None, typer.Option(min=0.0, help=key_help("sampling.max_time"))]
+MinEss = Annotated[float | None, typer.Option(min=1.0, help=key_help("sampling.min_ess"))]
+Workers = Annotated[int | None, typer.Option(min=1, help=key_help("sampling.workers"))]
 
 
 def run(
@@ -30,8 +26,8 @@ def run(
         typer.Option("-o", "--output", metavar="RUN.h5", help="Chain file to write; runs/NAME.h5 by default."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing chain file.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Seed, in place of the configuration's.")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Steps of each ensemble at the most.")] = None,
+    seed: Annotated[int | None, typer.Option(help=key_help("sampling.seed"))] = None,
+    max_steps: Annotated[int | None, typer.Option(help=key_help("sampling.max_steps"))] = None,
     max_time: MaxTime = None,
     min_ess: MinEss = None,
     workers: Workers = None,
