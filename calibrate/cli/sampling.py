@@ -52,7 +52,7 @@ def run(
     from calibrate.runner import start_run
     from calibrate.sitting import sit
 
-    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls))
+    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, on_note=say, **calls))
     if settings.held_out and code in (CONVERGED, NOT_CONVERGED):
         from calibrate.results import open_run
         from calibrate.scores.holdout import held_out
