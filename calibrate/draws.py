@@ -256,14 +256,27 @@ class Draws:
     def derived_by_ensemble(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
         rows = self.spread(draws)
-        found = self._derive(rows.reshape(-1, rows.shape[-1]))
-        return {name: values.reshape(rows.shape[:-1]) for name, values in found.items()}
+        if draws not in self._asked:  # summary, findings and pictures ask for the same
+            self._asked[draws] = self._derive(rows.reshape(-1, rows.shape[-1]))
+        return {name: values.reshape(rows.shape[:-1]) for name, values in self._asked[draws].items()}
 
     def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
         """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
         self._need_steps()
         each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
-        return spread_draws(self.chains, self.burn_in, self.stored, each)
+        if each not in self._spread:  # steps far apart in a file are slow to read
+            self._spread[each] = spread_draws(self.chains, self.burn_in, self.stored, each)
+        return self._spread[each]
+
+    @cached_property
+    def _spread(self) -> dict[int, FloatArray]:
+        """What `spread` has found, by draws of each ensemble."""
+        return {}
+
+    @cached_property
+    def _asked(self) -> dict[int, dict[str, FloatArray]]:
+        """What `derived` has found, by draws asked for."""
+        return {}
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
     def _derive(self, q: FloatArray) -> dict[str, FloatArray]:

@@ -81,6 +81,9 @@ CHAIN = Kind("a chain file", (".h5", ".hdf5", ".hdf"), _is_run)
 MEASUREMENT = Kind("a measurement", (".csv", ".tsv", ".txt", ".dat"), _is_measurement)
 MODEL = Kind("an OpenSim model", (".osim", ".xml"), _is_model)
 VALIDATION = Kind("a validation", (".json",), lambda path, head: b'"verdict":' in head)
+REPORT = Kind(
+    "a report", (".html", ".htm"), lambda path, head: b'<meta name="generator" content="calibrate report' in head
+)
 CONFIGURATION = Kind("a configuration", (".toml",), lambda path, head: re.search(rb"(?m)^\[", head) is not None)
 PICTURES = (
     _picture("a PNG picture", (".png",), b"\x89PNG\r\n\x1a\n"),
@@ -96,7 +99,7 @@ _OTHERS = {
     "another program's configuration": (".yaml", ".yml", ".ini", ".cfg"),
     "a JSON file": (".json",),
     "a program": (".py", ".sh", ".ipynb", ".m", ".r"),
-    "a table or a document": (".xlsx", ".xls", ".ods", ".docx", ".md", ".html", ".parquet"),
+    "a table or a document": (".xlsx", ".xls", ".ods", ".docx", ".md", ".parquet"),
     "an archive": (".zip", ".gz", ".tar", ".7z"),
     "another program's data": (".npy", ".npz", ".mat", ".nc", ".pkl", ".pickle", ".c3d", ".mot", ".sto", ".trc"),
     "a picture": (".gif", ".bmp"),
@@ -110,5 +113,5 @@ def picture_of(path: Path) -> Kind | None:
 
 def promised(path: Path) -> str | None:
     """Return what the end of a name promises, like "a chain file"; None if it may be anything."""
-    table = {kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, *PICTURES)} | _OTHERS
+    table = {kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, REPORT, *PICTURES)} | _OTHERS
     return next((name for name, suffixes in table.items() if path.suffix.lower() in suffixes), None)
