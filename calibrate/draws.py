@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,9 @@ from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis
 from calibrate.sampling.series import errors_of
 from calibrate.sampling.verdict import Verdict, judge, look, spread_draws
+
+if TYPE_CHECKING:
+    from calibrate.figures.accessor import Plots
 
 FloatArray = NDArray[np.float64]
 
@@ -76,6 +79,13 @@ class Draws:
     def truth(self) -> Mapping[str, float]:
         """The true parameters, as far as the data were simulated and say so."""
         return self.posterior.truth
+
+    @property
+    def plot(self) -> Plots:
+        """The pictures: `draws.plot.corner()`, one method for each name in `calibrate.figures.FIGURES`."""
+        from calibrate.figures.accessor import Plots  # loads matplotlib, for those who draw
+
+        return Plots(self)
 
     @property
     def stored(self) -> int:

@@ -1,7 +1,7 @@
 """A calibrated knee posed for a picture: condyles, plateau, strands, contact, reaction and load, for draws and angles.
 
-Everything lies in the frame of the femur, which stays where it is while the tibia turns about it (x lateral, y proximal,
-z anterior, mm). `Posed.on_tibia` says the same in the tibia's frame. At a flexion the strands' femoral ends are where
+Everything lies in the frame of the femur, which stays where it is while the tibia turns (x lateral, y proximal, z
+anterior, mm). `Posed.on_tibia` says the same in the tibia's frame. At a flexion the strands' femoral ends are where
 the flexion puts them; the condyles' circles stay as given.
 """
 
@@ -156,7 +156,7 @@ def posed(posterior: Posterior, q: ArrayLike, angles: ArrayLike, *, test: str | 
     k, alpha, l_0, f_ref = np.moveaxis(law, 2, 0)[..., np.newaxis]
     tensions = tension(lengths, k, alpha, l_0)
     pulls = tensions - f_ref
-    m, n, ones = len(full), degrees.size, np.ones((1, len(full), 1))
+    m, ones = len(full), np.ones((1, len(full), 1))
 
     def place(points: FloatArray) -> FloatArray:
         return np.moveaxis(knees.placed(theta, lateral, points), 0, -1)
