@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from calibrate import __version__
+from calibrate import __version__, report_command
 from calibrate.design_command import design
 from calibrate.ends import (
     BAD_INPUT,
@@ -40,7 +40,7 @@ from calibrate.validate_command import validate
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
-_NEEDS |= {"validate": 720}
+_NEEDS |= {"validate": 720, "report": 720}
 
 app = typer.Typer(
     name="calibrate",
@@ -90,6 +90,9 @@ def run(
         list[str] | None,
         typer.Option(metavar="TEST", help="Do not fit this test, but score how it is foretold; repeat as needed."),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Make a page of the run when it ends, RUN_report.html beside it.")
+    ] = False,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
@@ -101,6 +104,8 @@ def run(
     )
     settings = settings.with_held_out(hold_out or [])
     target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
+    if report:  # before a run of minutes or hours
+        report_command.check(target, report_command.beside(target), overwrite=overwrite)
     if config is None:
         say("no CONFIG given: calibrating the bundled example, the real knee oks009")
 
@@ -114,6 +119,8 @@ def run(
 
         for test in held_out(open_run(target)):
             print(printable(test))
+    if report and code in (CONVERGED, NOT_CONVERGED):
+        print(printable(report_command.make(target, overwrite=overwrite)))
     raise typer.Exit(code)
 
 
@@ -294,7 +301,7 @@ def export(
     print(printable(output))
 
 
-for _command in (simulate, predict, knee, score, compare, design, validate):
+for _command in (simulate, predict, knee, score, compare, design, validate, report_command.report):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

@@ -113,5 +113,7 @@ def picture_of(path: Path) -> Kind | None:
 
 def promised(path: Path) -> str | None:
     """Return what the end of a name promises, like "a chain file"; None if it may be anything."""
-    table = {kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, REPORT, *PICTURES)} | _OTHERS
+    table = {
+        kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, REPORT, *PICTURES)
+    } | _OTHERS
     return next((name for name, suffixes in table.items() if path.suffix.lower() in suffixes), None)

@@ -75,7 +75,7 @@ def answered(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _place(name: str, tests: Sequence[str]) -> int:
-    """Reference strains come first, then stiffness, then laxity, then the rest."""
+    """Return where a quantity stands: reference strains, then stiffness, then laxity, then the rest."""
     ends = (".reference_strain", ".k", "_10Nm")
     return next((i for i, end in enumerate(ends) if name.endswith(end)), len(ends))
 

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.comparison import QUANTILES as SHARES
 from calibrate.comparison import Comparison
 from calibrate.derived import most_draws
 from calibrate.errors import ParameterError
 from calibrate.figures.labels import strand_label
+from calibrate.posed import posed_of
+from calibrate.report.knee import ticks
 from calibrate.results import Run
 from calibrate.whatif import changes_of, knees_of
 
@@ -29,10 +32,11 @@ SHIFTS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)  # mm
 _FEW_FACTORS, _FEW_SHIFTS = (0.0, 0.5, 1.0, 2.0), (-4.0, -2.0, 0.0, 2.0, 4.0)
 ANGLES = 13
 # Knees changed in all; of those with a geometry of their own each takes some hundred times longer.
-_WORK, _WORK_POSED = 60_000, 6_000
+_WORK, _WORK_POSED = 60_000, 30_000
 _MOST, _LEAST = 300, 40
+# Share of the calibrated loads' range that is drawn beyond it, either way.
+_ROOM = 0.4
 WAYS = ("varus", "valgus", "total")
-QUANTILES = ("median", "q5", "q95")
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def grids(run: Run) -> list[Grid]:
     """Return the changes of all strands in all tests, as far as `predict --change` allows them."""
     tests, strands = run.posterior.tests, run.posterior.strands
     work = _WORK if most_draws(run.posterior) > 2000 else _WORK_POSED
-    factors, shifts = FACTORS, SHIFTS
+    factors: Sequence[float] = FACTORS
+    shifts: Sequence[float] = SHIFTS
     if len(tests) * len(strands) * len(FACTORS) * len(SHIFTS) * _LEAST > work:
         factors, shifts = _FEW_FACTORS, _FEW_SHIFTS
     draws = work // (len(tests) * len(strands) * len(factors) * len(shifts))
@@ -80,23 +85,31 @@ def grid(
         return None
     q = run.thinned(draws)
     before = knees_of(run.posterior, q, (), test)
-    curves, laxities, first = [], [], None
+    curves, laxities = [], []
+    first: dict[str, Any] = {}
     for factor in factors:
         for shift in shifts:
             change = {f"{strand}.k": f"*{factor:g}"} if factor != 1.0 else {}
             change |= {f"{strand}.l_0": f"{shift:+g}"} if shift != 0.0 else {}
             changes = changes_of(run.posterior, test, change)
-            compared = Comparison(run, changes, before, knees_of(run.posterior, q, changes, test) if changes else before)
+            compared = Comparison(
+                run, changes, before, knees_of(run.posterior, q, changes, test) if changes else before
+            )
             degrees = np.linspace(*compared.measured, ANGLES)
-            curve = compared.content(degrees)["curve"]
+            loads = posed_of(before.test, compared.after.full, compared.after.law, degrees).readings
+            curve = [_rounded(row) for row in np.quantile(loads, list(SHARES.values()), axis=0).tolist()]
             laxity = compared.content(moments=[MOMENT])["laxity"][0]
-            curves.append([_rounded(curve.get("changed", curve["calibrated"])[key]) for key in QUANTILES])
+            curves.append(curve)
+            if not changes:
+                first = {"angle": _rounded(degrees.tolist()), "now": curve}
+                first["laxity"] = [_three(laxity[way]["calibrated"]) for way in WAYS]
             laxities.append([_of_laxity(laxity[way], bool(changes)) for way in WAYS])
-            first = first or {"angle": _rounded(curve["angle"]), "now": [_rounded(curve["calibrated"][key]) for key in QUANTILES]}
-            first.setdefault("laxity", [_three(laxity[way]["calibrated"]) for way in WAYS])
-    assert first is not None  # both lists have the unchanged knee
     measurement = before.test.measurement
+    bottom, top = _extent(first["now"])
     return first | {
+        "test": test,
+        "extent": [bottom, top],
+        "ticks": [ticks(first["angle"][0], first["angle"][-1]), ticks(bottom, top)],
         "label": strand_label(strand),
         "name": strand,
         "factors": list(factors),
@@ -108,6 +121,14 @@ def grid(
         "kind": measurement.kind,
         "positive": before.test.positive,
     }
+
+
+def _extent(curve: Sequence[Sequence[float | None]]) -> tuple[float, float]:
+    """Return which loads are drawn: the calibrated knee's, nought, and room for what a change adds."""
+    loads = [load for row in curve for load in row if load is not None]
+    bottom, top = min(*loads, 0.0), max(*loads, 0.0)
+    room = _ROOM * (top - bottom) or 1.0
+    return bottom - room, top + room
 
 
 def _allowed(run: Run, test: str, ways: Sequence[tuple[str, str, float]], none: float) -> tuple[float, ...]:
@@ -130,7 +151,7 @@ def _of_laxity(of: dict[str, Any], changed: bool) -> list[list[float | None]]:
 
 
 def _three(of: dict[str, Any]) -> list[float | None]:
-    return _rounded([of[key] for key in QUANTILES])
+    return _rounded([of[key] for key in SHARES])
 
 
 def _rounded(values: Sequence[float | None]) -> list[float | None]:

@@ -101,8 +101,15 @@ def _moved(run: Run, knee: Posed) -> Moved:
         "most": float(np.round(max(knee.tensions.max(), 1.0), 1)),
         "scale": scale.numbers(),
     }
-    draw, angle = m // 2, int(np.argmin(np.abs(knee.angles)))
-    first = {"draw": draw, "angle": angle, "box": box, "strands": [], "marks": scale.marks(degrees[shown], measurement.loads[shown])}
+    draw = m // 2
+    angle = int(np.argmax(np.abs(knee.readings[draw])))  # where most is to be seen
+    first = {
+        "draw": draw,
+        "angle": angle,
+        "box": box,
+        "strands": [],
+        "marks": scale.marks(degrees[shown], measurement.loads[shown]),
+    }
     first |= {"draws": m, "angles": n, "ticks": scale.ticks(), "load": f"{measurement.kind} [{measurement.unit}]"}
     first |= _drawing(knee, draw, angle, scale)
     return Moved(knee.test.name, data, first)
@@ -132,21 +139,23 @@ def _drawing(knee: Posed, draw: int, angle: int, scale: _Scale) -> dict[str, Any
         "degrees": number(float(knee.angles[angle]), ".2f"),
         "reading": f"{number(reading, '.2f')} {unit_alone(knee.test.measurement.unit)}",
         "reaction": number(float(np.hypot(*knee.reaction[draw, angle])), ".0f"),
-        "curve": " ".join(f"{scale.x(a):.1f},{scale.y(r):.1f}" for a, r in zip(knee.angles, knee.readings[draw], strict=True)),
+        "curve": " ".join(
+            f"{scale.x(a):.1f},{scale.y(r):.1f}" for a, r in zip(knee.angles, knee.readings[draw], strict=True)
+        ),
         "point": [round(scale.x(knee.angles[angle]), 1), round(scale.y(reading), 1)],
     }
 
 
 def _down(points: FloatArray) -> FloatArray:
     """Return points (..., 2 or 3) in a drawing's coordinates: y points down there; a radius stays."""
-    return points * np.array([1.0, -1.0, 1.0])[: points.shape[-1]]
+    return np.asarray(points * np.array([1.0, -1.0, 1.0])[: points.shape[-1]])
 
 
 def _arrows(knee: Posed) -> FloatArray:
     """Return where the tail of the reaction's arrow lies, whose head is at the contact, (m, n, 2)."""
     size = np.hypot(*np.moveaxis(knee.reaction, -1, 0))[..., np.newaxis]
     length = np.minimum(_ARROW * size, _LONGEST)
-    return knee.contact - length * knee.reaction / np.where(size > 0.0, size, 1.0)
+    return np.asarray(knee.contact - length * knee.reaction / np.where(size > 0.0, size, 1.0))
 
 
 def _whole(values: FloatArray) -> list[int]:
@@ -155,7 +164,10 @@ def _whole(values: FloatArray) -> list[int]:
 
 def _box(knee: Posed) -> list[float]:
     """Return the drawing's left, top, width and height, whatever the draw and the angle."""
-    circles, points = _down(knee.condyles), [_down(knee.femur[..., :2]), _down(knee.tibia[..., :2]), _down(knee.plateau)]
+    circles, points = (
+        _down(knee.condyles),
+        [_down(knee.femur[..., :2]), _down(knee.tibia[..., :2]), _down(knee.plateau)],
+    )
     flat = np.concatenate([one.reshape(-1, 2) for one in points])
     centres, radii = circles[..., :2].reshape(-1, 2), circles[..., 2].reshape(-1, 1)
     flat = np.concatenate([flat, centres - radii, centres + radii])
@@ -189,20 +201,22 @@ class _Scale:
 
     def marks(self, angles: FloatArray, loads: FloatArray) -> list[list[float]]:
         """Return where readings lie."""
-        return [[round(self.x(a), 1), round(self.y(r), 1)] for a, r in zip(angles.tolist(), loads.tolist(), strict=True)]
+        return [
+            [round(self.x(a), 1), round(self.y(r), 1)] for a, r in zip(angles.tolist(), loads.tolist(), strict=True)
+        ]
 
     def ticks(self) -> dict[str, list[tuple[float, str]]]:
         """Return places and texts of a few ticks on either axis."""
-        x, y = (_ticks(*ends) for ends in ((self.low, self.high), (self.bottom, self.top)))
+        x, y = (ticks(*ends) for ends in ((self.low, self.high), (self.bottom, self.top)))
         return {
             "x": [(round(self.x(at), 1), number(at, "g")) for at in x],
             "y": [(round(self.y(at), 1), number(at, "g")) for at in y],
         }
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Return three to six round numbers between two."""
-    raw = (high - low) / 5.0
+    raw = (high - low) / 5.0 or 1.0
     size = 10.0 ** np.floor(np.log10(raw))
     step = float(size * next(s for s in (1.0, 2.0, 5.0, 10.0) if s * size >= raw))
     first = int(np.ceil(low / step - 1e-9))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from calibrate import __version__, literature
-from calibrate.problem.quantities import place
 from calibrate.report.words import count, number, title_of
 from calibrate.results import Run
 
@@ -37,19 +36,8 @@ LAW = (
 def sources(run: Run) -> dict[str, literature.Entry]:
     """Return the published values that priors of free parameters come from, by the parameters' names."""
     entries = {entry.key: entry for entry in literature.entries()}
-    stated = dict(_literature(run.config.model_dump(mode="json")))
-    tests = run.posterior.table.tests
-    found = {name: stated.get(place(name, tests)) for name in run.names}
+    found = {name: getattr(run.config.resolved(name), "literature", None) for name in run.names}
     return {name: entries[key] for name, key in found.items() if key in entries}
-
-
-def _literature(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield where a configuration names a published value, and which."""
-    if isinstance(values, dict):
-        if isinstance(values.get("literature"), str):
-            yield path, values["literature"]
-        for key, value in values.items():
-            yield from _literature(value, f"{path}.{key}" if path else str(key))
 
 
 def references(run: Run) -> list[str]:
@@ -66,14 +54,15 @@ def paragraph(run: Run, content: Mapping[str, Any]) -> Iterator[str]:
     readings = sum(test["points"] for test in content["tests"])
     tests = count(len(content["tests"]), "varus-valgus laxity test")
     flexions = ", ".join(f"{test['flexion']:g}°" for test in content["tests"])
+    strands = f"{count(len(run.posterior.strands), 'straight strand')} ({', '.join(run.posterior.strands)})"
     yield (
         f"{count(readings, 'reading')} of {tests} (flexion {flexions}) were explained by a quasi-static planar knee: "
-        f"the tibial plateau rocks over two circular condyles, held by {count(len(run.posterior.strands), 'straight strand')} "
-        f"({', '.join(run.posterior.strands)}) whose tension is quadratic in the toe and linear beyond {cited[LAW]}."
+        f"the tibial plateau rocks over two circular condyles, held by {strands} whose tension is quadratic in the toe "
+        f"and linear beyond {cited[LAW]}."
     )
     yield (
         f"{count(len(run.names), 'parameter')} were free, with the priors listed below"
-        + (f"; published values are cited with them" if sources(run) else "")
+        + ("; published values are cited with them" if sources(run) else "")
         + f". Assumptions: {'; '.join(content['assumes'])}."
     )
     shares = {name: share for name, share in sampling.moves if share > 0.0}
@@ -88,9 +77,9 @@ def paragraph(run: Run, content: Mapping[str, Any]) -> Iterator[str]:
     checks = content["checks"]
     yield (
         f"Convergence was judged by nested R-hat {cited[NESTED]} of normalised ranks {cited[RHAT]} (largest "
-        f"{number(checks['rhat']['value'], '.4f')}, below {sampling.max_rhat:g} wanted) and by effective samples of the "
-        f"middle and of the tails (smallest {number(content['smallest_ess'], ',.0f')}, {sampling.min_ess:,.0f} wanted): "
-        f"{'met' if content['converged'] else 'not met'}."
+        f"{number(checks['rhat']['value'], '.4f')}, below {sampling.max_rhat:g} wanted) and by effective samples of "
+        f"the middle and of the tails (smallest {number(content['smallest_ess'], ',.0f')}, {sampling.min_ess:,.0f} "
+        f"wanted): {'met' if content['converged'] else 'not met'}."
     )
     yield "Estimates are posterior medians with central 95 % intervals."
 

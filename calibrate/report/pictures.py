@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from calibrate.figures import FIGURES
 from calibrate.figures.labels import labels_of, symbol
 from calibrate.report.words import estimate, number
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 # Dots per inch on a page: sharp at the width of a text column on a screen, and in print.
 _DPI = 170
 _NAMED = 6
+_COLOURS = 128
 
 
 @dataclass(frozen=True)
@@ -68,20 +71,24 @@ def pictures(run: Run, content: Mapping[str, Any]) -> list[Picture]:
         figure = kind.draw(run)
         source, width, height = _png(figure)
         panels = tuple(_panels(run, figure))
-        found.append(Picture(name, kind.title, kind.caption, source, _alt(kind, content, panels), width, height, panels))
+        found.append(
+            Picture(name, kind.title, kind.caption, source, _alt(kind, content, panels), width, height, panels)
+        )
     return found
 
 
 def _png(figure: Figure) -> tuple[str, int, int]:
     """Return a figure as a data URI, and its size in pixels; its panels then lie where they were drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=_DPI, metadata={"Software": None})
-    image = Image.open(drawn)
-    # A figure has few colours: a palette of 256 makes a third of the bytes.
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(_DPI)
+    figure.draw(canvas.get_renderer())  # once: saving would lay it out in a drawing of its own
+    image = Image.fromarray(np.asarray(canvas.renderer.buffer_rgba())[..., :3])
+    # A figure has few colours: a palette makes a third of the bytes.
     small = io.BytesIO()
-    image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    image.quantize(_COLOURS, dither=Image.Dither.NONE).save(small, format="png")
     text = base64.b64encode(small.getvalue()).decode("ascii")
     return f"data:image/png;base64,{text}", image.width, image.height
 
@@ -104,15 +111,19 @@ def _panels(run: Run, figure: Figure) -> list[Panel]:
 
 def _corner(figure: Figure, names: Mapping[str, str]) -> dict[Axes, set[str]]:
     """Return for each panel that has no label of its own those of the panels below it and to the left of it."""
-    below = {round(ax.get_position().x0, 3): names[_bare(ax.get_xlabel())] for ax in figure.axes if _bare(ax.get_xlabel()) in names}
-    beside = {round(ax.get_position().y0, 3): names[_bare(ax.get_ylabel())] for ax in figure.axes if _bare(ax.get_ylabel()) in names}
-    if len(below) < 2 or len(beside) < 1:
+    below: dict[float, str] = {}
+    beside: dict[float, str] = {}
+    for ax in figure.axes:
+        box, x, y = ax.get_position(), names.get(_bare(ax.get_xlabel())), names.get(_bare(ax.get_ylabel()))
+        below |= {round(box.x0, 3): x} if x else {}
+        beside |= {round(box.y0, 3): y} if y else {}
+    if len(below) < 2 or not beside:
         return {}
     found = {}
     for ax in figure.axes:
         box = ax.get_position()
-        sides = {below.get(round(box.x0, 3)), beside.get(round(box.y0, 3))} - {None}
-        found[ax] = {str(side) for side in sides}
+        sides = {below.get(round(box.x0, 3)), beside.get(round(box.y0, 3))}
+        found[ax] = {side for side in sides if side is not None}
     return found
 
 

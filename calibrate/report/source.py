@@ -14,7 +14,7 @@ _MOST = 60_000
 
 
 def shortened(text: str) -> tuple[str, int]:
-    """Return a text as far as it is shown, cut at a line's end if it has lines, and how many characters are left out."""
+    """Return a text as far as it is shown, cut at a line's end if it can be, and how many letters are left out."""
     if len(text) <= _MOST:
         return text, 0
     cut = text.rfind("\n", 0, _MOST) + 1 or _MOST
@@ -41,15 +41,10 @@ def commands(run: Run, content: Mapping[str, Any]) -> list[str]:
     version = content["calibrate"]
     name = run.config.source.name if run.config.source is not None else "knee.toml"
     path = shlex.quote(run.path.name)
-    held = "".join(f" --hold-out {shlex.quote(test)}" for test in run.config.held_out if test not in _declared(run))
+    held = "".join(f" --hold-out {shlex.quote(test)}" for test in run.config.held_out)
     return [
         f"pip install calibrate=={version}",
         f"calibrate run {shlex.quote(name)} -o {path} --seed {run.config.sampling.seed}{held}",
         f"calibrate resume {path} --until-steps {content['steps']}",
         f"calibrate report {path}",
     ]
-
-
-def _declared(run: Run) -> set[str]:
-    """Return the tests that the configuration itself holds out."""
-    return {name for name, test in run.config.tests.items() if f"hold_out = true" in run.config.text and test.hold_out}

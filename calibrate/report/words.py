@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 from calibrate.figures.labels import strand_label
@@ -11,6 +12,8 @@ from calibrate.problem.quantities import key_of
 from calibrate.texts import digits, shown
 
 MINUS = "\N{MINUS SIGN}"
+# Between these, numbers are written without an exponent.
+_NEAREST, _FARTHEST = 1e-7, 1e9
 _NOUNS = {
     "k": "stiffness",
     "alpha": "transition strain",
@@ -55,14 +58,24 @@ def title_of(name: str, tests: Collection[str] = ()) -> str:
 
 
 def number(value: float | None, form: str = ".4g") -> str:
-    """Return a number with a minus that is read as one; a dash for one that is unknown."""
+    """Return a number as people read it: a minus that is one, commas, no exponent unless it is far out.
+
+    Examples
+    --------
+    >>> number(-11834.2), number(0.000051), number(0.243, ".0%"), number(None)
+    ('−11,830', '0.000051', '24 %', '-')
+    """
     text = shown(value, form)
-    return text if text == "-" else text.replace("-", MINUS)
+    if text == "-":
+        return text
+    if "e" in text and _NEAREST <= abs(float(text)) < _FARTHEST:
+        text = format(Decimal(text), ",f")
+    return text.replace("-", MINUS).replace("%", " %")
 
 
 def unit_after(unit: str) -> str:
     """Return a unit as it stands after a number."""
-    return {"": "", "deg": "\N{DEGREE SIGN}"}.get(unit, f"\N{NO-BREAK SPACE}{unit}")
+    return {"": "", "deg": "\N{DEGREE SIGN}"}.get(unit, f" {unit}")
 
 
 def unit_alone(unit: str) -> str:
@@ -97,4 +110,7 @@ def count(number: int, one: str, many: str = "") -> str:
 def sentence(text: str) -> str:
     """Return a phrase with a capital letter and a full stop."""
     text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?', ':')) else '.'}"
+    first = text.split(" ", 1)[0]
+    if "_" not in first and "." not in first.rstrip(".:"):  # a name stays as it is written
+        text = f"{text[:1].upper()}{text[1:]}"
+    return f"{text}{'' if text.endswith(('.', '!', '?', ':')) else '.'}"
