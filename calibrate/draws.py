@@ -105,12 +105,14 @@ class Draws:
     @cached_property
     def verdict(self) -> Verdict:
         """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
+        return judge(self.chains, self.stored, self.settings, self.look, self._derive)
 
-        def looks(upto: int) -> Verdict:
-            dropped = None if self.dropped is None else min(self.dropped, upto // 2)
-            return self._look if upto == self.stored else look(self.names, self.chains, upto, self.settings, dropped)
-
-        return judge(self.chains, self.stored, self.settings, looks, self._derive)
+    def look(self, upto: int) -> Verdict:
+        """Return what the chains looked like when so many steps were stored, by which the verdict judges them."""
+        if upto == self.stored:
+            return self._look
+        dropped = None if self.dropped is None else min(self.dropped, upto // 2)
+        return look(self.names, self.chains, upto, self.settings, dropped)
 
     @cached_property
     def _look(self) -> Verdict:

@@ -30,7 +30,7 @@ MOMENT = 10.0  # N·m, at which laxity is read
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SHIFTS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)  # mm
 _FEW_FACTORS, _FEW_SHIFTS = (0.0, 0.5, 1.0, 2.0), (-4.0, -2.0, 0.0, 2.0, 4.0)
-ANGLES = 13
+ANGLES = 21
 # Knees changed in all; of those with a geometry of their own each takes some hundred times longer.
 _WORK, _WORK_POSED = 60_000, 30_000
 _MOST, _LEAST = 300, 40

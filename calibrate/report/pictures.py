@@ -79,13 +79,13 @@ def pictures(run: Run, content: Mapping[str, Any]) -> list[Picture]:
 
 def _png(figure: Figure) -> tuple[str, int, int]:
     """Return a figure as a data URI, and its size in pixels; its panels then lie where they were drawn."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_agg import RendererAgg
     from PIL import Image
 
-    canvas = FigureCanvasAgg(figure)
     figure.set_dpi(_DPI)
-    figure.draw(canvas.get_renderer())  # once: saving would lay it out in a drawing of its own
-    image = Image.fromarray(np.asarray(canvas.renderer.buffer_rgba())[..., :3])
+    renderer = RendererAgg(*(_DPI * figure.get_size_inches()), _DPI)
+    figure.draw(renderer)  # once: saving would lay it out in a drawing of its own
+    image = Image.fromarray(np.asarray(renderer.buffer_rgba())[..., :3])
     # A figure has few colours: a palette makes a third of the bytes.
     small = io.BytesIO()
     image.quantize(_COLOURS, dither=Image.Dither.NONE).save(small, format="png")
