@@ -32,7 +32,7 @@ SHIFTS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)  # mm
 _FEW_FACTORS, _FEW_SHIFTS = (0.0, 0.5, 1.0, 2.0), (-4.0, -2.0, 0.0, 2.0, 4.0)
 ANGLES = 21
 # Knees changed in all; of those with a geometry of their own each takes some hundred times longer.
-_WORK, _WORK_POSED = 60_000, 30_000
+_WORK, _WORK_POSED = 40_000, 20_000
 _MOST, _LEAST = 300, 40
 # Share of the calibrated loads' range that is drawn beyond it, either way.
 _ROOM = 0.4

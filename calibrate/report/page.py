@@ -45,16 +45,20 @@ def report_of(run: Run, *, made: datetime | None = None) -> str:
     ChainError
         If nothing is stored yet.
     """
+    return render(contents(run), made or datetime.now(UTC))
+
+
+def render(said: Mapping[str, Any], made: datetime) -> str:
+    """Put what `contents` returns into the templates."""
     environment = _environment()
     style, script = (_asset(environment, name) for name in ("report.css", "report.js"))
     policy = (
         f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; "
         "form-action 'none'"
     )
-    said = contents(run)
-    when = (made or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
+    when = made.strftime("%Y-%m-%d %H:%M UTC")
     return environment.get_template("report.html").render(
-        said | {"style": style, "script": script, "policy": policy, "made": when, "version": __version__}
+        {**said, "style": style, "script": script, "policy": policy, "made": when, "version": __version__}
     )
 
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 # Dots per inch on a page: sharp at the width of a text column on a screen, and in print.
 _DPI = 170
 _NAMED = 6
-_COLOURS = 128
+# Drawn by the page itself.
+_MOVING = ("knee",)
+_COLOURS = 256
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,11 @@ class Picture:
 
 
 def pictures(run: Run, content: Mapping[str, Any]) -> list[Picture]:
-    """Draw all figures of the registry."""
+    """Draw all figures of the registry but those that move on the page."""
     found = []
     for name, kind in FIGURES.items():
+        if name in _MOVING:
+            continue
         figure = kind.draw(run)
         source, width, height = _png(figure)
         panels = tuple(_panels(run, figure))
@@ -79,16 +83,17 @@ def pictures(run: Run, content: Mapping[str, Any]) -> list[Picture]:
 
 def _png(figure: Figure) -> tuple[str, int, int]:
     """Return a figure as a data URI, and its size in pixels; its panels then lie where they were drawn."""
-    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     figure.set_dpi(_DPI)
-    renderer = RendererAgg(*(_DPI * figure.get_size_inches()), _DPI)
-    figure.draw(renderer)  # once: saving would lay it out in a drawing of its own
-    image = Image.fromarray(np.asarray(renderer.buffer_rgba())[..., :3])
+    figure.set_dpi(_DPI)
+    canvas: Any = FigureCanvasAgg(figure)  # which has no types
+    figure.draw(canvas.get_renderer())  # once: saving would lay it out in a drawing of its own
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     # A figure has few colours: a palette makes a third of the bytes.
     small = io.BytesIO()
-    image.quantize(_COLOURS, dither=Image.Dither.NONE).save(small, format="png")
+    image.quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(small, format="png")
     text = base64.b64encode(small.getvalue()).decode("ascii")
     return f"data:image/png;base64,{text}", image.width, image.height
 
