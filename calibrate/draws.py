@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,9 @@ from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis
 from calibrate.sampling.series import errors_of
 from calibrate.sampling.verdict import Verdict, judge, look, spread_draws
+
+if TYPE_CHECKING:
+    from calibrate.figures.accessor import Plots
 
 FloatArray = NDArray[np.float64]
 
@@ -78,6 +81,13 @@ class Draws:
         return self.posterior.truth
 
     @property
+    def plot(self) -> Plots:
+        """The pictures: `draws.plot.corner()`, one method for each name in `calibrate.figures.FIGURES`."""
+        from calibrate.figures.accessor import Plots  # loads matplotlib, for those who draw
+
+        return Plots(self)
+
+    @property
     def stored(self) -> int:
         """Stored steps of each ensemble."""
         return int(self.chains.coords.shape[1])
@@ -95,12 +105,14 @@ class Draws:
     @cached_property
     def verdict(self) -> Verdict:
         """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
+        return judge(self.chains, self.stored, self.settings, self.look, self._derive)
 
-        def looks(upto: int) -> Verdict:
-            dropped = None if self.dropped is None else min(self.dropped, upto // 2)
-            return self._look if upto == self.stored else look(self.names, self.chains, upto, self.settings, dropped)
-
-        return judge(self.chains, self.stored, self.settings, looks, self._derive)
+    def look(self, upto: int) -> Verdict:
+        """Return what the chains looked like when so many steps were stored, by which the verdict judges them."""
+        if upto == self.stored:
+            return self._look
+        dropped = None if self.dropped is None else min(self.dropped, upto // 2)
+        return look(self.names, self.chains, upto, self.settings, dropped)
 
     @cached_property
     def _look(self) -> Verdict:
@@ -256,14 +268,27 @@ class Draws:
     def derived_by_ensemble(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
         rows = self.spread(draws)
-        found = self._derive(rows.reshape(-1, rows.shape[-1]))
-        return {name: values.reshape(rows.shape[:-1]) for name, values in found.items()}
+        if draws not in self._asked:  # summary, findings and pictures ask for the same
+            self._asked[draws] = self._derive(rows.reshape(-1, rows.shape[-1]))
+        return {name: values.reshape(rows.shape[:-1]) for name, values in self._asked[draws].items()}
 
     def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
         """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
         self._need_steps()
         each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
-        return spread_draws(self.chains, self.burn_in, self.stored, each)
+        if each not in self._spread:  # steps far apart in a file are slow to read
+            self._spread[each] = spread_draws(self.chains, self.burn_in, self.stored, each)
+        return self._spread[each]
+
+    @cached_property
+    def _spread(self) -> dict[int, FloatArray]:
+        """What `spread` has found, by draws of each ensemble."""
+        return {}
+
+    @cached_property
+    def _asked(self) -> dict[int, dict[str, FloatArray]]:
+        """What `derived` has found, by draws asked for."""
+        return {}
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
     def _derive(self, q: FloatArray) -> dict[str, FloatArray]:

@@ -18,6 +18,7 @@ from calibrate.cli.design import design
 from calibrate.cli.importing import import_measurement, init
 from calibrate.cli.knee import knee
 from calibrate.cli.model import predict, simulate
+from calibrate.cli.report import report
 from calibrate.cli.results import export, plot, summary
 from calibrate.cli.sampling import repair, resume, run
 from calibrate.cli.schema import schema
@@ -31,7 +32,7 @@ from calibrate.options import OnceCommand
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
-_NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440}
+_NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720}
 
 app = typer.Typer(
     name="calibrate",
@@ -45,7 +46,7 @@ app = typer.Typer(
 # The commands as the help has them: what each group is for, and its commands.
 COMMANDS = {
     "Calibrate": (run, resume, repair),
-    "Look at a run": (summary, plot, score, compare, export),
+    "Look at a run": (summary, plot, report, score, compare, export),
     "Ask the knee": (predict, design),
     "Prepare": (import_measurement, init, schema, knee, simulate, priors),
     "Check the program": (validate, profile),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from calibrate.cli import report as page
 from calibrate.ends import CONVERGED, NOT_CONVERGED, say
 from calibrate.errors import ConfigError
 from calibrate.options import RunArgument, key_help
@@ -35,6 +36,9 @@ def run(
         list[str] | None,
         typer.Option(metavar="TEST", help="Do not fit this test, but score how it is foretold; repeat as needed."),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Make a page of the run when it ends, RUN_report.html beside it.")
+    ] = False,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
@@ -46,6 +50,8 @@ def run(
     )
     settings = settings.with_held_out(hold_out or [])
     target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
+    if report:  # before a run of minutes or hours
+        page.check(target, page.beside(target), overwrite=overwrite)
     if config is None:
         say("no CONFIG given: calibrating the bundled example, the real knee oks009")
 
@@ -59,6 +65,8 @@ def run(
 
         for test in held_out(open_run(target)):
             print(printable(test))
+    if report and code in (CONVERGED, NOT_CONVERGED):
+        print(printable(page.make(target, overwrite=overwrite)))
     raise typer.Exit(code)
 
 

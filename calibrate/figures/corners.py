@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from calibrate.canvas import plainly
 from calibrate.complaints import did_you_mean
+from calibrate.draws import Draws
 from calibrate.figures.labels import broken, labels_of, symbol
 from calibrate.figures.style import (
     BAND_50,
@@ -33,7 +34,6 @@ from calibrate.figures.style import (
     heading,
     new_figure,
 )
-from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
 _Axes: TypeAlias = "np.ndarray[Any, Any]"  # a square of panels
@@ -48,7 +48,7 @@ _LEFT, _BOTTOM, _TOP, _RIGHT, _LINE = 17.0, 15.0, 17.0, 4.0, 3.2
 _NAMED = 24
 
 
-def corner_pages(run: Run) -> dict[str, tuple[str, ...]]:
+def corner_pages(run: Draws) -> dict[str, tuple[str, ...]]:
     """Share the free parameters out over pages that can be read.
 
     Up to twelve are on one page, `corner`. Of more, those of the geometry have a page of their own,
@@ -74,7 +74,7 @@ def corner_pages(run: Run) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _narrowed(run: Run) -> FloatArray:
+def _narrowed(run: Draws) -> FloatArray:
     """Return the widths of the posterior's 90 % intervals as shares of the priors', shape (ndim,)."""
     low, high = np.quantile(run.thinned(_DRAWS), [0.05, 0.95], axis=0)
     widths = [float(np.ptp(prior.quantile([0.05, 0.95]))) for prior in run.posterior.priors]
@@ -82,13 +82,13 @@ def _narrowed(run: Run) -> FloatArray:
 
 
 @plainly
-def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
+def corner_plot(run: Draws, *, names: Sequence[str] | None = None) -> Figure:
     """Draw parameters' posteriors and those of their pairs, 50 and 90 % contours.
 
     Parameters
     ----------
-    run : Run
-        Finished or still going.
+    run : Draws
+        A run, finished or still going, or draws in memory.
     names : sequence of str, optional
         Which free parameters; by default all, or of more than twelve those of the first of `corner_pages`.
 
@@ -191,7 +191,7 @@ def _panels(
     )
 
 
-def _columns(run: Run, names: Sequence[str]) -> list[int]:
+def _columns(run: Draws, names: Sequence[str]) -> list[int]:
     for name in names:
         if name not in run.names:
             raise ValueError(f"no free parameter is called '{name}'; {did_you_mean(name, list(run.names))}")
@@ -222,7 +222,7 @@ def _tidy(axes: _Axes, limits: list[tuple[float, float]], sides: tuple[float, fl
 
 
 def _mark(
-    run: Run,
+    run: Draws,
     axes: _Axes,
     i: int,
     column: int,
@@ -250,7 +250,7 @@ def _mark(
             beside.axhline(truth, color=TRUTH, linewidth=0.9, linestyle=TRUTH_DASHES, gid="truth")
 
 
-def _draw_prior(run: Run, ax: Axes, column: int, limits: tuple[float, float], scale: float) -> None:
+def _draw_prior(run: Draws, ax: Axes, column: int, limits: tuple[float, float], scale: float) -> None:
     """Draw a prior's density on the scale of a histogram; `scale` is the mean of its counts."""
     parameter = run.posterior.table.free[column]
     x = np.linspace(*limits, 201)
@@ -263,7 +263,7 @@ def _draw_prior(run: Run, ax: Axes, column: int, limits: tuple[float, float], sc
     ax.set_ylim(0.0, max(ax.get_ylim()[1], 1.1 * float(y.max(initial=0.0))))
 
 
-def _limits(run: Run, samples: FloatArray, column: int) -> tuple[float, float]:
+def _limits(run: Draws, samples: FloatArray, column: int) -> tuple[float, float]:
     """Settle where a parameter is shown: nearly all draws and some air, but no empty strip where none can be."""
     low, high = np.quantile(samples, [0.003, 0.997]).tolist()
     air = 0.08 * (high - low)
@@ -284,7 +284,7 @@ def _inner_ticks(low: float, high: float, most: int) -> list[float]:
     return [tick for tick in MaxNLocator(most).tick_values(low, high) if low + edge <= tick <= high - edge]
 
 
-def _key(run: Run, columns: list[int], limits: list[tuple[float, float]]) -> list[Artist]:
+def _key(run: Draws, columns: list[int], limits: list[tuple[float, float]]) -> list[Artist]:
     """Explain the marks that the corner uses."""
     key: list[Artist] = [
         Line2D([], [], color=MEDIAN, linewidth=1.0, label="median"),
@@ -304,7 +304,7 @@ def _key(run: Run, columns: list[int], limits: list[tuple[float, float]]) -> lis
     return key
 
 
-def _left_out(run: Run, columns: list[int]) -> str:
+def _left_out(run: Draws, columns: list[int]) -> str:
     """Say which parameters a page has not, by group where a whole group is missing; empty if it has all."""
     table, rest = run.posterior.table, [i for i in range(len(run.names)) if i not in columns]
     if not rest:
