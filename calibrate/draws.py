@@ -197,6 +197,17 @@ class Draws:
         rows = np.random.default_rng(0).choice(len(samples), draws, replace=False)
         return np.asarray(samples[np.sort(rows)])
 
+    @cached_property
+    def best(self) -> FloatArray:
+        """The draw of the highest log-posterior, shape (ndim,).
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        return self.draw(int(np.argmax(self.log_prob())))
+
     def log_prob(self) -> FloatArray:
         """Return the log-posterior of each of `samples`, shape (draws,)."""
         self._need_steps()
