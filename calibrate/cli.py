@@ -10,7 +10,7 @@ import errno
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -29,18 +29,20 @@ from calibrate.ends import (
     say,
 )
 from calibrate.errors import CalibrateError, ConfigError, RunError
+from calibrate.export_command import export
 from calibrate.knee_command import knee
 from calibrate.model_commands import predict, simulate
-from calibrate.options import BurnIn, OnceCommand, RunArgument, parsed_map
+from calibrate.options import BurnIn, OnceCommand, RunArgument
 from calibrate.score_commands import compare, score
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 from calibrate.validate_command import validate
+from calibrate.watch_command import watch
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
-_NEEDS |= {"validate": 720}
+_NEEDS |= {"validate": 720, "watch": 440}
 
 app = typer.Typer(
     name="calibrate",
@@ -54,6 +56,9 @@ app = typer.Typer(
 MaxTime = Annotated[float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.")]
 MinEss = Annotated[
     float | None, typer.Option(min=1.0, help="Converged: this many effective samples of every parameter, at least.")
+]
+View = Annotated[
+    bool, typer.Option("--watch", help="Show each parameter's course and figures while it runs, as 'watch' does.")
 ]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Threads; one for each core by default. The chain does not depend on it.")
@@ -90,6 +95,7 @@ def run(
         list[str] | None,
         typer.Option(metavar="TEST", help="Do not fit this test, but score how it is foretold; repeat as needed."),
     ] = None,
+    view: View = False,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
@@ -107,7 +113,7 @@ def run(
     from calibrate.runner import start_run
     from calibrate.sitting import sit
 
-    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls))
+    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls), view=view)
     if settings.held_out and code in (CONVERGED, NOT_CONVERGED):
         from calibrate.results import open_run
         from calibrate.scores.holdout import held_out
@@ -127,6 +133,7 @@ def resume(
     max_time: MaxTime = None,
     min_ess: MinEss = None,
     workers: Workers = None,
+    view: View = False,
 ) -> None:
     """Go on with a run from its file alone: until converged, or by the steps asked for."""
     if steps is not None and until_steps is not None:
@@ -141,6 +148,7 @@ def resume(
             path,
             read(path).config.with_sampling(**changes),
             lambda **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
+            view=view,
         )
     )
 
@@ -256,45 +264,7 @@ def priors(
         tables(values)
 
 
-@app.command()
-def export(
-    path: RunArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.osim", help="File to write.")],
-    to: Annotated[Literal["osim"], typer.Option(help="Format: osim, an OpenSim model.")] = "osim",
-    draw: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Write the N-th posterior draw, from 0; medians by default.")
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(metavar="THEIR.osim", help="Update this model's ligaments; without it, write a planar knee."),
-    ] = None,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="OURS=A,B",
-            help="Share a strand of the run out over the model's ligaments A and B, in proportion to their stiffness; "
-            "repeat as needed.",
-        ),
-    ] = None,
-    mcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map mcl=NAME.")] = None,
-    lcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map lcl=NAME.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    burn_in: BurnIn = None,
-) -> None:
-    """Write the calibrated ligaments for another program; OpenSim itself is not needed."""
-    from calibrate.export import export_osim
-    from calibrate.sitting import opened
-
-    del to
-    short = [f"{ours}={name}" for ours, name in (("mcl", mcl), ("lcl", lcl)) if name is not None]
-    theirs = parsed_map([*(mapping or []), *short], "--map")
-    for note in export_osim(opened(path, burn_in), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
-        say(note)
-    print(printable(output))
-
-
-for _command in (simulate, predict, knee, score, compare, design, validate):
+for _command in (simulate, predict, knee, score, compare, design, validate, export, watch):
     app.command()(_command)
 for _registered in app.registered_commands:
     _registered.cls = OnceCommand

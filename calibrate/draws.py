@@ -17,7 +17,8 @@ from calibrate import whatif
 from calibrate.config import SamplingConfig
 from calibrate.derived import MOST_DRAWS, derived, most_draws
 from calibrate.errors import ChainError
-from calibrate.findings import Finding, findings_of
+from calibrate.findings import Findings, findings_of
+from calibrate.outward import Outward
 from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis
 from calibrate.sampling.series import errors_of
@@ -47,7 +48,7 @@ class Chains(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class Draws(Outward):
     """Draws of a posterior.
 
     Attributes
@@ -100,7 +101,7 @@ class Draws:
             dropped = None if self.dropped is None else min(self.dropped, upto // 2)
             return self._look if upto == self.stored else look(self.names, self.chains, upto, self.settings, dropped)
 
-        return judge(self.chains, self.stored, self.settings, looks, self._derive)
+        return judge(self.chains, self.stored, self.settings, looks, self.derive)
 
     @cached_property
     def _look(self) -> Verdict:
@@ -141,7 +142,6 @@ class Draws:
         ChainError
             If nothing is stored yet.
         """
-        self._need_steps()
         return self._kept.reshape(-1, self.posterior.ndim)
 
     @property
@@ -157,12 +157,23 @@ class Draws:
         ensemble, step = divmod(step, self.stored - self.burn_in)
         return np.asarray(self.chains.coords[ensemble, self.burn_in + step, walker])
 
+    def kept_steps(self) -> slice:
+        """Return which of the stored steps estimates are made from: all, or every n-th of very many.
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        self._need_steps()
+        ensembles, stored, walkers = self.chains.log_prob.shape
+        thin = stride(ensembles, stored - self.burn_in, walkers)
+        return slice(self.burn_in + thin - 1, None, thin)
+
     @cached_property
     def _kept(self) -> FloatArray:
         """What estimates are made from, shape (ensembles, steps, walkers, ndim)."""
-        ensembles, stored, walkers = self.chains.log_prob.shape
-        thin = stride(ensembles, stored - self.burn_in, walkers)
-        return np.asarray(self.chains.coords[:, self.burn_in + thin - 1 :: thin])
+        return np.asarray(self.chains.coords[:, self.kept_steps()])
 
     def errors(self) -> FloatArray:
         """Return the Monte-Carlo standard errors of the parameters' means and 5 and 95 % quantiles.
@@ -256,7 +267,7 @@ class Draws:
     def derived_by_ensemble(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
         rows = self.spread(draws)
-        found = self._derive(rows.reshape(-1, rows.shape[-1]))
+        found = self.derive(rows.reshape(-1, rows.shape[-1]))
         return {name: values.reshape(rows.shape[:-1]) for name, values in found.items()}
 
     def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
@@ -266,16 +277,17 @@ class Draws:
         return spread_draws(self.chains, self.burn_in, self.stored, each)
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
-    def _derive(self, q: FloatArray) -> dict[str, FloatArray]:
+    def derive(self, q: FloatArray) -> dict[str, FloatArray]:
+        """Return what `derived` does of rows of parameters (n, ndim)."""
         return derived(self.posterior, q)
 
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> Findings:
         """Return what to know before believing the estimates, each with the number, the threshold and the advice."""
         return self._findings
 
     @cached_property
-    def _findings(self) -> tuple[Finding, ...]:
-        return tuple(findings_of(self))
+    def _findings(self) -> Findings:
+        return Findings(findings_of(self))
 
     def warnings(self) -> Iterator[str]:
         """Yield the findings as sentences."""
