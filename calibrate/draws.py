@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,9 @@ from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis
 from calibrate.sampling.series import errors_of
 from calibrate.sampling.verdict import Verdict, judge, look, spread_draws
+
+if TYPE_CHECKING:
+    from calibrate.figures.accessor import Plots
 
 FloatArray = NDArray[np.float64]
 
@@ -79,6 +82,13 @@ class Draws(Outward):
         return self.posterior.truth
 
     @property
+    def plot(self) -> Plots:
+        """The pictures: `draws.plot.corner()`, one method for each name in `calibrate.figures.FIGURES`."""
+        from calibrate.figures.accessor import Plots  # loads matplotlib, for those who draw
+
+        return Plots(self)
+
+    @property
     def stored(self) -> int:
         """Stored steps of each ensemble."""
         return int(self.chains.coords.shape[1])
@@ -96,12 +106,14 @@ class Draws(Outward):
     @cached_property
     def verdict(self) -> Verdict:
         """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
+        return judge(self.chains, self.stored, self.settings, self.look, self.derive)
 
-        def looks(upto: int) -> Verdict:
-            dropped = None if self.dropped is None else min(self.dropped, upto // 2)
-            return self._look if upto == self.stored else look(self.names, self.chains, upto, self.settings, dropped)
-
-        return judge(self.chains, self.stored, self.settings, looks, self.derive)
+    def look(self, upto: int) -> Verdict:
+        """Return what the chains looked like when so many steps were stored, by which the verdict judges them."""
+        if upto == self.stored:
+            return self._look
+        dropped = None if self.dropped is None else min(self.dropped, upto // 2)
+        return look(self.names, self.chains, upto, self.settings, dropped)
 
     @cached_property
     def _look(self) -> Verdict:
@@ -195,6 +207,17 @@ class Draws(Outward):
             return samples
         rows = np.random.default_rng(0).choice(len(samples), draws, replace=False)
         return np.asarray(samples[np.sort(rows)])
+
+    @cached_property
+    def best(self) -> FloatArray:
+        """The draw of the highest log-posterior, shape (ndim,).
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        return self.draw(int(np.argmax(self.log_prob())))
 
     def log_prob(self) -> FloatArray:
         """Return the log-posterior of each of `samples`, shape (draws,)."""

@@ -91,6 +91,10 @@ PICTURES = (
     _picture("a TIFF picture", (".tif", ".tiff"), b"II*\0", b"MM\0*"),
     Kind("a WebP picture", (".webp",), lambda path, head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
 )
+FILMS = (
+    _picture("a GIF picture", (".gif",), b"GIF87a", b"GIF89a"),
+    Kind("an MP4 film", (".mp4",), lambda path, head: head[4:8] == b"ftyp"),
+)
 # Nothing here writes these, so whoever names one means something else.
 _OTHERS = {
     "another program's configuration": (".yaml", ".yml", ".ini", ".cfg"),
@@ -99,7 +103,7 @@ _OTHERS = {
     "a table or a document": (".xlsx", ".xls", ".ods", ".docx", ".md", ".html", ".parquet"),
     "an archive": (".zip", ".gz", ".tar", ".7z"),
     "another program's data": (".npy", ".npz", ".mat", ".nc", ".pkl", ".pickle", ".c3d", ".mot", ".sto", ".trc"),
-    "a picture": (".gif", ".bmp"),
+    "a picture": (".bmp",),
 }
 
 
@@ -110,5 +114,7 @@ def picture_of(path: Path) -> Kind | None:
 
 def promised(path: Path) -> str | None:
     """Return what the end of a name promises, like "a chain file"; None if it may be anything."""
-    table = {kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, *PICTURES)} | _OTHERS
+    table = {
+        kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, *PICTURES, *FILMS)
+    } | _OTHERS
     return next((name for name, suffixes in table.items() if path.suffix.lower() in suffixes), None)

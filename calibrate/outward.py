@@ -45,6 +45,9 @@ class Outward:
         Readings of all tests are one after another, in their files' units and signs; the coordinates `angle` (degrees,
         as the file counts) and, of several tests, `test` say where each belongs.
 
+        `az.loo` reckons with a likelihood of each draw of the posterior; of these few draws ask `az.loo(tree, reff=1)`,
+        or `calibrate score`.
+
         Parameters
         ----------
         predictive : int

@@ -179,7 +179,7 @@ class Posterior:
         return np.concatenate([rows, constant], axis=1)
 
     def values(self, q: ArrayLike, name: str) -> FloatArray:
-        """Return one parameter's values, free, tied or fixed, shape (n,), for rows of free ones; KeyError if unknown."""
+        """Return one parameter's values, free, tied or fixed, (n,), for rows of free ones; KeyError if unknown."""
         return self.full(q)[:, self.table.index(name)]
 
     def test(self, name: str | None = None) -> LaxityTest:
