@@ -15,16 +15,18 @@ import typer
 
 from calibrate import __version__
 from calibrate.cli.design import design
+from calibrate.cli.export import export
 from calibrate.cli.importing import import_measurement, init
 from calibrate.cli.knee import knee
 from calibrate.cli.model import predict, simulate
 from calibrate.cli.report import report
-from calibrate.cli.results import export, plot, summary
+from calibrate.cli.results import plot, summary
 from calibrate.cli.sampling import repair, resume, run
 from calibrate.cli.schema import schema
 from calibrate.cli.scores import compare, score
 from calibrate.cli.tools import priors, profile
 from calibrate.cli.validate import validate
+from calibrate.cli.watch import watch
 from calibrate.ends import BAD_INPUT, FAILED, INTERRUPTED, complain, drop_output, is_about_memory, need_memory
 from calibrate.errors import CalibrateError, RunError
 from calibrate.options import OnceCommand
@@ -32,7 +34,7 @@ from calibrate.options import OnceCommand
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
-_NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720}
+_NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720, "watch": 440}
 
 app = typer.Typer(
     name="calibrate",
@@ -45,7 +47,7 @@ app = typer.Typer(
 
 # The commands as the help has them: what each group is for, and its commands.
 COMMANDS = {
-    "Calibrate": (run, resume, repair),
+    "Calibrate": (run, resume, watch, repair),
     "Look at a run": (summary, plot, report, score, compare, export),
     "Ask the knee": (predict, design),
     "Prepare": (import_measurement, init, schema, knee, simulate, priors),

@@ -17,6 +17,10 @@ MaxTime = Annotated[float | None, typer.Option(min=0.0, help=key_help("sampling.
 MinEss = Annotated[float | None, typer.Option(min=1.0, help=key_help("sampling.min_ess"))]
 Workers = Annotated[int | None, typer.Option(min=1, help=key_help("sampling.workers"))]
 
+View = Annotated[
+    bool, typer.Option("--watch", help="Show each parameter's course and figures while it runs, as 'watch' does.")
+]
+
 
 def run(
     config: Annotated[
@@ -39,6 +43,7 @@ def run(
     report: Annotated[
         bool, typer.Option("--report", help="Make a page of the run when it ends, RUN_report.html beside it.")
     ] = False,
+    view: View = False,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
@@ -58,7 +63,12 @@ def run(
     from calibrate.runner import start_run
     from calibrate.sitting import sit
 
-    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, on_note=say, **calls))
+    code = sit(
+        target,
+        settings,
+        lambda **calls: start_run(settings, target, overwrite=overwrite, on_note=say, **calls),
+        view=view,
+    )
     if settings.held_out and code in (CONVERGED, NOT_CONVERGED):
         from calibrate.results import open_run
         from calibrate.scores.holdout import held_out
@@ -79,6 +89,7 @@ def resume(
     max_time: MaxTime = None,
     min_ess: MinEss = None,
     workers: Workers = None,
+    view: View = False,
 ) -> None:
     """Go on with a run from its file alone: until converged, or by the steps asked for."""
     if steps is not None and until_steps is not None:
@@ -93,6 +104,7 @@ def resume(
             path,
             read(path).config.with_sampling(**changes),
             lambda **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
+            view=view,
         )
     )
 
