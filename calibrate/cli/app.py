@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from calibrate import __version__
 from calibrate.cli.design import design
+from calibrate.cli.export import export
+from calibrate.cli.importing import import_measurement, init
 from calibrate.cli.knee import knee
 from calibrate.cli.model import predict, simulate
-from calibrate.cli.results import export, plot, summary
+from calibrate.cli.report import report
+from calibrate.cli.results import plot, summary
 from calibrate.cli.sampling import repair, resume, run
+from calibrate.cli.schema import schema
 from calibrate.cli.scores import compare, score
 from calibrate.cli.tools import priors, profile
 from calibrate.cli.validate import validate
+from calibrate.cli.watch import watch
 from calibrate.ends import BAD_INPUT, FAILED, INTERRUPTED, complain, drop_output, is_about_memory, need_memory
 from calibrate.errors import CalibrateError, RunError
 from calibrate.options import OnceCommand
@@ -28,7 +34,7 @@ from calibrate.options import OnceCommand
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
-_NEEDS |= {"validate": 720}
+_NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720, "watch": 440}
 
 app = typer.Typer(
     name="calibrate",
@@ -41,12 +47,14 @@ app = typer.Typer(
 
 # The commands as the help has them: what each group is for, and its commands.
 COMMANDS = {
-    "Calibrate": (run, resume, repair),
-    "Look at a run": (summary, plot, score, compare, export),
+    "Calibrate": (run, resume, watch, repair),
+    "Look at a run": (summary, plot, report, score, compare, export),
     "Ask the knee": (predict, design),
-    "Prepare": (knee, simulate, priors),
+    "Prepare": (import_measurement, init, schema, knee, simulate, priors),
     "Check the program": (validate, profile),
 }
+# What is a word of Python's cannot name a function.
+_NAMES: dict[Callable[..., None], str] = {import_measurement: "import"}
 
 
 @app.callback(invoke_without_command=True)
@@ -62,7 +70,7 @@ def _root(
 
 for _group, _commands in COMMANDS.items():
     for _command in _commands:
-        app.command(cls=OnceCommand, rich_help_panel=_group)(_command)
+        app.command(_NAMES.get(_command), cls=OnceCommand, rich_help_panel=_group)(_command)
 
 
 def main() -> None:

@@ -7,17 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
+from calibrate.cli import report as page
 from calibrate.ends import CONVERGED, NOT_CONVERGED, say
 from calibrate.errors import ConfigError
-from calibrate.options import RunArgument
+from calibrate.options import RunArgument, key_help
 from calibrate.texts import printable
 
-MaxTime = Annotated[float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.")]
-MinEss = Annotated[
-    float | None, typer.Option(min=1.0, help="Converged: this many effective samples of every parameter, at least.")
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Threads; one for each core by default. The chain does not depend on it.")
+MaxTime = Annotated[float | None, typer.Option(min=0.0, help=key_help("sampling.max_time"))]
+MinEss = Annotated[float | None, typer.Option(min=1.0, help=key_help("sampling.min_ess"))]
+Workers = Annotated[int | None, typer.Option(min=1, help=key_help("sampling.workers"))]
+
+View = Annotated[
+    bool, typer.Option("--watch", help="Show each parameter's course and figures while it runs, as 'watch' does.")
 ]
 
 
@@ -30,8 +31,8 @@ def run(
         typer.Option("-o", "--output", metavar="RUN.h5", help="Chain file to write; runs/NAME.h5 by default."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing chain file.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Seed, in place of the configuration's.")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Steps of each ensemble at the most.")] = None,
+    seed: Annotated[int | None, typer.Option(help=key_help("sampling.seed"))] = None,
+    max_steps: Annotated[int | None, typer.Option(help=key_help("sampling.max_steps"))] = None,
     max_time: MaxTime = None,
     min_ess: MinEss = None,
     workers: Workers = None,
@@ -39,6 +40,10 @@ def run(
         list[str] | None,
         typer.Option(metavar="TEST", help="Do not fit this test, but score how it is foretold; repeat as needed."),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Make a page of the run when it ends, RUN_report.html beside it.")
+    ] = False,
+    view: View = False,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
@@ -50,19 +55,28 @@ def run(
     )
     settings = settings.with_held_out(hold_out or [])
     target = output if output is not None else Path("runs") / f"{chosen.stem}.h5"
+    if report:  # before a run of minutes or hours
+        page.check(target, page.beside(target), overwrite=overwrite)
     if config is None:
         say("no CONFIG given: calibrating the bundled example, the real knee oks009")
 
     from calibrate.runner import start_run
     from calibrate.sitting import sit
 
-    code = sit(target, settings, lambda **calls: start_run(settings, target, overwrite=overwrite, **calls))
+    code = sit(
+        target,
+        settings,
+        lambda **calls: start_run(settings, target, overwrite=overwrite, on_note=say, **calls),
+        view=view,
+    )
     if settings.held_out and code in (CONVERGED, NOT_CONVERGED):
         from calibrate.results import open_run
         from calibrate.scores.holdout import held_out
 
         for test in held_out(open_run(target)):
             print(printable(test))
+    if report and code in (CONVERGED, NOT_CONVERGED):
+        print(printable(page.make(target, overwrite=overwrite)))
     raise typer.Exit(code)
 
 
@@ -75,6 +89,7 @@ def resume(
     max_time: MaxTime = None,
     min_ess: MinEss = None,
     workers: Workers = None,
+    view: View = False,
 ) -> None:
     """Go on with a run from its file alone: until converged, or by the steps asked for."""
     if steps is not None and until_steps is not None:
@@ -89,6 +104,7 @@ def resume(
             path,
             read(path).config.with_sampling(**changes),
             lambda **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
+            view=view,
         )
     )
 
