@@ -185,10 +185,14 @@ def _tidy(
     for row in range(ndim):
         for column in range(row + 1):
             ax, lowest, first = axes[row, column], row == ndim - 1, column == 0 < row
-            ax.set_xticks(ticks[column])
-            ax.set_yticks(ticks[row] if column < row else [])
-            dress(ax)
-            ax.tick_params(labelsize=SMALL if ndim <= 5 else SMALL - 1, labelbottom=lowest, labelleft=first)
+            # Ticks take most of the time, so only those panels have them that have their numbers, too.
+            ax.set_xticks(ticks[column] if lowest else [])
+            ax.set_yticks(ticks[row] if first else [])
+            for spine in ax.spines.values():
+                spine.set_linewidth(0.6)
+            if lowest or first:
+                dress(ax)
+                ax.tick_params(labelsize=SMALL if ndim <= 5 else SMALL - 1)
             if lowest:
                 ax.tick_params(axis="x", labelrotation=45 if ndim > 1 else 0)
                 ax.set_xlabel(labels[column], fontsize=small)
