@@ -183,7 +183,9 @@ def test_the_moved_knee_is_the_posed_one(said: dict[str, Any], varus: Run) -> No
     forces = np.array(data["tension"]).reshape(-1, strands)[at] / data["fine"]
     np.testing.assert_allclose(forces, tension(lengths, k, alpha, l_0), atol=8.0)  # a tenth of a millimetre of length
     regions = [int(one) for one in data["region"][strands * at : strands * at + strands]]
-    assert regions == [int(length > s) + int(length > s * (1 + a)) for length, s, a in zip(lengths, l_0, alpha)]
+    assert regions == [
+        int(length > s) + int(length > s * (1 + a)) for length, s, a in zip(lengths, l_0, alpha, strict=True)
+    ]
     # y points down in a drawing: plateaus hang below the condyles, tibial ends below the plateau.
     plateau = np.array(data["plateau"]).reshape(-1, 4)[at] / data["fine"]
     assert (ends[:, 1] > plateau[[1, 3]]).all()
@@ -252,7 +254,7 @@ def test_the_methods_state_the_runs_numbers_and_cite_what_they_list(said: dict[s
 
 
 def test_published_priors_are_cited_with_what_their_source_states(tmp_path: Path) -> None:
-    text = planted.parameters_text({name: 1.0 for name in planted.FREE})
+    text = planted.parameters_text(dict.fromkeys(planted.FREE, 1.0))
     text = text.replace("k = 1.0", 'k = { literature = "cho2020.lcl.k", factor = 1.7 }').replace(
         "l_0 = 1.0", "l_0 = 60.0"
     )
