@@ -17,7 +17,8 @@ from calibrate import whatif
 from calibrate.config import SamplingConfig
 from calibrate.derived import MOST_DRAWS, derived, most_draws
 from calibrate.errors import ChainError
-from calibrate.findings import Finding, findings_of
+from calibrate.findings import Findings, findings_of
+from calibrate.outward import Outward
 from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis
 from calibrate.sampling.series import errors_of
@@ -50,7 +51,7 @@ class Chains(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class Draws(Outward):
     """Draws of a posterior.
 
     Attributes
@@ -105,7 +106,7 @@ class Draws:
     @cached_property
     def verdict(self) -> Verdict:
         """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
-        return judge(self.chains, self.stored, self.settings, self.look, self._derive)
+        return judge(self.chains, self.stored, self.settings, self.look, self.derive)
 
     def look(self, upto: int) -> Verdict:
         """Return what the chains looked like when so many steps were stored, by which the verdict judges them."""
@@ -153,7 +154,6 @@ class Draws:
         ChainError
             If nothing is stored yet.
         """
-        self._need_steps()
         return self._kept.reshape(-1, self.posterior.ndim)
 
     @property
@@ -169,12 +169,23 @@ class Draws:
         ensemble, step = divmod(step, self.stored - self.burn_in)
         return np.asarray(self.chains.coords[ensemble, self.burn_in + step, walker])
 
+    def kept_steps(self) -> slice:
+        """Return which of the stored steps estimates are made from: all, or every n-th of very many.
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        self._need_steps()
+        ensembles, stored, walkers = self.chains.log_prob.shape
+        thin = stride(ensembles, stored - self.burn_in, walkers)
+        return slice(self.burn_in + thin - 1, None, thin)
+
     @cached_property
     def _kept(self) -> FloatArray:
         """What estimates are made from, shape (ensembles, steps, walkers, ndim)."""
-        ensembles, stored, walkers = self.chains.log_prob.shape
-        thin = stride(ensembles, stored - self.burn_in, walkers)
-        return np.asarray(self.chains.coords[:, self.burn_in + thin - 1 :: thin])
+        return np.asarray(self.chains.coords[:, self.kept_steps()])
 
     def errors(self) -> FloatArray:
         """Return the Monte-Carlo standard errors of the parameters' means and 5 and 95 % quantiles.
@@ -196,6 +207,17 @@ class Draws:
             return samples
         rows = np.random.default_rng(0).choice(len(samples), draws, replace=False)
         return np.asarray(samples[np.sort(rows)])
+
+    @cached_property
+    def best(self) -> FloatArray:
+        """The draw of the highest log-posterior, shape (ndim,).
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        return self.draw(int(np.argmax(self.log_prob())))
 
     def log_prob(self) -> FloatArray:
         """Return the log-posterior of each of `samples`, shape (draws,)."""
@@ -269,7 +291,7 @@ class Draws:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
         rows = self.spread(draws)
         if draws not in self._asked:  # summary, findings and pictures ask for the same
-            self._asked[draws] = self._derive(rows.reshape(-1, rows.shape[-1]))
+            self._asked[draws] = self.derive(rows.reshape(-1, rows.shape[-1]))
         return {name: values.reshape(rows.shape[:-1]) for name, values in self._asked[draws].items()}
 
     def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
@@ -291,16 +313,17 @@ class Draws:
         return {}
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
-    def _derive(self, q: FloatArray) -> dict[str, FloatArray]:
+    def derive(self, q: FloatArray) -> dict[str, FloatArray]:
+        """Return what `derived` does of rows of parameters (n, ndim)."""
         return derived(self.posterior, q)
 
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> Findings:
         """Return what to know before believing the estimates, each with the number, the threshold and the advice."""
         return self._findings
 
     @cached_property
-    def _findings(self) -> tuple[Finding, ...]:
-        return tuple(findings_of(self))
+    def _findings(self) -> Findings:
+        return Findings(findings_of(self))
 
     def warnings(self) -> Iterator[str]:
         """Yield the findings as sentences."""

@@ -81,6 +81,7 @@ CHAIN = Kind("a chain file", (".h5", ".hdf5", ".hdf"), _is_run)
 MEASUREMENT = Kind("a measurement", (".csv", ".tsv", ".txt", ".dat"), _is_measurement)
 MODEL = Kind("an OpenSim model", (".osim", ".xml"), _is_model)
 VALIDATION = Kind("a validation", (".json",), lambda path, head: b'"verdict":' in head)
+SCHEMA = Kind("a schema of a configuration", (".json",), lambda path, head: b'"$schema":' in head)
 REPORT = Kind(
     "a report", (".html", ".htm"), lambda path, head: b'<meta name="generator" content="calibrate report' in head
 )

@@ -54,6 +54,11 @@ class Watch:
             if signal.getsignal(name) is signal.SIG_IGN:
                 continue
             self._previous[name] = signal.signal(name, self._on_signal)
+        self.start_display()
+        return self
+
+    def start_display(self) -> None:
+        """Begin to show something, where there is a terminal."""
         if self._console.is_terminal:
             self._bar = Bar(
                 SpinnerColumn(),
@@ -64,7 +69,6 @@ class Watch:
             )
             self._task = self._bar.add_task("fitting", total=1.0)
             self._bar.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -98,7 +102,7 @@ class Watch:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._stop or not self._started:
-            if self._bar is not None:
+            if self._console.is_terminal:
                 self._console.show_cursor()
             leave(number, frame)
         self._stop = True

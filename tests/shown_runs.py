@@ -16,7 +16,6 @@ from calibrate.posterior import Posterior
 
 SHAPE = (2, 120, 40)  # ensembles, steps, walkers
 
-_SD = "{{ mean = {0}, sd = {1} }}"
 FREE = """
 [knee]
 lateral_condyle = { centre = [{ mean = 23.5, sd = 1.0 }, { mean = -6.0, sd = 1.0 }], radius = { mean = 15.5, sd = 1.0 } }
@@ -99,27 +98,29 @@ def of(text: str, data: str) -> Posterior:
     return Posterior.from_config(parse_config(text), parse_measurement(data))
 
 
+# Means and the Cholesky factor of the covariances that a calibration of the bundled knee has found, of the logarithms
+# of stiffnesses, transition strains and sigma.
+_REAL_LOGS = [0, 1, 3, 4, 7]
+_REAL_MIDDLE = np.array([4.9566, -3.0572, -0.0082, 4.9973, -2.9946, -0.0864, 1.428, -1.4741])
+_REAL_SPREAD = np.zeros((8, 8))
+_REAL_SPREAD[np.tril_indices(8)] = [
+    *(0.2814,),
+    *(0.2273, 0.1401),
+    *(-0.0016, 0.0036, 0.0142),
+    *(0.0038, -0.008, 0.0043, 0.2296),
+    *(0.0011, -0.0031, -0.0089, 0.203, 0.1256),
+    *(0.0012, -0.0024, -0.022, -0.0005, 0.0021, 0.0013),
+    *(0.0801, -0.1635, -1.4079, -0.0006, 0.0008, 0.0374, 0.0185),
+    *(-0.0232, 0.053, -0.0058, -0.021, 0.0358, 0.0167, 0.0078, 0.2153),
+]
+
+
 def real() -> Draws:
-    """Return draws of the bundled real knee, spread as its posterior is, with the two stiffnesses' ridge."""
+    """Return draws of the bundled real knee, spread as its posterior is."""
     posterior = Posterior.from_config(load_config(example("oks009.toml")))
-    centres = {
-        "mcl.k": 72.0,
-        "mcl.alpha": 0.062,
-        "mcl.reference_strain": 0.0,
-        "lcl.k": 95.0,
-        "lcl.alpha": 0.062,
-        "lcl.reference_strain": -0.01,
-        "measurement.angle_offset": 0.6,
-        "noise.sigma": 0.55,
-    }
-    scales = np.array([20.0, 0.015, 0.008, 25.0, 0.015, 0.010, 0.8, 0.1])
-    z = _normal(1, 8)
-    z[..., 2] = 0.9 * z[..., 0] + 0.44 * z[..., 2]
-    z[..., 5] = -0.7 * z[..., 6] + 0.71 * z[..., 5]
-    assert tuple(centres) == posterior.names
-    coords = np.array(list(centres.values())) + scales * z
-    positive = [parameter.quantity.positive for parameter in posterior.table.free]
-    coords[..., positive] = np.maximum(coords[..., positive], 1e-3)
+    z = _normal(1, 8) @ _REAL_SPREAD.T
+    coords = _REAL_MIDDLE + z
+    coords[..., _REAL_LOGS] = np.exp(coords[..., _REAL_LOGS])
     return drawn(posterior, coords)
 
 

@@ -44,13 +44,14 @@ def correlation_plot(run: Draws) -> Figure:
     side = min(140.0, 26.0 + 12.0 * count)
     figure = new_figure(min(PAGE_WIDTH, side + 48.0), side + 24.0)
     ax = figure.subplots()
-    shown = np.ma.masked_array(found, mask=np.triu(np.ones_like(found, dtype=bool), 1 if count == 1 else 0))
-    if count == 1:
-        shown = np.ma.masked_array(found)
+    shown = np.ma.masked_array(found, mask=np.triu(np.ones_like(found, dtype=bool)) & (count > 1))
     image = ax.imshow(shown, cmap=matplotlib.colormaps["BrBG"], vmin=-1.0, vmax=1.0, aspect="equal", gid="correlations")
     small = SMALL if count <= 16 else SMALL - 2.0
     ax.set_xticks(range(count), names, rotation=90, fontsize=small)
     ax.set_yticks(range(count), names, fontsize=small)
+    if count > 1:  # the first row and the last column would be empty
+        ax.set_xlim(-0.5, count - 1.5)
+        ax.set_ylim(count - 0.5, 0.5)
     if count <= _WRITTEN:
         for row in range(count):
             for column in range(row):
@@ -58,7 +59,7 @@ def correlation_plot(run: Draws) -> Figure:
                 ax.text(
                     column,
                     row,
-                    f"{value:.2f}".replace("-", "−"),
+                    f"{round(value, 2) + 0.0:.2f}".replace("-", "−"),
                     ha="center",
                     va="center",
                     fontsize=SMALL if count <= 9 else SMALL - 1.5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from calibrate.canvas import plainly
@@ -68,7 +69,7 @@ def laxity_plot(run: Draws, *, moment: float = 10.0) -> Figure:
     q = run.thinned(_DRAWS)
     tests = run.posterior.tests
     figure = new_figure(PAGE_WIDTH, 92.0)
-    left, right = figure.subplots(1, 2)
+    left, right = figure.subplots(1, 2, sharex=True)
     notes = []
     for test, shift in zip(tests, _shifts(tests), strict=True):
         found = laxities(run, test, q, moment)
@@ -89,13 +90,14 @@ def laxity_plot(run: Draws, *, moment: float = 10.0) -> Figure:
     right.set_ylim(0.0, max(right.get_ylim()[1], 1.0))
     if notes:
         left.set_title("; ".join(notes) + f" within {RANGE:g}°", fontsize=SMALL, color=WARNING, loc="left")
+    left.plot([], [], "o", color="black", markerfacecolor="white", markersize=4.5, label="beyond the readings")
     _finish(figure, (left, right), tests)
     heading(figure, run)
     return figure
 
 
 def laxities(run: Draws, test: LaxityTest, q: FloatArray, moment: float) -> dict[str, FloatArray]:
-    """Return the angles [degrees] at which a moment [N·m] is reached, as `Run.derived` has them: valgus, varus, total."""
+    """Return the angles [degrees] at which a moment [N·m] is reached, as `Run.derived` has them: each way, total."""
     posterior = run.posterior
     with np.errstate(all="ignore"):  # draws of a spoilt file may be anything that is finite
         found = laxity(test.knees(posterior.full(q)), posterior.law(q, test.name), test.sign, (moment,))
@@ -123,9 +125,9 @@ def _draw(ax: Axes, at: float, values: FloatArray, colour: str, name: str, *, ho
         return
     q05, q25, q50, q75, q95 = np.quantile(known, QUANTILES)
     ax.plot([at, at], [q05, q95], color=colour, linewidth=1.0, zorder=3, gid=f"{name} 90")
-    ax.plot(
-        [at, at], [q25, q75], color=colour, linewidth=3.5, solid_capstyle="butt", alpha=0.6, zorder=3, gid=f"{name} 50"
-    )
+    thick = Line2D([at, at], [q25, q75], color=colour, linewidth=3.5, alpha=0.6, zorder=3, gid=f"{name} 50")
+    thick.set_solid_capstyle("butt")
+    ax.add_line(thick)
     ax.plot(
         [at],
         [q50],
@@ -135,7 +137,7 @@ def _draw(ax: Axes, at: float, values: FloatArray, colour: str, name: str, *, ho
         markersize=4.5,
         zorder=4,
         gid=f"{name} median",
-        label=f"{name}, beyond the readings" if hollow else name,
+        label=name,
     )
 
 
@@ -187,17 +189,7 @@ def _draw_published(ax: Axes, moment: float) -> None:
             label=f"{source.authors.split()[0].rstrip(',')} {source.year}{knees}",
         )
     if not banded:
-        ax.text(
-            0.98,
-            0.02,
-            f"no published band stored for {moment:g} N·m",
-            transform=ax.transAxes,
-            fontsize=SMALL - 0.5,
-            color=FAINT,
-            ha="right",
-            va="bottom",
-            gid="no band",
-        )
+        ax.plot([], [], linestyle="none", label=f"(no published band is stored for {moment:g} N·m)", gid="no band")
 
 
 def _finish(figure: Figure, axes: tuple[Axes, Axes], tests: tuple[LaxityTest, ...]) -> None:
@@ -211,4 +203,4 @@ def _finish(figure: Figure, axes: tuple[Axes, Axes], tests: tuple[LaxityTest, ..
         dress(ax)
         open_frame(ax)
     named = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4, fontsize=SMALL, frameon=False)
+    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=3, fontsize=SMALL, frameon=False)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -87,7 +88,9 @@ def prior_posterior_plot(run: Draws, *, names: Sequence[str] | None = None) -> F
         )
     said = "median, 90 % interval" + ("" if across < 5 else " (above: its width against the prior's)")
     figure.legend(handles=_key(run, said), loc="outside lower center", ncols=5, fontsize=SMALL, frameon=False)
-    figure.get_layout_engine().set(h_pad=0.06)  # type: ignore[union-attr]  # there is one
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(h_pad=0.06)
     heading(figure, run)
     return figure
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from calibrate.canvas import plainly
 from calibrate.draws import Draws
-from calibrate.errors import ParameterError
-from calibrate.figures.readings import readings_at
 from calibrate.figures.style import (
     BAND_50,
     FAINT,
@@ -24,18 +25,18 @@ from calibrate.figures.style import (
     heading,
     new_figure,
     open_frame,
+    share_of,
+    shown_of,
 )
 from calibrate.problem.laxity_test import LaxityTest
-from calibrate.problem.noise import variance_of
 from calibrate.scores.holdout import efficiency_of
-from calibrate.scores.predictive import readings, scores
+from calibrate.scores.loo import FEWEST_DRAWS, leave_one_out
+from calibrate.scores.pointwise import foretold, foretold_by_others
 
 FloatArray = NDArray[np.float64]
 
 _DRAWS = 1000
-# More readings than this are judged as they are, not each by all others: no one of them matters.
-_LEFT_OUT = 1000
-_MARKS = 1000
+_DRAWS_OF_SLOPES = 250  # where each draw has slopes of its own, which take long
 _BAND = 0.9  # of histograms of a right model, bar by bar
 _CENTRAL = 1.645  # standard deviations that hold 90 % of Gaussian errors
 
@@ -54,21 +55,21 @@ def residual_plot(run: Draws) -> Figure:
     Figure
         A row for each test. Left, reading less median prediction over the standard deviation of its error (posterior
         median), hysteresis and the error of the angle included; 90 % of Gaussian errors lie in the shaded band. Right,
-        the probability that was foretold for less than each reading, by all other readings where there are up to a
-        thousand; uniform if errors are as the model says. The grey band holds each bar in 90 % of such data sets.
+        the probability that was foretold for less than each reading, by all other readings (Pareto-smoothed leave one
+        out); uniform if errors are as the model says. The grey band holds each bar in 90 % of such data sets. Of very
+        many readings a random share is judged, and the legend says so.
 
     Raises
     ------
     ChainError
         If nothing is stored yet.
     """
-    q = run.thinned(_DRAWS)
-    tests = run.posterior.tests
-    pits, left_out = pit_of(run, q)
+    tests = [_share_of(test) for test in run.posterior.tests]
+    found = [judged(run, test) for test in tests]
     figure = new_figure(PAGE_WIDTH, 22.0 + (62.0 if len(tests) == 1 else 48.0) * len(tests))
     grid = figure.subplots(len(tests), 2, width_ratios=(3.0, 1.4), squeeze=False)
-    for (left, right), test, pit in zip(grid, tests, pits, strict=True):
-        _draw_residuals(left, run, test, q)
+    for (left, right), test, (residuals, pit, _) in zip(grid, run.posterior.tests, found, strict=True):
+        _draw_residuals(left, test, residuals)
         _draw_pit(right, pit)
         left.set_ylabel(r"(reading − median) / $\sigma$ [-]")
         right.set_ylabel("readings")
@@ -77,7 +78,9 @@ def residual_plot(run: Draws) -> Figure:
         for ax in (left, right):
             dress(ax)
             open_frame(ax)
-    grid[-1, 1].set_xlabel("foretold probability of less [-]\n" + ("by all others" if left_out else "by all readings"))
+    grid[-1, 1].set_xlabel(
+        "foretold probability of less [-]\n" + ("by all others" if found[-1][2] else "by all readings")
+    )
     handles = dict(zip(*reversed(grid[0, 0].get_legend_handles_labels()), strict=True))
     handles |= dict(zip(*reversed(grid[0, 1].get_legend_handles_labels()), strict=True))
     figure.legend(
@@ -87,42 +90,44 @@ def residual_plot(run: Draws) -> Figure:
     return figure
 
 
-def pit_of(run: Draws, q: FloatArray) -> tuple[list[FloatArray], bool]:
-    """Return the probability foretold for less than each reading, test by test, and whether by all others."""
-    posterior = run.posterior
-    good = q[np.isfinite(posterior.log_likelihood(q))]
-    if sum(test.measurement.loads.size for test in posterior.tests) <= _LEFT_OUT:
-        try:
-            found = scores(posterior, good, efficiency_of(run, len(good)))
-            return [test.pit_loo for test in found.tests], True
-        except ParameterError:  # too few draws, as yet
-            pass
-    return [readings(posterior, test, good).pit for test in posterior.tests], False
+def judged(run: Draws, test: LaxityTest) -> tuple[FloatArray, FloatArray, bool]:
+    """Judge a test's readings: what is left over, what was foretold, and whether by all others.
+
+    Returns
+    -------
+    residuals, pit : ndarray, shape (readings,)
+        Reading less median prediction over the error's median scale; the probability foretold for less.
+    others : bool
+        Whether each by all other readings; by all of them where draws are too few to tell.
+    """
+    posterior, loads = run.posterior, test.measurement.loads
+    slow = test.posed and test.slots.errors[2] < len(posterior.table.parameters)
+    q = run.thinned(_DRAWS_OF_SLOPES if slow else _DRAWS)
+    q = q[np.isfinite(posterior.log_likelihood(q))]
+    alone = foretold(posterior, test, q)
+    residuals = (loads - np.median(alone.location, axis=0)) / np.median(alone.scale, axis=0)
+    correlated = test.slots.errors[3] < len(posterior.table.parameters)
+    others = foretold_by_others(posterior, test, q) if correlated else alone
+    efficiency = efficiency_of(run, len(q))
+    if efficiency * len(q) < FEWEST_DRAWS:
+        return residuals, alone.below(loads).mean(axis=0), False
+    with np.errstate(over="ignore", invalid="ignore"):  # readings that a draw finds impossible
+        left = leave_one_out(others.log_density(loads), efficiency)
+    return residuals, (left.weights * others.below(loads)).sum(axis=0), True
 
 
-def standardised(run: Draws, test: LaxityTest, q: FloatArray, shown: NDArray[np.intp] | slice) -> FloatArray:
-    """Return residuals of some readings: reading less median prediction over the error's median scale."""
-    posterior = run.posterior
-    median = np.median(readings_at(posterior, test, q, shown), axis=0)
-    full = posterior.full(q)
-    variance = variance_of(test, full, posterior.law(q, test.name))
-    amplitude = test.slots.errors[3]
-    if amplitude < full.shape[1] - 2:
-        variance = variance + full[:, [amplitude]] ** 2
-    scale = np.sqrt(np.nanmedian(variance, axis=0))
-    return np.asarray((test.measurement.loads[shown] - median) / scale[shown])
-
-
-def _draw_residuals(ax: Axes, run: Draws, test: LaxityTest, q: FloatArray) -> None:
-    measurement = test.measurement
-    count = measurement.angles.size
-    shown: NDArray[np.intp] | slice = slice(None)
-    if count > _MARKS:
-        shown = np.sort(np.random.default_rng(0).choice(count, _MARKS, replace=False))
-    degrees, values = measurement.in_degrees(measurement.angles[shown]), standardised(run, test, q, shown)
-    ax.axhspan(
-        -_CENTRAL, _CENTRAL, color=SHADE, linewidth=0.0, zorder=0, gid="central", label="90 % of Gaussian errors"
+def _share_of(test: LaxityTest) -> LaxityTest:
+    """Return a test with the readings that are shown, of very many a random share."""
+    return dataclasses.replace(
+        test, measurement=test.measurement.part(np.arange(test.measurement.loads.size)[shown_of(test.measurement)])
     )
+
+
+def _draw_residuals(ax: Axes, test: LaxityTest, values: FloatArray) -> None:
+    measurement, shown = test.measurement, shown_of(test.measurement)
+    degrees, share = measurement.in_degrees(measurement.angles[shown]), share_of(measurement)
+    said = "90 % of Gaussian errors"
+    ax.axhspan(-_CENTRAL, _CENTRAL, color=SHADE, linewidth=0.0, zorder=0, gid="central", label=said)
     ax.axhline(0.0, color=FAINT, linewidth=0.5, zorder=1)
     ways = [(np.ones(values.shape, dtype=bool), "o", "black", "readings")]
     if measurement.direction is not None:
@@ -135,11 +140,11 @@ def _draw_residuals(ax: Axes, run: Draws, test: LaxityTest, q: FloatArray) -> No
             marker,
             color="black",
             markerfacecolor=fill,
-            markersize=3.2 if count <= 200 else 1.5,
+            markersize=1.5 if share else 3.2,
             markeredgewidth=0.5,
             zorder=3,
             gid="residuals",
-            label=words if count <= _MARKS else f"{words}, {_MARKS:,} of {count:,}",
+            label=f"{words}{share}",
         )
     reach = max(2.6, 1.15 * float(np.nanmax(np.abs(values))))
     ax.set_ylim(-reach, reach)
@@ -158,7 +163,7 @@ def _draw_pit(ax: Axes, pit: FloatArray) -> None:
     ax.stairs(counts, edges, color=MEDIAN, linewidth=0.7, zorder=2)
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(0.0, 1.12 * max(float(counts.max(initial=0)), high, 1.0))
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def bars_of(count: int) -> int:

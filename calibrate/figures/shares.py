@@ -45,7 +45,7 @@ def load_share_plot(run: Draws) -> Figure:
     """
     q = run.thinned(_DRAWS)
     tests = run.posterior.tests
-    across = min(len(tests), 3)
+    across = 2 if len(tests) == 4 else min(len(tests), 3)
     rows = -(-len(tests) // across)
     figure = new_figure(PAGE_WIDTH, 20.0 + (100.0 if rows == 1 else 88.0) * rows)
     grid = figure.add_gridspec(2 * rows, across, height_ratios=(1.6, 1.0) * rows)
@@ -97,16 +97,8 @@ def _draw(run: Draws, test: LaxityTest, q: FloatArray, top: Axes, bottom: Axes) 
         top.fill_between(angles, up, up + rise, color=colour, linewidth=0.0, alpha=0.8, label=said, gid=f"up {name}")
         top.fill_between(angles, down, down + fall, color=colour, linewidth=0.0, alpha=0.8, gid=f"down {name}")
         up, down = up + rise, down + fall
-        bottom.fill_between(
-            angles,
-            100.0 * filled,
-            100.0 * (filled + share),
-            color=colour,
-            linewidth=0.0,
-            alpha=0.8,
-            gid=f"share {name}",
-        )
-        filled = filled + share
+        below, filled = filled, filled + 100.0 * share
+        bottom.fill_between(angles, below, filled, color=colour, linewidth=0.0, alpha=0.8, gid=f"share {name}")
     top.plot(angles, parts.sum(axis=0), color="black", linewidth=1.1, label="holding moment", gid="moment")
     top.axhline(0.0, color=FAINT, linewidth=0.5)
     bottom.set_ylim(0.0, 100.0)

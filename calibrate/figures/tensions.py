@@ -1,6 +1,9 @@
-"""The picture of tension over the angle: every strand's in every test, and where its law is slack, in its toe or linear."""
+"""The picture of tension over the angle: every strand's, test by test, slack, in its toe or linear."""
 
 from __future__ import annotations
+
+import itertools
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -21,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 _DRAWS = 400
 _POINTS = 121
-_STYLES = {"slack": (0, (1, 1.2)), "toe": (0, (3.5, 1.5)), "linear": "-"}
+_STYLES: dict[str, Any] = {"slack": (0, (1, 1.2)), "toe": (0, (3.5, 1.5)), "linear": "-"}
 _AIR = 0.08  # of the measured angles, on either side
 
 
@@ -102,15 +105,14 @@ def _draw(ax: Axes, run: Draws, test: LaxityTest, q: FloatArray) -> None:
 def _runs(values: NDArray[np.intp]) -> list[tuple[int, int, int]]:
     """Return where equal neighbours begin and end, and what they are."""
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
-    return [(first, last, int(values[first])) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    return [(first, last, int(values[first])) for first, last in itertools.pairwise(edges)]
 
 
 def _key(run: Draws) -> list[Artist]:
     key: list[Artist] = [
-        Line2D(
-            [], [], color=ENSEMBLES[s % len(ENSEMBLES)], linewidth=1.6, label=f"{strand_label(name)}, median and 90 %"
-        )
+        Line2D([], [], color=ENSEMBLES[s % len(ENSEMBLES)], linewidth=1.6, label=strand_label(name))
         for s, name in enumerate(run.posterior.strands)
     ]
     key += [Line2D([], [], color="black", linewidth=1.2, linestyle=_STYLES[name], label=name) for name in REGIONS]
-    return [*key, Patch(facecolor=SHADE, label="angles of the readings")]
+    band = Patch(facecolor="black", alpha=0.18, label="90 % of the posterior")
+    return [*key, band, Patch(facecolor=SHADE, label="angles of the readings")]
