@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import config_text
 
-from calibrate import open_run, resume_run, texts, start_run
+from calibrate import open_run, resume_run, start_run, texts
 from calibrate.config import load_config
 from calibrate.figures import ligament_plot, load_angle_plot
 from calibrate.problem.build import MANY
