@@ -18,8 +18,7 @@ TOP = Path(__file__).parent.parent
 _BLOCK = re.compile(r"(?:^<!-- not run: (?P<why>.+?) -->\n)?^```(?P<kind>[\w-]+)\n(?P<text>.*?)^```$", re.M | re.S)
 _FILE = re.compile(r"#:?\s*(?P<name>[\w.-]+\.(?:toml|csv))\b")
 # What a chain may cost here: the pages are about what is typed and printed, not about answers.
-LEAN = "\n[sampling]\nseed = 1\nensembles = 2\nwalkers = 64\nworkers = 1\nmin_ess = 500.0\n"
-MOST_STEPS = ("--max-steps", "120")
+LEAN = "\n[sampling]\nseed = 1\nensembles = 2\nwalkers = 64\nworkers = 1\nmin_ess = 1e6\nmax_steps = 160\n"
 
 
 @dataclass(frozen=True)
@@ -109,16 +108,16 @@ class Folder:
     def _begin(self, arguments: list[str]) -> Result:
         """Start a run, or copy the one that was started of the same files by the same words."""
         path = Path(arguments[arguments.index("-o") + 1])
-        files = [file for file in sorted(self.place.glob("*.csv"))] + [self.place / arguments[1]]
-        rest = [word for word in arguments[2:] if word not in ("-o", str(path))]
+        files = [*sorted(self.place.glob("*.csv")), self.place / arguments[1]]
+        held = arguments[2:].index("--hold-out") + 2 if "--hold-out" in arguments else len(arguments)
+        rest = arguments[held : held + 2]  # nothing else makes another run here
         said = "\n".join(file.read_text(encoding="utf-8") for file in files) + " ".join(rest)
         kept = self.kept / f"{hash(said):x}.h5"
         if not kept.exists():
-            steps = () if MOST_STEPS[0] in arguments else MOST_STEPS
             config = self.place / arguments[1]
             text = config.read_text(encoding="utf-8")
             config.write_text(text.partition("\n[sampling]")[0] + LEAN, encoding="utf-8")
-            done = self.command(*arguments, *steps)
+            done = self.command("run", arguments[1], "-o", path, *rest)
             config.write_text(text, encoding="utf-8")
             if done.code in (0, 3):
                 shutil.copyfile(self.place / path, kept)

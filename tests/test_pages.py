@@ -9,6 +9,8 @@ import pytest
 from conftest import Result
 from pages import TOP, Folder, blocks
 
+from calibrate.sampling import fit, start
+
 PAGES = [*sorted((TOP / "docs").rglob("*.md")), TOP / "CONTRIBUTING.md", TOP / "README.md"]
 PAGES = [page for page in PAGES if "_build" not in page.parts and any(b.kind in ("sh", "python") for b in blocks(page))]
 
@@ -23,6 +25,8 @@ def test_every_block_runs(
     page: Path, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Result]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fit, "_FITS", 2)  # a start that is good enough for pages
+    monkeypatch.setattr(start, "POINTS", 256)
     folder = Folder(tmp_path, command, kept)
     for block in blocks(page):
         if not block.why_not:
