@@ -120,7 +120,7 @@ def test_of_more_the_geometry_has_a_page_of_its_own_and_each_says_what_it_leaves
         (SHAPE[:2], "2 of 15 parameters; left out here:\nlaws, readings and errors (5), medial"),
         (["mcl.k", *SHAPE[2:4]], f"3 of 15 parameters; left out here:\n{broken(some, 44)}"),
     ):
-        figure = figures.corner_plot(free, names)
+        figure = figures.corner_plot(free, names=names)
         (said,) = marked(figure, "left out")
         assert said.get_text().startswith(words)
         axes = np.array(figure.axes).reshape(len(names), len(names))
@@ -138,9 +138,9 @@ def test_of_too_many_those_are_shown_that_the_data_narrowed_most(free: Run, monk
 
 def test_a_name_that_is_none_is_refused_with_one_that_is(free: Run) -> None:
     with pytest.raises(ValueError, match=r"no free parameter is called 'mcl\.kk'; did you mean 'mcl\.k'"):
-        figures.corner_plot(free, ["mcl.kk"])
+        figures.corner_plot(free, names=["mcl.kk"])
     with pytest.raises(ValueError, match="no parameter is named"):
-        figures.corner_plot(free, [])
+        figures.corner_plot(free, names=[])
 
 
 def test_priors_are_drawn_on_the_scale_of_the_histograms(free: Run) -> None:
@@ -198,7 +198,7 @@ def test_a_short_last_column_ends_with_the_log_posterior(free: Run, monkeypatch:
 
 def test_every_page_is_written(free: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("calibrate.figures.corners.MOST", 2)  # is faster
-    monkeypatch.setattr("calibrate.figures._PICTURES", {})
+    monkeypatch.setattr("x")
     written = figures.save_all(free, tmp_path)
     names = [f"{page}.{kind}" for page in ("corner", "corner_geometry") for kind in ("png", "pdf")]
     assert [path.name for path in written] == names

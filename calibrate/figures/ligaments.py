@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from calibrate.canvas import plainly
+from calibrate.draws import Draws
 from calibrate.figures.labels import strand_label
 from calibrate.figures.readings import true_law, true_numbers
 from calibrate.figures.style import (
@@ -33,7 +34,6 @@ from calibrate.figures.style import (
     shown_of,
 )
 from calibrate.knee.ligament import tension
-from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
 
@@ -75,13 +75,13 @@ class _Panel:
 
 
 @plainly
-def ligament_plot(run: Run) -> Figure:
+def ligament_plot(run: Draws) -> Figure:
     """Draw the tension of each strand against its length, as far as the tests can tell.
 
     Parameters
     ----------
-    run : Run
-        Finished or still going.
+    run : Draws
+        A run, finished or still going, or draws in memory.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def ligament_plot(run: Run) -> Figure:
     return figure
 
 
-def _panels(run: Run, q: FloatArray) -> list[_Panel]:
+def _panels(run: Draws, q: FloatArray) -> list[_Panel]:
     """Collect what is to be drawn, strand by strand."""
     posterior, table = run.posterior, run.posterior.table
     middle = posterior.full(np.median(q, axis=0))
@@ -206,10 +206,10 @@ def _draw(ax: Axes, panel: _Panel, fontsize: float) -> float:
     return ceiling
 
 
-def _draw_elongation(run: Run, ax: Axes, reference: float, narrow: bool) -> None:
+def _draw_elongation(run: Draws, ax: Axes, reference: float, narrow: bool) -> None:
     """Write the elongation from the reference length [mm] above a panel."""
     above = ax.secondary_xaxis("top", functions=(partial(np.add, -reference), partial(np.add, reference)))
-    flexion = run.config.knee.reference_flexion
+    flexion = run.posterior.config.knee.reference_flexion
     above.set_xlabel(
         f"Elongation from the pose{f' at {flexion:g}°' if flexion else ''}{chr(10) if narrow else ' '}"
         "where both condyles touch [mm]",
