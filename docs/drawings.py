@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,9 +19,11 @@ from matplotlib.patches import Arc, Circle
 from calibrate.canvas import PlainFigure, plainly
 from calibrate.config import load_config
 from calibrate.examples import example
-from calibrate.knee.contact import contact_at, rotate
-from calibrate.knee.geometry import Geometry, geometry_of, kinematics, tibial_origin
+from calibrate.figures.knees import draw_knee, scene_of
+from calibrate.knee.geometry import geometry_of
 from calibrate.knee.ligament import tension
+from calibrate.posed import Posed, posed
+from calibrate.posterior import Posterior
 
 MM = 1.0 / 25.4  # inches
 BLUE, RED, GREEN, GREY, FAINT = "#0072B2", "#D55E00", "#009E73", "#555555", "#C9C9C9"
@@ -28,46 +32,35 @@ LAWS = {"mcl": (140.0, 0.047, -0.006), "lcl": (144.0, 0.049, -0.02)}
 TAUT = {"mcl": (60.0, 0.05, 0.03), "lcl": (60.0, 0.05, 0.02)}  # at the reference pose, so that the load jumps there
 
 
-def knee() -> Geometry:
-    """Return the bundled knee, at the middles of what is uncertain."""
-    return geometry_of(load_config(example("oks009.toml")).knee)
+@cache
+def posterior() -> Posterior:
+    """Return the posterior of the bundled knee."""
+    return Posterior.from_config(load_config(example("oks009.toml")))
 
 
-def laws(geometry: Geometry, of: dict[str, tuple[float, float, float]] = LAWS) -> list[tuple[float, float, float]]:
-    """Return k, alpha and l_0 of each strand."""
-    lengths = geometry.reference_lengths()
-    found = []
-    for name, length in zip(geometry.names, lengths, strict=True):
-        k, alpha, strain = of[name]
-        found.append((k, alpha, length / (1.0 + strain)))
-    return found
+def values(laws: dict[str, tuple[float, float, float]] = LAWS) -> list[float]:
+    """Return the free parameters: both laws, an exact zero of the angle, the noise."""
+    return [number for name in ("mcl", "lcl") for number in laws[name]] + [0.0, 0.2]
 
 
-def draw_knee(axes: Axes, geometry: Geometry, degrees: float) -> None:
-    """Draw condyles, plateau and strands at an angle, with the contact and where a strand is taut."""
-    theta = math.radians(degrees)
-    origin = tibial_origin(geometry, theta)[:, 0]
+def at(degrees: float) -> Posed:
+    """Return the knee at an angle of its own, valgus positive; the bundled file counts varus as positive."""
+    return posed(posterior(), values(), [-degrees])
 
-    def placed(x: float, y: float) -> np.ndarray:
-        return origin + rotate(theta, np.array([x, y]))
 
-    contact = contact_at(geometry, np.array([theta]))
-    for centre, radius in (
-        (geometry.lateral_centre, geometry.lateral_radius),
-        (geometry.medial_centre, geometry.medial_radius),
-    ):
-        axes.add_patch(Circle(centre, radius, facecolor="#F2E9DC", edgecolor=GREY, linewidth=1.0))
-        axes.plot(*centre, "+", color=GREY, markersize=5)
-    height = contact.on_tibia[1, 0]
-    ends = np.stack([placed(-42.0, height), placed(42.0, height)], axis=1)
-    axes.plot(*ends, color="black", linewidth=2.0, solid_capstyle="round")
-    axes.plot(*contact.point[:, 0], "o", color=GREEN, markersize=5, zorder=4)
-    lengths = kinematics(geometry, theta).lengths[:, 0]
-    for strand, (_, _, slack), length in zip(geometry.strands, laws(geometry), lengths, strict=True):
-        line = np.stack([np.array(strand.femur[:2]), placed(*strand.tibia[:2])], axis=1)
-        taut = length > slack
-        axes.plot(*line, color=RED if taut else BLUE, linestyle="-" if taut else (0, (3, 2)), linewidth=2.2)
-        axes.plot(*line, "o", color="black", markersize=3)
+def theta_0() -> float:
+    """Return the angle at which both condyles touch [degrees]."""
+    return math.degrees(posterior().geometry(np.array(values())).theta_0)
+
+
+def draw_bones(axes: Axes, knee: Posed) -> None:
+    """Draw condyles, plateau and strands, without anything that moves them."""
+    for x, y, radius in knee.condyles[0]:
+        axes.add_patch(Circle((x, y), radius, facecolor="#F2E9DC", edgecolor=GREY, linewidth=1.0))
+        axes.plot(x, y, "+", color=GREY, markersize=5)
+    axes.plot(*knee.plateau[0, 0].T, color="black", linewidth=2.0, solid_capstyle="round")
+    for femur, tibia in zip(knee.femur[0], knee.tibia[0, 0], strict=True):
+        axes.plot([femur[0], tibia[0]], [femur[1], tibia[1]], "-o", color=BLUE, linewidth=2.0, markersize=3)
     axes.set_aspect("equal")
     axes.set_axis_off()
 
@@ -86,10 +79,10 @@ def arrow(
 @plainly
 def frames() -> Figure:
     """Return the frames and signs, on the knee as it stands with both condyles touching."""
-    geometry = knee()
+    knee = at(theta_0())
     figure = PlainFigure(figsize=(120 * MM, 105 * MM), layout="constrained")
     axes = figure.add_subplot()
-    draw_knee(axes, geometry, math.degrees(geometry.theta_0))
+    draw_bones(axes, knee)
     arrow(axes, (0, 0), (16, 0), "x", color="black")
     arrow(axes, (0, 0), (0, 16), "y", color="black")
     axes.annotate("z towards you:\nanterior", (2, 8), fontsize=7)
@@ -97,11 +90,11 @@ def frames() -> Figure:
     axes.annotate("lateral", (62, 22), ha="center", color=GREY)
     axes.annotate("MCL", (-37, -30), ha="right", color=BLUE)
     axes.annotate("LCL", (46, -30), ha="left", color=BLUE)
-    centre, radius = geometry.lateral_centre, geometry.lateral_radius
-    arrow(axes, centre, (centre[0] + radius * 0.8, centre[1] + radius * 0.6))
+    medial, (*centre, radius) = knee.condyles[0]
+    arrow(axes, (centre[0], centre[1]), (centre[0] + radius * 0.8, centre[1] + radius * 0.6))
     axes.annotate("$r_\\mathrm{lat}$", (centre[0] + 1, centre[1] + 6))
     axes.annotate("$C_\\mathrm{lat}$", (centre[0] - 1, centre[1] - 5), ha="center")
-    axes.annotate("$C_\\mathrm{med}$", (geometry.medial_centre[0], geometry.medial_centre[1] - 6), ha="center")
+    axes.annotate("$C_\\mathrm{med}$", (medial[0], medial[1] - 6), ha="center")
     arrow(axes, (0, -23), (-0.4, -39), "$n$", color=GREEN)
     axes.add_patch(Arc((0, -24), 84, 84, theta1=248, theta2=292, color=RED, linewidth=1.4))
     arrow(axes, (14.3, -63.4), (17.4, -62.2), color=RED)
@@ -114,21 +107,19 @@ def frames() -> Figure:
 @plainly
 def poses() -> Figure:
     """Return the knee in varus, at the reference pose and in valgus."""
-    geometry = knee()
-    figure = PlainFigure(figsize=(180 * MM, 80 * MM), layout="constrained")
-    middle = math.degrees(geometry.theta_0)
-    for i, (angle, word) in enumerate(
-        (
-            (middle - 8.0, "varus: medial contact"),
-            (middle, "both touch: $\\theta_0$"),
-            (middle + 8.0, "valgus: lateral contact"),
-        )
+    figure = PlainFigure(figsize=(180 * MM, 85 * MM), layout="constrained")
+    knees = posed(posterior(), values(), [-theta_0() + turn for turn in (4.0, 0.0, -4.0)])
+    run = SimpleNamespace(posterior=posterior())
+    scene = scene_of(run, posterior().tests[0], np.array(values()))
+    for i, word in enumerate(
+        ("varus: on the medial condyle", "both touch: $\\theta_0$", "valgus: on the lateral condyle")
     ):
         axes = figure.add_subplot(1, 3, i + 1)
-        draw_knee(axes, geometry, angle)
+        draw_knee(axes, knees, i, scene)
+        axes.set_title("", loc="left")
         axes.set_title(word, fontsize=9)
-        axes.set_xlim(-58, 62)
-        axes.set_ylim(-72, 22)
+        axes.set_aspect("equal")
+        axes.set_axis_off()
     return figure
 
 
@@ -165,30 +156,17 @@ def law() -> Figure:
 @plainly
 def load_angle() -> Figure:
     """Return the load over the angle, with what each strand adds, the jump and where strands become taut."""
-    geometry = knee()
-    degrees = np.concatenate(
-        [
-            np.linspace(-7.0, math.degrees(geometry.theta_0), 200),
-            np.linspace(math.degrees(geometry.theta_0) + 1e-9, 7.0, 200),
-        ]
-    )
-    pose = kinematics(geometry, np.radians(degrees))
+    middle = theta_0()
+    degrees = np.concatenate([np.linspace(-7.0, middle, 200), np.linspace(middle + 1e-9, 7.0, 200)])
+    knee = posed(posterior(), values(TAUT), -degrees)
     figure = PlainFigure(figsize=(120 * MM, 75 * MM), layout="constrained")
     axes = figure.add_subplot()
-    loads = []
-    for i, (k, alpha, slack) in enumerate(laws(geometry, TAUT)):
-        loads.append(tension(pose.lengths[i], k, alpha, slack) * pose.arms[i] / 1000.0)
-        axes.plot(
-            degrees,
-            loads[-1],
-            color=(RED, BLUE)[i],
-            linewidth=1.2,
-            linestyle=((0, (3, 2)), (0, (1, 1)))[i],
-            label=("MCL", "LCL")[i],
-        )
-    axes.plot(degrees, sum(loads), color="black", linewidth=2.0, label="both")
-    axes.axvline(math.degrees(geometry.theta_0), color=FAINT, linewidth=1.0, zorder=0)
-    axes.annotate(" $\\theta_0$", (math.degrees(geometry.theta_0), -18), color=GREY)
+    for i, (word, colour) in enumerate((("MCL", RED), ("LCL", BLUE))):
+        dashes = ((0, (3, 2)), (0, (1, 1)))[i]
+        axes.plot(degrees, knee.moments[0, :, i], color=colour, linewidth=1.2, linestyle=dashes, label=word)
+    axes.plot(degrees, knee.load[0], color="black", linewidth=2.0, label="both")
+    axes.axvline(middle, color=FAINT, linewidth=1.0, zorder=0)
+    axes.annotate(" $\\theta_0$", (middle, -18), color=GREY)
     axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     axes.set_xlabel("angle [degrees], valgus positive")
     axes.set_ylabel("moment [N·m]")
@@ -202,7 +180,7 @@ def load_angle() -> Figure:
 @plainly
 def flexion() -> Figure:
     """Return the knee from the side: how flexion turns the femoral attachments about the axis."""
-    geometry = knee()
+    geometry = geometry_of(load_config(example("oks009.toml")).knee)
     figure = PlainFigure(figsize=(120 * MM, 90 * MM), layout="constrained")
     axes = figure.add_subplot()
     ends = [strand.femur for strand in geometry.strands]

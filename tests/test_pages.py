@@ -1,4 +1,4 @@
-"""Every code block of the documents runs, in the order in which a reader comes to it; the pages build without a warning."""
+"""Every code block of the documents runs, in a reader's order; the pages build without a warning."""
 
 from __future__ import annotations
 
