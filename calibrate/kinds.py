@@ -81,6 +81,10 @@ CHAIN = Kind("a chain file", (".h5", ".hdf5", ".hdf"), _is_run)
 MEASUREMENT = Kind("a measurement", (".csv", ".tsv", ".txt", ".dat"), _is_measurement)
 MODEL = Kind("an OpenSim model", (".osim", ".xml"), _is_model)
 VALIDATION = Kind("a validation", (".json",), lambda path, head: b'"verdict":' in head)
+SCHEMA = Kind("a schema of a configuration", (".json",), lambda path, head: b'"$schema":' in head)
+REPORT = Kind(
+    "a report", (".html", ".htm"), lambda path, head: b'<meta name="generator" content="calibrate report' in head
+)
 CONFIGURATION = Kind("a configuration", (".toml",), lambda path, head: re.search(rb"(?m)^\[", head) is not None)
 PICTURES = (
     _picture("a PNG picture", (".png",), b"\x89PNG\r\n\x1a\n"),
@@ -91,15 +95,19 @@ PICTURES = (
     _picture("a TIFF picture", (".tif", ".tiff"), b"II*\0", b"MM\0*"),
     Kind("a WebP picture", (".webp",), lambda path, head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
 )
+FILMS = (
+    _picture("a GIF picture", (".gif",), b"GIF87a", b"GIF89a"),
+    Kind("an MP4 film", (".mp4",), lambda path, head: head[4:8] == b"ftyp"),
+)
 # Nothing here writes these, so whoever names one means something else.
 _OTHERS = {
     "another program's configuration": (".yaml", ".yml", ".ini", ".cfg"),
     "a JSON file": (".json",),
     "a program": (".py", ".sh", ".ipynb", ".m", ".r"),
-    "a table or a document": (".xlsx", ".xls", ".ods", ".docx", ".md", ".html", ".parquet"),
+    "a table or a document": (".xlsx", ".xls", ".ods", ".docx", ".md", ".parquet"),
     "an archive": (".zip", ".gz", ".tar", ".7z"),
     "another program's data": (".npy", ".npz", ".mat", ".nc", ".pkl", ".pickle", ".c3d", ".mot", ".sto", ".trc"),
-    "a picture": (".gif", ".bmp"),
+    "a picture": (".bmp",),
 }
 
 
@@ -110,5 +118,6 @@ def picture_of(path: Path) -> Kind | None:
 
 def promised(path: Path) -> str | None:
     """Return what the end of a name promises, like "a chain file"; None if it may be anything."""
-    table = {kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, *PICTURES)} | _OTHERS
+    ours = (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, REPORT, *PICTURES, *FILMS)
+    table = {kind.name: kind.suffixes for kind in ours} | _OTHERS
     return next((name for name, suffixes in table.items() if path.suffix.lower() in suffixes), None)

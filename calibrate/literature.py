@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from calibrate.complaints import did_you_mean
 from calibrate.priors import LogNormal, Normal, Prior
@@ -18,6 +19,8 @@ from calibrate.priors import LogNormal, Normal, Prior
 CONFIDENCE = "95 % CI"
 # A normal distribution's central 95 % are as many standard deviations wide.
 _WIDTH_OF_CONFIDENCE = 3.92
+# Its central 90 % reach so many to either side.
+_HALF_OF_90 = 1.645
 _EXAMPLES = {"factor or sd": "factor = 1.4", "sd": "sd = 0.02"}
 
 
@@ -209,10 +212,68 @@ class Entry:
         return Normal(self.value, spread, lower, upper)
 
 
+@dataclass(frozen=True)
+class PublishedLaxity:
+    """A published varus-valgus laxity, as its source states it.
+
+    Attributes
+    ----------
+    source : Source
+        Where it was published.
+    flexion : float
+        Degrees.
+    moment : float
+        Pure moment [N·m], nominally, either way.
+    total : float
+        From the varus to the valgus end state [degrees]; a mean unless `n` is 1.
+    sd, low, high : float or None
+        The spread between knees, as far as one is stated.
+    spread : str
+        What low and high are, as in `Entry`.
+    n : int or None
+        How many knees.
+    note : str
+        What to mind.
+    """
+
+    source: Source
+    flexion: float
+    moment: float
+    total: float
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    spread: str = ""
+    n: int | None = None
+    note: str = ""
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """The 90 % of knees that a stated spread means [degrees]; None if none is stated."""
+        if self.sd is not None:
+            return self.total - _HALF_OF_90 * self.sd, self.total + _HALF_OF_90 * self.sd
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+@cache
+def laxity_band(moment: float = 10.0) -> tuple[PublishedLaxity, ...]:
+    """Return the published laxities at a moment [N·m], by flexion; empty if none is stored.
+
+    Examples
+    --------
+    >>> [(one.flexion, one.total, one.n) for one in laxity_band(10.0)]
+    [(5.5, 7.03, 1), (36.0, 9.29, 1), (87.3, 12.47, 1)]
+    """
+    content = _content()
+    sources = {key: Source(key, **fields) for key, fields in content["sources"].items()}
+    found = [PublishedLaxity(**{**fields, "source": sources[fields["source"]]}) for fields in content["laxity"]]
+    return tuple(sorted((one for one in found if one.moment == moment), key=lambda one: one.flexion))
+
+
 @cache
 def entries() -> tuple[Entry, ...]:
     """Return all published values, in the order of the file."""
-    content = tomllib.loads(Path(__file__).with_name("literature.toml").read_text(encoding="utf-8"))
+    content = _content()
     sources = {key: Source(key, **fields) for key, fields in content["sources"].items()}
     return tuple(_entry(fields, sources) for fields in content["values"])
 
@@ -252,6 +313,10 @@ def prior(
         reason = f"; {entry.why_not}" if entry.why_not else ""
         raise ValueError(f'literature = "{key}": it is {entry.quantity}, not {quantity}{reason}')
     return entry.prior(sd=sd, factor=factor, lower=lower, upper=upper)
+
+
+def _content() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("literature.toml").read_text(encoding="utf-8"))
 
 
 def _entry(fields: dict[str, object], sources: dict[str, Source]) -> Entry:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from conftest import BOX, DATA
 
+from calibrate.cli.model import numbers
 from calibrate.config import load_config
 from calibrate.data import parse_measurement, read_measurement, stored_measurement
 from calibrate.errors import ConfigError, DataError
-from calibrate.model_commands import numbers
 from calibrate.simulation import simulate
 from calibrate.table import read_header
 

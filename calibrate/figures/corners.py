@@ -15,13 +15,16 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from calibrate.canvas import plainly
-from calibrate.complaints import did_you_mean
+from calibrate.draws import Draws
 from calibrate.figures.labels import broken, labels_of, symbol
+from calibrate.figures.marginals import columns_of, narrowed, prior_density
+from calibrate.figures.panels import binned, draw_histogram, draw_pair
 from calibrate.figures.style import (
     BAND_50,
     BAND_90,
     COLUMN_WIDTH,
     FAINT,
+    INCH,
     MEDIAN,
     PAGE_WIDTH,
     SMALL,
@@ -33,7 +36,6 @@ from calibrate.figures.style import (
     heading,
     new_figure,
 )
-from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
 _Axes: TypeAlias = "np.ndarray[Any, Any]"  # a square of panels
@@ -42,13 +44,16 @@ _Axes: TypeAlias = "np.ndarray[Any, Any]"  # a square of panels
 MOST = 12
 # A corner of more draws than this looks the same and takes longer.
 _DRAWS = 50_000
+_LONG = 500_000
 # Margins [mm], and of more than a line's label the rest.
 _LEFT, _BOTTOM, _TOP, _RIGHT, _LINE = 17.0, 15.0, 17.0, 4.0, 3.2
+_GAP = 0.8  # mm between panels
+_BEST = "black"
 # Parameters named as left out.
 _NAMED = 24
 
 
-def corner_pages(run: Run) -> dict[str, tuple[str, ...]]:
+def corner_pages(run: Draws) -> dict[str, tuple[str, ...]]:
     """Share the free parameters out over pages that can be read.
 
     Up to twelve are on one page, `corner`. Of more, those of the geometry have a page of their own,
@@ -66,7 +71,7 @@ def corner_pages(run: Run) -> dict[str, tuple[str, ...]]:
     groups = {"corner": np.flatnonzero(~shape), "corner_geometry": np.flatnonzero(shape)}
     if not groups["corner"].size:
         groups = {"corner": groups["corner_geometry"]}
-    by_news = np.argsort(_narrowed(run), kind="stable")
+    by_news = np.argsort(narrowed(run), kind="stable")
     return {
         page: tuple(run.names[i] for i in sorted(by_news[np.isin(by_news, group)][:MOST]))
         for page, group in groups.items()
@@ -74,23 +79,18 @@ def corner_pages(run: Run) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _narrowed(run: Run) -> FloatArray:
-    """Return the widths of the posterior's 90 % intervals as shares of the priors', shape (ndim,)."""
-    low, high = np.quantile(run.thinned(_DRAWS), [0.05, 0.95], axis=0)
-    widths = [float(np.ptp(prior.quantile([0.05, 0.95]))) for prior in run.posterior.priors]
-    return np.asarray((high - low) / np.array(widths))
-
-
 @plainly
-def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
+def corner_plot(run: Draws, *, names: Sequence[str] | None = None, map: bool = True) -> Figure:
     """Draw parameters' posteriors and those of their pairs, 50 and 90 % contours.
 
     Parameters
     ----------
-    run : Run
-        Finished or still going.
+    run : Draws
+        A run, finished or still going, or draws in memory.
     names : sequence of str, optional
         Which free parameters; by default all, or of more than twelve those of the first of `corner_pages`.
+    map : bool
+        Whether to mark the best of the draws (maximum a posteriori), a cross in pairs.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
     ValueError
         If no free parameter has such a name.
     """
-    columns = _columns(run, corner_pages(run)["corner"] if names is None else names)
+    columns = columns_of(run, corner_pages(run)["corner"] if names is None else names)
     ndim, draws = len(columns), run.thinned(_DRAWS)[:, columns]
     limits = [_limits(run, draws[:, i], column) for i, column in enumerate(columns)]
     labels = [labels_of(run.posterior)[i] for i in columns]
@@ -119,24 +119,20 @@ def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
     height = panel if ndim > 1 else 0.75 * panel
     width, tall = left + _RIGHT + ndim * panel, bottom + top + ndim * height + (10.0 if ndim == 1 else 0.0)
     figure = new_figure(width, tall, constrained=False)
-    figure.subplots(ndim, ndim)
+    axes = _panels(figure, ndim, (left, bottom), (panel, height))
     bins = 30 if ndim < 6 else 24
-    _panels(figure, draws, limits, axis_labels, bins, small)
-    figure.subplots_adjust(
-        left=left / width,
-        right=1.0 - _RIGHT / width,
-        bottom=bottom / tall,
-        top=(bottom + ndim * height) / tall,
-        wspace=0.06,
-        hspace=0.06,
-    )
-    axes: _Axes = np.array(figure.axes).reshape(ndim, ndim)
-    _tidy(axes, limits, (panel, height), small)
+    _fill(axes, draws, limits, bins)
+    _tidy(axes, limits, axis_labels, (panel, height), small)
+    best = run.best if map else None
+    # All draws that the summary's numbers are of, too; of a very long chain those that are drawn do.
+    whole = run.some_samples()[:, columns] if run.draws <= _LONG else draws
     for i, column in enumerate(columns):
-        _mark(run, axes, i, column, axis_labels[i], limits[i], small)
+        _mark(run, axes, i, column, whole[:, i], axis_labels[i], limits[i], small)
         _draw_prior(run, axes[i, i], column, limits[i], len(draws) / bins)
+    if best is not None:
+        _mark_best(axes, best[columns], limits)
     heading(figure, run, x=2.0 / width, y=1.0 - 2.0 / tall, va="top")
-    key = _key(run, columns, limits)
+    key = _key(run, columns, limits, best=map)
     figure.legend(
         handles=key,
         loc="upper right" if ndim > 1 else "upper left",
@@ -160,78 +156,68 @@ def corner_plot(run: Run, names: Sequence[str] | None = None) -> Figure:
     return figure
 
 
-def _panels(
-    figure: Figure,
-    draws: FloatArray,
-    limits: list[tuple[float, float]],
-    labels: list[str],
-    bins: int,
-    small: float,
+def _panels(figure: Figure, ndim: int, corner: tuple[float, float], sides: tuple[float, float]) -> _Axes:
+    """Return the panels of a lower triangle, None above it; the lower left corner and sides are in mm."""
+    width, tall = (INCH * size for size in figure.get_size_inches())
+    axes: _Axes = np.full((ndim, ndim), None, dtype=object)
+    for row in range(ndim):
+        for column in range(row + 1):
+            at = (corner[0] + column * sides[0], corner[1] + (ndim - 1 - row) * sides[1])
+            size = (sides[0] - _GAP, sides[1] - _GAP) if ndim > 1 else sides
+            ax = figure.add_axes((at[0] / width, at[1] / tall, size[0] / width, size[1] / tall))
+            ax.set_label(f"panel {row} {column}")
+            axes[row, column] = ax
+    return axes
+
+
+def _fill(axes: _Axes, draws: FloatArray, limits: list[tuple[float, float]], bins: int) -> None:
+    """Draw histograms and contours."""
+    at = [binned(draws[:, i], limits[i], bins) for i in range(len(limits))]
+    for row in range(len(limits)):
+        draw_histogram(axes[row, row], at[row], limits[row], bins)
+        for column in range(row):
+            draw_pair(axes[row, column], at[column], at[row], (limits[column], limits[row]), bins)
+
+
+def _tidy(
+    axes: _Axes, limits: list[tuple[float, float]], labels: list[str], sides: tuple[float, float], small: float
 ) -> None:
-    """Fill a grid of panels with histograms and contours."""
-    import corner  # imports pyplot, so only those who want a corner pay for it
-
-    corner.corner(
-        draws,
-        fig=figure,
-        bins=bins,
-        range=limits,
-        levels=(0.5, 0.9),
-        smooth=1.0,
-        quiet=True,
-        plot_datapoints=False,
-        plot_density=False,
-        fill_contours=True,
-        contourf_kwargs={"colors": ["white", BAND_90, BAND_50]},
-        contour_kwargs={"colors": MEDIAN, "linewidths": 0.5},
-        hist_kwargs={"color": MEDIAN, "histtype": "stepfilled", "facecolor": BAND_90, "linewidth": 0.7},
-        labels=labels,
-        label_kwargs={"fontsize": small},
-        max_n_ticks=4,
-    )
-
-
-def _columns(run: Run, names: Sequence[str]) -> list[int]:
-    for name in names:
-        if name not in run.names:
-            raise ValueError(f"no free parameter is called '{name}'; {did_you_mean(name, list(run.names))}")
-    if not names:
-        raise ValueError("no parameter is named; name at least one")
-    return [run.names.index(name) for name in names]
-
-
-def _tidy(axes: _Axes, limits: list[tuple[float, float]], sides: tuple[float, float], small: float) -> None:
     """Set ticks and labels of all panels; `sides` are a panel's width and height [mm]."""
     ndim, (panel, height) = len(limits), sides
-    most = 4 if ndim <= 9 else 3
-    for i, ax in enumerate(axes.flat):
-        row, column = divmod(i, ndim)
-        if column > row:
-            continue
-        dress(ax)
-        ax.tick_params(labelsize=SMALL if ndim <= 5 else SMALL - 1)
-        ax.set_xticks(_inner_ticks(*limits[column], most))
-        if column < row:
-            ax.set_yticks(_inner_ticks(*limits[row], most))
-        if ndim == 1:
-            ax.tick_params(axis="x", labelrotation=0)
-        for of_axis, side in ((ax.xaxis, height), (ax.yaxis, panel)):
-            of_axis.label.set_fontsize(small)
-            at = -11.5 / side
-            of_axis.set_label_coords(*((0.5, at) if of_axis is ax.xaxis else (at, 0.5)))
+    ticks = [_inner_ticks(*one, 4 if ndim <= 9 else 3) for one in limits]
+    for row in range(ndim):
+        for column in range(row + 1):
+            ax, lowest, first = axes[row, column], row == ndim - 1, column == 0 < row
+            # Ticks take most of the time, so only those panels have them that have their numbers, too.
+            ax.set_xticks(ticks[column] if lowest else [])
+            ax.set_yticks(ticks[row] if first else [])
+            for spine in ax.spines.values():
+                spine.set_linewidth(0.6)
+            if lowest or first:
+                dress(ax)
+                ax.tick_params(labelsize=SMALL if ndim <= 5 else SMALL - 1)
+            if lowest:
+                ax.tick_params(axis="x", labelrotation=45 if ndim > 1 else 0)
+                ax.set_xlabel(labels[column], fontsize=small)
+                ax.xaxis.set_label_coords(0.5, -11.5 / height)
+            if first:
+                ax.tick_params(axis="y", labelrotation=45)
+                ax.set_ylabel(labels[row], fontsize=small)
+                ax.yaxis.set_label_coords(-11.5 / panel, 0.5)
 
 
 def _mark(
-    run: Run,
+    run: Draws,
     axes: _Axes,
     i: int,
     column: int,
+    draws: FloatArray,
     label: str,
     limits: tuple[float, float],
     fontsize: float,
 ) -> None:
     """Draw a parameter's median, interval, bounds and true value into row and column i; write them above."""
-    low, middle, high = np.quantile(run.some_samples()[:, column], [0.05, 0.5, 0.95])
+    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
     ax = axes[i, i]
     places = decimals(high - low)
     value = f"${round(middle, places) + 0.0:.{places}f}_{{-{middle - low:.{places}f}}}^{{+{high - middle:.{places}f}}}$"
@@ -250,20 +236,30 @@ def _mark(
             beside.axhline(truth, color=TRUTH, linewidth=0.9, linestyle=TRUTH_DASHES, gid="truth")
 
 
-def _draw_prior(run: Run, ax: Axes, column: int, limits: tuple[float, float], scale: float) -> None:
+def _mark_best(axes: _Axes, best: FloatArray, limits: list[tuple[float, float]]) -> None:
+    """Mark the best draw: a cross in pairs, a wedge on top of histograms, if it is in view."""
+    for row in range(len(limits)):
+        if not limits[row][0] <= best[row] <= limits[row][1]:
+            continue
+        own = axes[row, row]
+        own.plot([best[row]], [0.97], "v", transform=own.get_xaxis_transform(), color=_BEST, markersize=3.5, gid="map")
+        for column in range(row):
+            if limits[column][0] <= best[column] <= limits[column][1]:
+                axes[row, column].plot(
+                    [best[column]], [best[row]], "x", color=_BEST, markersize=3.5, markeredgewidth=0.9, gid="map"
+                )
+
+
+def _draw_prior(run: Draws, ax: Axes, column: int, limits: tuple[float, float], scale: float) -> None:
     """Draw a prior's density on the scale of a histogram; `scale` is the mean of its counts."""
-    parameter = run.posterior.table.free[column]
     x = np.linspace(*limits, 201)
-    meant = (x >= run.posterior.lower[column]) & (x <= run.posterior.upper[column])
-    if parameter.quantity.positive:
-        meant &= x > 0.0
-    x = x[meant]
-    y = scale * (limits[1] - limits[0]) * np.exp(run.posterior.priors[column].log_density(x))
-    ax.plot(x, y, color=FAINT, linewidth=0.8, zorder=3, gid="prior")
+    density = prior_density(run, column, x)
+    y = scale * (limits[1] - limits[0]) * density[density > 0.0]
+    ax.plot(x[density > 0.0], y, color=FAINT, linewidth=0.8, zorder=3, gid="prior")
     ax.set_ylim(0.0, max(ax.get_ylim()[1], 1.1 * float(y.max(initial=0.0))))
 
 
-def _limits(run: Run, samples: FloatArray, column: int) -> tuple[float, float]:
+def _limits(run: Draws, samples: FloatArray, column: int) -> tuple[float, float]:
     """Settle where a parameter is shown: nearly all draws and some air, but no empty strip where none can be."""
     low, high = np.quantile(samples, [0.003, 0.997]).tolist()
     air = 0.08 * (high - low)
@@ -284,7 +280,7 @@ def _inner_ticks(low: float, high: float, most: int) -> list[float]:
     return [tick for tick in MaxNLocator(most).tick_values(low, high) if low + edge <= tick <= high - edge]
 
 
-def _key(run: Run, columns: list[int], limits: list[tuple[float, float]]) -> list[Artist]:
+def _key(run: Draws, columns: list[int], limits: list[tuple[float, float]], *, best: bool) -> list[Artist]:
     """Explain the marks that the corner uses."""
     key: list[Artist] = [
         Line2D([], [], color=MEDIAN, linewidth=1.0, label="median"),
@@ -299,12 +295,14 @@ def _key(run: Run, columns: list[int], limits: list[tuple[float, float]]) -> lis
     bounds = zip(run.posterior.lower[columns], run.posterior.upper[columns], limits, strict=True)
     if any(lower in shown or upper in shown for lower, upper, shown in bounds):
         key.append(Line2D([], [], color="black", linewidth=2.0, label="prior bound"))
+    if best:
+        key.append(Line2D([], [], color=_BEST, marker="x", markersize=3.5, linestyle="none", label="best draw (MAP)"))
     if run.truth:
         key.append(Line2D([], [], color=TRUTH, linewidth=0.9, linestyle=TRUTH_DASHES, label="truth"))
     return key
 
 
-def _left_out(run: Run, columns: list[int]) -> str:
+def _left_out(run: Draws, columns: list[int]) -> str:
     """Say which parameters a page has not, by group where a whole group is missing; empty if it has all."""
     table, rest = run.posterior.table, [i for i in range(len(run.names)) if i not in columns]
     if not rest:

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from calibrate.canvas import plainly
+from calibrate.draws import Draws
 from calibrate.figures.readings import hysteresis, pieces, readings_at, touching_angles
 from calibrate.figures.style import (
     FAINT,
@@ -29,7 +30,6 @@ from calibrate.figures.style import (
     shown_of,
 )
 from calibrate.problem.laxity_test import LaxityTest
-from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
 
@@ -38,13 +38,13 @@ _DOTS = (0, (1, 1.5))
 
 
 @plainly
-def load_angle_plot(run: Run) -> Figure:
+def load_angle_plot(run: Draws) -> Figure:
     """Draw each test and what the posterior makes of it: data, predicted curve with bands, residuals below.
 
     Parameters
     ----------
-    run : Run
-        Finished or still going.
+    run : Draws
+        A run, finished or still going, or draws in memory.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def _grid(tests: tuple[LaxityTest, ...]) -> tuple[Figure, list[tuple[Axes, Axes]
     return figure, pairs
 
 
-def _draw_test(run: Run, test: LaxityTest, q: FloatArray, top: Axes, bottom: Axes) -> None:
+def _draw_test(run: Draws, test: LaxityTest, q: FloatArray, top: Axes, bottom: Axes) -> None:
     """Draw a test's data and predictions, and their differences from the median below."""
     measurement = test.measurement
     shown = shown_of(measurement)
@@ -125,7 +125,7 @@ def _draw_test(run: Run, test: LaxityTest, q: FloatArray, top: Axes, bottom: Axe
 
 
 def _draw_data(
-    run: Run, test: LaxityTest, ax: Axes, values: FloatArray, sigma: FloatArray, shown: NDArray[np.intp] | slice
+    run: Draws, test: LaxityTest, ax: Axes, values: FloatArray, sigma: FloatArray, shown: NDArray[np.intp] | slice
 ) -> None:
     """Draw readings with their errors; where the file says which way the load went, up and down are told apart."""
     measurement = test.measurement
@@ -154,7 +154,7 @@ def _draw_data(
         )
 
 
-def _draw_model(run: Run, test: LaxityTest, q: FloatArray, touch: float, top: Axes, bottom: Axes) -> None:
+def _draw_model(run: Draws, test: LaxityTest, q: FloatArray, touch: float, top: Axes, bottom: Axes) -> None:
     """Draw what `q` predict, and the truth if it is known: loads on top, differences from the median below."""
     lag = hysteresis(run.posterior, test, q)
     hysteretic = test.measurement.direction is not None and lag.any()
@@ -221,7 +221,7 @@ def _mark_touching(top: Axes, bottom: Axes, angles: FloatArray) -> None:
     )
 
 
-def _sigma(run: Run, test: LaxityTest, q: FloatArray) -> FloatArray:
+def _sigma(run: Draws, test: LaxityTest, q: FloatArray) -> FloatArray:
     """Return each data point's standard deviation [the load's unit]; where it is inferred, the posterior median."""
     measurement = test.measurement
     if measurement.sigma is not None:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.canvas import PlainFigure
 from calibrate.data import Measurement
+from calibrate.draws import Draws
 from calibrate.results import Run
 from calibrate.texts import printable
 
@@ -72,10 +73,18 @@ def new_figure(width: float, height: float, *, constrained: bool = True) -> Figu
     )
 
 
-def heading(figure: Figure, run: Run, x: float = 0.01, **place: Any) -> None:
+def name_of(run: Draws) -> str:
+    """Return what draws are called: their file, or in memory the configuration that they are of."""
+    if isinstance(run, Run):
+        return run.path.name
+    source = run.posterior.config.source
+    return "draws" if source is None else source.name
+
+
+def heading(figure: Figure, run: Draws, x: float = 0.01, **place: Any) -> None:
     """Say on top, from `x` on (a share of the width), whose picture this is and whether it may be believed yet."""
     state = f"{'converged' if run.converged else 'NOT CONVERGED'} after {run.steps} step{'' if run.steps == 1 else 's'}"
-    name = printable(run.path.name)
+    name = printable(name_of(run))
     # A long name gives way, so that what follows it is never cut off; 2.1 mm hold a bold letter.
     room = max(8, int((1.0 - x) * figure.get_figwidth() * INCH / 2.1) - len(state) - 4)
     if len(name) > room:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from calibrate.canvas import plainly
 from calibrate.chain import extremes
+from calibrate.draws import Draws
 from calibrate.figures.labels import broken, labels_of
 from calibrate.figures.style import (
     ENSEMBLES,
@@ -24,7 +25,6 @@ from calibrate.figures.style import (
     heading,
     new_figure,
 )
-from calibrate.results import Run
 from calibrate.sampling.convergence import MIN_TIMES
 
 FloatArray = NDArray[np.float64]
@@ -39,13 +39,13 @@ _PAGE = 290.0
 
 
 @plainly
-def trace_plot(run: Run) -> Figure:
+def trace_plot(run: Draws) -> Figure:
     """Draw the walkers' way through the run, every ensemble in its own colour.
 
     Parameters
     ----------
-    run : Run
-        Finished or still going.
+    run : Draws
+        A run, finished or still going, or draws in memory.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def trace_plot(run: Run) -> Figure:
     ChainError
         If nothing is stored yet.
     """
-    run.some_samples()  # says so if nothing is stored
+    run.thinned(1)  # says so if nothing is stored
     ensembles, stored, walkers, ndim = run.chains.coords.shape
     figure, axes, height = _page(ndim + 1)
     shown = np.linspace(0, walkers - 1, max(1, min(walkers, _WALKERS // ensembles))).round().astype(int)
@@ -72,10 +72,10 @@ def trace_plot(run: Run) -> Figure:
         values = [
             run.chains.coords[e, picked, :, i] if i < ndim else run.chains.log_prob[e, picked] for e in range(ensembles)
         ]
-        _draw(run, ax, np.stack(values), (picked + 1) * run.config.sampling.thin, shown)
+        _draw(run, ax, np.stack(values), (picked + 1) * run.settings.thin, shown)
     _name(run, axes, room=round(13.0 * height / _HEIGHT))
     _see_the_kept(axes[-1], run)
-    if edge := run.burn_in * run.config.sampling.thin:
+    if edge := run.burn_in * run.settings.thin:
         axes[0].annotate(
             "burn-in, dropped",
             (0.5 * edge, 0.96),
@@ -105,20 +105,20 @@ def _page(panels: int) -> tuple[Figure, list[Axes], float]:
     return figure, [*axes[: panels - 1], axes[-1]], height
 
 
-def _draw(run: Run, ax: Axes, values: FloatArray, steps: NDArray[np.intp], shown: NDArray[np.intp]) -> None:
+def _draw(run: Draws, ax: Axes, values: FloatArray, steps: NDArray[np.intp], shown: NDArray[np.intp]) -> None:
     """Draw single walkers and the means of ensembles, `values` (ensembles, steps, walkers), and shade the burn-in."""
     marker = "." if run.stored == 1 else ""
     for e, ensemble in enumerate(values):
         colour = ENSEMBLES[e % len(ENSEMBLES)]
         ax.plot(steps, ensemble[:, shown], color=colour, linewidth=0.35, alpha=0.5, marker=marker, gid="walker")
         ax.plot(steps, ensemble.mean(axis=1), color=colour, linewidth=1.0, marker=marker, gid="mean")
-    thin = run.config.sampling.thin
+    thin = run.settings.thin
     if run.burn_in:
         ax.axvspan(0.0, run.burn_in * thin, color="#E0E0E0", linewidth=0, zorder=0, gid="burn-in")
     ax.set_xlim(0.0, run.steps + 0.5 * thin)
 
 
-def _name(run: Run, axes: list[Axes], room: int) -> None:
+def _name(run: Draws, axes: list[Axes], room: int) -> None:
     """Label the panels, `room` letters to a line; write each parameter's convergence beside it; draw true values."""
     narrow = len(axes) > _COLUMN
     for i, (ax, label) in enumerate(zip(axes, [*labels_of(run.posterior), "log-posterior [-]"], strict=True)):
@@ -145,7 +145,7 @@ def _name(run: Run, axes: list[Axes], room: int) -> None:
     axes[-1].xaxis.set_major_locator(MaxNLocator(8 if not narrow else 5, integer=True))
 
 
-def _explain(run: Run, ax: Axes, ensembles: int) -> None:
+def _explain(run: Draws, ax: Axes, ensembles: int) -> None:
     """Put the ensembles' colours, and the truth's, above the first panel."""
     key = [
         Line2D([], [], color=ENSEMBLES[e], linewidth=1.2, label=f"{e + 1}")
@@ -168,9 +168,9 @@ def _explain(run: Run, ax: Axes, ensembles: int) -> None:
     )
 
 
-def _verdicts(run: Run, i: int) -> list[tuple[str, bool]]:
+def _verdicts(run: Draws, i: int) -> list[tuple[str, bool]]:
     """Say what the diagnosis makes of parameter `i`, each with whether that is good enough."""
-    found, wanted = run.diagnosis, run.config.sampling
+    found, wanted = run.diagnosis, run.settings
     rhat, times = float(found.rhat[i]), float(found.autocorrelation_times[i])
     ess = float(min(found.ess_bulk[i], found.ess_tail[i]))
     if math.isnan(rhat):
@@ -182,7 +182,7 @@ def _verdicts(run: Run, i: int) -> list[tuple[str, bool]]:
     ]
 
 
-def _see_the_kept(ax: Axes, run: Run) -> None:
+def _see_the_kept(ax: Axes, run: Draws) -> None:
     """Scale the log-posterior to the kept steps: a walker's first steps can lie a million below."""
     low, high = extremes(run.chains.log_prob, run.burn_in)
     air = 0.05 * (high - low) or 1.0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.knee.contact import Contact, rotate
 from calibrate.knee.ligament import tension
 
 FloatArray = NDArray[np.float64]
@@ -116,6 +117,22 @@ class Knees:
         w_y = cosine * (f_y - y) - sine * (f_x - x) + r - a_y
         lengths = np.sqrt(w_x * w_x + w_y * w_y + (f_z - t_z) ** 2)
         return lengths, (a_y * w_x - a_x * w_y) / lengths
+
+    def contact(self, theta: FloatArray, lateral: BoolArray) -> Contact:
+        """Return where the tibia rests at angles [rad] (m, n); places have the shape (2, m, n)."""
+        condyle = self.condyles[..., np.newaxis]
+        x, y, r = np.where(lateral, condyle[1], condyle[0])
+        theta_0 = self.theta_0[:, np.newaxis]
+        sine, cosine = np.sin(theta_0), np.cos(theta_0)
+        rolled = self.rolling[:, np.newaxis] * r * (theta - theta_0)
+        point = np.stack([x + r * np.sin(theta), y - r * np.cos(theta)])
+        return Contact(lateral, r, point, np.stack([cosine * x + sine * y + rolled, cosine * y - sine * x - r]))
+
+    def placed(self, theta: FloatArray, lateral: BoolArray, points: FloatArray) -> FloatArray:
+        """Return where points of the tibia, (2, m, K) in its frame, lie in the femur's: (2, m, K, n)."""
+        contact = self.contact(theta, lateral)
+        point, on_tibia = contact.point[:, :, np.newaxis], contact.on_tibia[:, :, np.newaxis]
+        return point + rotate(theta[:, np.newaxis], points[..., np.newaxis] - on_tibia)
 
     def reference_lengths(self) -> FloatArray:
         """Return the strands' lengths [mm] where both condyles touch, (m, S)."""
