@@ -183,9 +183,12 @@ def _jobs(given: dict[str, Any], files: Sequence[Path], picture: Path | None) ->
         If an answer is none that is known, or there are too few.
     """
     from calibrate.importing.choose import Answers
+    from calibrate.importing.write import check_picture
 
     if picture is not None and len(files) > 1:
         raise ConfigError("--picture draws one file, and there are several; import them one by one")
+    if picture is not None:
+        check_picture(picture, files)
     each: dict[str, list[Any]] = {}
     for key in _EACH:
         values = given[key] or []
@@ -245,7 +248,7 @@ def _asked(job: _Job, *, need_flexion: bool) -> Imported:
                 )
             return found
         except UnansweredError as question:
-            if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+            if not _is_terminal():
                 raise
             key = question.option.removeprefix("--").replace("-", "_")
             answer = _prompt(question)
@@ -254,6 +257,11 @@ def _asked(job: _Job, *, need_flexion: bool) -> Imported:
                 job.asked.append((question.option, answer))
             except ConfigError as error:
                 say(error)
+
+
+def _is_terminal() -> bool:
+    """Tell whether somebody is there to be asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _prompt(question: Any) -> str:
