@@ -15,7 +15,6 @@ from calibrate.data import parse_measurement
 from calibrate.errors import DataError
 from calibrate.importing.choose import Answers
 from calibrate.importing.convert import Imported, convert
-from calibrate.importing.cycles import order_of
 from calibrate.importing.picture import figure, in_characters
 from calibrate.importing.source import UnansweredError
 from calibrate.spellings import foreign, is_unit, name_of, unit_of
@@ -143,6 +142,12 @@ def test_what_is_no_unit_here(spelt: str) -> None:
         ("Varus at 30 flexion [deg]", "angle", 0, "deg", "varus", None),
         ("sd Varus torque [Nm]", "sigma", 0, "Nm", "varus", None),
         ("Zeit [s]", "time", 1, "s", None, None),
+        ("Moment error [Nm]", "sigma", 0, "Nm", None, None),
+        ("add. load [N]", "load", 0, "N", None, None),
+        ("hip_adduction_r", "angle", 0, None, "varus", "right"),
+        ("Varus A [deg]", "angle", 1, "deg", "varus", None),
+        ("knee_abd_l", "angle", 2, None, "valgus", "left"),
+        ("Flexion/extension [deg]", "flexion", 0, "deg", None, None),
         ("", "", 0, None, None, None),
     ],
 )
@@ -166,82 +171,6 @@ def test_conversions_are_rounded_once_and_radians_are_left(tmp_path: Path) -> No
     assert (found.angle_unit, set(found.angles.tolist())) == ("rad", {0.1})
 
 
-# --- A series in time. ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("cycles", [1, 2, 3])
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_cycles_and_directions(cycles: int, sign: float) -> None:
-    _, angles, loads = sign * np.array(series(cycles)).T
-    order = order_of(angles, loads)
-    assert order.is_series
-    assert order.cycles == cycles
-    assert order.turns.tolist() == [0, *range(20, 80 * cycles, 40), 80 * cycles]
-    rising = np.diff(loads) > 0.0
-    assert ((order.up[1:] > 0.0) == rising)[np.abs(np.diff(loads)) > 0.1].all()
-    away = np.diff(np.abs(loads)) > 0.0
-    assert (order.loading[1:] == away)[np.abs(np.diff(np.abs(loads))) > 0.1].mean() > 0.97
-    assert np.bincount(order.cycle)[1:].tolist() == [80] * (cycles - 1) + [81]
-    assert order.holds == []
-
-
-def test_points_in_no_order_or_one_way_are_no_series() -> None:
-    rng = np.random.default_rng(1)
-    angles = rng.uniform(-5.0, 5.0, 60)
-    assert not order_of(angles, 2.0 * angles).is_series
-    assert not order_of(np.sort(angles), 2.0 * np.sort(angles)).is_series
-    assert not order_of(np.zeros(1), np.zeros(1)).is_series
-    assert order_of(np.zeros(9), np.zeros(9)).holds == []
-
-
-def test_one_sided_cycles() -> None:
-    phase = np.linspace(0.0, 3.0, 181)
-    loads = 10.0 * np.abs(np.sin(np.pi * phase))
-    order = order_of(0.5 * loads, loads)
-    assert order.cycles == 3
-    assert np.bincount(order.cycle)[1:].tolist() == pytest.approx([60, 60, 61], abs=1)
-
-
-def test_nothing_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
-    body = series(2)
-    content = text(SERIES, body=body)
-    whole = taken(tmp_path, content)
-    assert whole.measurement.loads.tolist() == [row[2] for row in body]
-    assert whole.measurement.direction is not None
-    assert whole.measurement.direction[5] == 1.0
-    assert any("2 cycles of loading and unloading; choose with --direction and --cycle" in d for d in whole.doubts)
-    loading = taken(tmp_path, content, direction="loading").measurement
-    unloading = taken(tmp_path, content, direction="unloading").measurement
-    assert loading.loads.size + unloading.loads.size == 161
-    assert 70 <= loading.loads.size <= 90
-    last = taken(tmp_path, content, cycle="last")
-    assert last.measurement.loads.tolist() == [row[2] for row in body[80:]]
-    assert "# source: cycle 2 of 2 kept, 80 readings of others left out (--cycle)" in last.measurement.text
-    both = taken(tmp_path, content, cycle="1", direction="loading", thin=4).measurement
-    assert "left out (--direction)" in both.text
-    assert "each 4th reading kept" in both.text
-    assert both.loads.size == -(-int((order_of(*np.array(body).T[1:]).loading[:80]).sum()) // 4)
-    with pytest.raises(DataError, match="--cycle 3: there are 2 cycles"):
-        taken(tmp_path, content, cycle="3")
-
-
-def test_holds_are_found_and_averaged_when_asked(tmp_path: Path) -> None:
-    body = series(1, per=5, hold=30)
-    for i, row in enumerate(body):
-        row[2] = round(row[2] + 0.01 * (-1) ** i, 4)
-    content = text(SERIES, body=body)
-    kept = taken(tmp_path, content)
-    assert (len(kept.order.holds), kept.measurement.loads.size) == (21, 630)
-    mean = taken(tmp_path, content, holds="mean").measurement
-    level = [row[2] for row in series(1, per=5)]
-    np.testing.assert_allclose(mean.loads, level, atol=1e-12)
-    assert mean.direction is not None
-    assert set(mean.direction.tolist()) == {1.0, -1.0}
-    last = taken(tmp_path, content, holds="last").measurement
-    np.testing.assert_allclose(last.loads, np.array(level) - 0.01, atol=1e-12)
-    assert "# source: 21 holds made one reading each, their mean, 609 fewer (--holds)" in mean.text
-
-
 # --- Flexion, sigma, and what is said. --------------------------------------------------------------------------------
 
 
@@ -254,7 +183,6 @@ def test_holds_are_found_and_averaged_when_asked(tmp_path: Path) -> None:
         ("30deg_to_60deg", None, None),
         ("2030deg", None, None),
         ("knee_30deg", [44.9, 45.1, 45.0, 45.0, 45.0, 45.0], 45.0),
-        ("knee_30deg", [10.0, 45.1, 45.0, 45.0, 45.0, 45.0], None),
     ],
 )
 def test_flexion(name: str, column: list[float] | None, flexion: float | None, tmp_path: Path) -> None:
@@ -264,6 +192,25 @@ def test_flexion(name: str, column: list[float] | None, flexion: float | None, t
     said = convert(path, Answers(positive="varus", flexion=20.0))
     assert said.flexion == 20.0
     assert "# flexion: 20 degrees" in said.measurement.text
+
+
+def test_several_flexions_in_one_file(tmp_path: Path) -> None:
+    body = [[at, a * scale, m] for at, scale in ((0, 1), (30.2, 2), (29.8, 2), (60, 3)) for a, m in rows()]
+    content = text(f"Knee flexion [deg],{PLAIN}", body=body)
+    with pytest.raises(
+        UnansweredError, match="flexion goes from 0 to 60 degrees, so there is more than one"
+    ) as question:
+        taken(tmp_path, content)
+    assert question.value.option == "--at-flexion"
+    at_30 = taken(tmp_path, content, at_flexion=30.0)
+    assert at_30.measurement.angles.tolist() == [2 * a for a in ANGLES * 2]
+    assert at_30.flexion == 30.0
+    assert "# source: 12 readings at other flexions left out (--at-flexion)" in at_30.measurement.text
+    assert taken(tmp_path, content, flexion=30.0).measurement.angles.size == 24  # it is the user's word
+    with pytest.raises(DataError, match=r"--at-flexion 45: .* no reading is within 2.5 degrees"):
+        taken(tmp_path, content, at_flexion=45.0)
+    with pytest.raises(DataError, match="there is no column of flexion"):
+        taken(tmp_path, text(PLAIN), at_flexion=45.0)
 
 
 def test_sigma_goes_along_and_can_be_left_out(tmp_path: Path) -> None:
