@@ -158,6 +158,10 @@ READ = {
         {"sheet": "a"},
     ),
     "MATLAB 7.3": Read(matlab_73({"angle_deg": ANGLES, "moment_Nm": LOADS})),
+    "MATLAB 7.3, a matrix": Read(
+        matlab_73({"M": np.array(rows()).T}),  # columns first
+        {"angle": "test.M(:,1)", "load": "test.M(:,2)", "angle_unit": "deg", "load_unit": "Nm"},
+    ),
     "TDMS, two groups": Read(
         tdms(
             ("State", "JCS Varus", ANGLES, "deg"),
