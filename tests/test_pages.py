@@ -75,10 +75,10 @@ def test_a_block_that_fails_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Result]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    page = tmp_path / "page.md"
+    page = tmp_path / "page"
     for text, error in (
         ("```sh\ncalibrate summary nothing.h5\n```\n", "no such file"),
-        ("```sh\nfalse\n```\n", "page.md, false"),
+        ("```sh\nfalse\n```\n", "page, false"),
         ("```python\nassert 1 == 2, 'asserted'\n```\n", "asserted"),
     ):
         page.write_text(text)
