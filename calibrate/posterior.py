@@ -179,13 +179,7 @@ class Posterior:
         return np.concatenate([rows, constant], axis=1)
 
     def values(self, q: ArrayLike, name: str) -> FloatArray:
-        """Return one parameter's values, free, tied or fixed, shape (n,), for rows of free ones.
-
-        Raises
-        ------
-        KeyError
-            If there is no such parameter.
-        """
+        """Return one parameter's values, free, tied or fixed, (n,), for rows of free ones; KeyError if unknown."""
         return self.full(q)[:, self.table.index(name)]
 
     def test(self, name: str | None = None) -> LaxityTest:
@@ -333,6 +327,11 @@ class Posterior:
     def jacobian(self, q: FloatArray) -> FloatArray:
         """Return the derivatives of `residuals` by the free parameters, (n, n_angles, ndim)."""
         return self.residuals_of.jacobian(self._rows(q))
+
+    def _repr_html_(self) -> str:
+        from calibrate.notebook_view import of_posterior
+
+        return of_posterior(self)
 
     def _rows(self, q: ArrayLike) -> FloatArray:
         rows = np.ascontiguousarray(q, dtype=float)

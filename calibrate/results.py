@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from calibrate import chain
 from calibrate.chain.problem import posterior_of
@@ -36,6 +32,11 @@ class Run(Draws):
 
     path: Path
     file: chain.RunFile
+
+    @property
+    def title(self) -> str:
+        """What a notebook calls it: the file."""
+        return str(self.path)
 
     @property
     def measurement(self) -> Measurement:
@@ -65,37 +66,6 @@ class Run(Draws):
             If nothing is stored yet.
         """
         return summarise(self)
-
-    def to_arviz(self) -> Any:
-        """Return the posterior as an ArviZ `DataTree` (needs the `notebook` extra).
-
-        Groups `posterior` (one variable per parameter, by name) and `sample_stats` (`lp`, the log-posterior). Each
-        ensemble is a chain, burn-in dropped; its draws are in the order of time, all walkers of a step together: draw
-        `step * walkers + walker`. So ArviZ's R-hat compares what the summary's compares, ensembles and their halves.
-
-        ArviZ's effective sample sizes are too large: it cannot know that a walker's next draw comes `walkers` draws
-        later. The summary's count what the walkers have in common.
-
-        Raises
-        ------
-        ChainError
-            If nothing is stored yet.
-        ImportError
-            If `arviz-base` is not installed; says how to install it.
-        """
-        try:
-            from arviz_base import from_dict
-        except ImportError:
-            raise ImportError("to_arviz needs arviz-base: pip install 'calibrate[notebook]'") from None
-        self._need_steps()
-        kept = np.asarray(self.chains.coords[:, self.burn_in :])
-        chains = kept.reshape(kept.shape[0], -1, kept.shape[3])
-        log_prob = np.asarray(self.chains.log_prob[:, self.burn_in :]).reshape(kept.shape[0], -1)
-        posterior = {name: chains[:, :, i] for i, name in enumerate(self.names)}
-        with warnings.catch_warnings():
-            # A run that has just begun may have more ensembles than draws in each; nothing is transposed.
-            warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
-            return from_dict({"posterior": posterior, "sample_stats": {"lp": log_prob}})
 
     def _need_steps(self) -> None:
         if self.stored == 0:

@@ -37,10 +37,13 @@ def opened(path: Path, burn_in: int | None = None) -> Run:
     return open_run(path, burn_in)
 
 
-def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:
-    """Run one sitting under a progress display, say how it ended, and return the exit code."""
+def sit(path: Path, config: Config, go: Callable[..., Outcome], *, view: bool = False) -> int:
+    """Run one sitting under a progress display, say how it ended, and return the exit code.
+
+    With `view`, what `calibrate watch` shows is shown in the place of the progress.
+    """
     announce_compiling()
-    with Watch(config) as watch:
+    with _display(path, config, view) as watch:
         outcome = go(on_warning=watch.on_warning, on_progress=watch.on_progress, should_stop=watch.should_stop)
     quoted = shlex.quote(str(path))
     steps = f"{outcome.steps} steps in {outcome.seconds:.1f} s"
@@ -56,6 +59,14 @@ def sit(path: Path, config: Config, go: Callable[..., Outcome]) -> int:
         say(outcome.verdict.sentence)
     say(f"{_remedy(outcome)}: calibrate resume {quoted}")
     return NOT_CONVERGED
+
+
+def _display(path: Path, config: Config, view: bool) -> Watch:
+    if not view:
+        return Watch(config)
+    from calibrate.watching.beside import WatchBeside
+
+    return WatchBeside(config, path)
 
 
 def _remedy(outcome: Outcome) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from calibrate import chain
 from calibrate.assumptions import assumptions
 from calibrate.derived import unit_of
 from calibrate.findings.extrapolation import beyond
+from calibrate.notebook_view import of_summary
 from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.series import errors_of
 from calibrate.scores.holdout import held_out
@@ -52,15 +52,7 @@ class Summary(Mapping[str, Any]):
         return f"Summary({printable(self['file'])}: {state}, {len(self['parameters'])} parameters)"
 
     def _repr_html_(self) -> str:
-        columns = ("unit", "median", "q2.5", "q97.5", "mean", "sd", "sd_of_prior", "rhat", "ess_bulk", "prior")
-        head = "".join(f"<th>{column}</th>" for column in ("", *columns))
-        rows = []
-        for name, entry in (*self["parameters"].items(), *self["derived"].items()):
-            cells = "".join(f"<td>{_cell(entry.get(column))}</td>" for column in columns)
-            rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
-        return (
-            f"<table><tr>{head}</tr>{''.join(rows)}</table>{_paragraph(self['warnings'])}{_paragraph(self['assumes'])}"
-        )
+        return of_summary(self)
 
 
 @np.errstate(all="ignore")  # what overflows in a spoilt file is unknown, and said to be
@@ -165,11 +157,3 @@ def _describe(values: FloatArray) -> dict[str, float | None]:
 def _known(value: float) -> float | None:
     """JSON has no NaN and no infinity; what is unknown is null there."""
     return float(value) if np.isfinite(value) else None
-
-
-def _paragraph(sentences: list[str]) -> str:
-    return f"<p>{html.escape('; '.join(sentences))}</p>"
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))

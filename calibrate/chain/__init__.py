@@ -39,9 +39,9 @@ does not suffice for a second copy is not enlarged or finished, but says so. It 
 """
 
 from calibrate.chain.disk import Disk
-from calibrate.chain.lock import writing
+from calibrate.chain.lock import is_written, writing
 from calibrate.chain.origin import SCHEMA, RunFile, differences, fingerprint, new_origin
-from calibrate.chain.reader import Chains, Stored, extremes, read, read_chains, read_run
+from calibrate.chain.reader import Chains, Stored, extremes, is_unfinished, read, read_chains, read_run
 from calibrate.chain.whole import companions, create
 from calibrate.chain.writer import ChainWriter, StreamingBackend
 
@@ -58,6 +58,8 @@ __all__ = [
     "differences",
     "extremes",
     "fingerprint",
+    "is_unfinished",
+    "is_written",
     "new_origin",
     "read",
     "read_chains",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from calibrate.chain.origin import reason
 from calibrate.chain.whole import companions, real
 from calibrate.errors import ChainError
 from calibrate.files import unfinished
+
+# Seconds that a lock is tried for: somebody may just be asking whether it is held, see `is_written`.
+_GRACE = 0.1
 
 
 @contextlib.contextmanager
@@ -29,7 +33,7 @@ def writing(path: Path) -> Iterator[None]:
     _check(marker)
     lock = filelock.FileLock(marker)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=_GRACE, poll_interval=_GRACE / 4.0)
     except filelock.Timeout:
         try:
             holder = marker.read_text().strip()
@@ -50,6 +54,25 @@ def writing(path: Path) -> Iterator[None]:
             yield
     finally:
         lock.release()
+
+
+def is_written(path: Path) -> bool:
+    """Tell whether a process is writing a run; a file that a killed one has left does not count."""
+    _, marker = companions(real(path))
+    try:
+        descriptor = os.open(marker, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # Shared, so that any number may ask at once, and given back at once.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a place without locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _check(marker: Path) -> None:

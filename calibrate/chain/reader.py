@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from calibrate.chain import guard
 from calibrate.chain.damage import damaged_rows
-from calibrate.chain.layout import GROUP, open_stream, states_of
+from calibrate.chain.layout import GROUP, is_live, open_stream, states_of
 from calibrate.chain.origin import RunFile, check_ensemble, read_origin, reason
 from calibrate.errors import CalibrateError, ChainError
 
@@ -156,6 +156,18 @@ def read_run(path: Path) -> tuple[RunFile, Chains]:
         rates = [float(state.accepted.mean()) / max(state.iteration, 1) for state in states]
         acceptance = float(np.mean(rates)) if steps else float("nan")
         return file, Chains(Stored(path, coords, steps), Stored(path, log_prob, steps), acceptance)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tell whether whoever wrote a run last has not come to the end: it is at work, or was killed.
+
+    Raises
+    ------
+    ChainError
+        As `read`.
+    """
+    with reading(path) as f:
+        return is_live(f)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,6 @@
 
 from calibrate.findings.checks import findings_of
 from calibrate.findings.codes import CODES
-from calibrate.findings.finding import Finding
+from calibrate.findings.finding import Finding, Findings
 
-__all__ = ["CODES", "Finding", "findings_of"]
+__all__ = ["CODES", "Finding", "Findings", "findings_of"]

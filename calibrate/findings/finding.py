@@ -1,10 +1,11 @@
-"""What a finding is."""
+"""What a finding is, and what several are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from calibrate.findings.codes import CODES, Kind
+from calibrate.notebook_view import of_findings
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,15 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.sentence}; {self.advice}" if self.advice else self.sentence
+
+    def _repr_html_(self) -> str:
+        return of_findings((self,))
+
+
+class Findings(tuple[Finding, ...]):
+    """Findings, the most important first: a tuple that notebooks show as a table."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return of_findings(self)

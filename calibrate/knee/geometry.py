@@ -128,6 +128,11 @@ class Geometry:
 
         return tuple(replace(strand, femur=turned(strand.femur)) for strand in self.strands)
 
+    def _repr_html_(self) -> str:
+        from calibrate.notebook_view import of_geometry
+
+        return of_geometry(self)
+
     def at(self, flexion: float) -> Geometry:
         """Return the same knee at another flexion [rad]."""
         return replace(self, flexion=flexion)
