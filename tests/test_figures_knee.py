@@ -10,6 +10,7 @@ import numpy as np
 import planted
 import pytest
 import shown_runs
+from matplotlib.figure import Figure
 from pictures import marked, texts, x_of, y_of
 from PIL import Image
 
@@ -45,6 +46,20 @@ def test_the_knee_is_drawn_where_it_is_and_says_what_holds_it() -> None:
         tension = k * (e - 0.5 * alpha * l_0) if e > alpha * l_0 else k * max(e, 0.0) ** 2 / (2.0 * alpha * l_0)
         assert f"{strand}\n{f'{tension:.0f} N' if e > 0.0 else 'slack'}" in set(texts(ax))
     assert f"{predicted:.1f} N·m\nvalgus" in set(texts(ax))
+    # The reaction's arrow ends at the contact and points down; the moment's goes counter-clockwise about its number.
+    (arrow,) = marked(ax, "reaction")
+    start, end = arrow._posA_posB
+    assert tuple(end) == (x_of(contact)[0], y_of(contact)[0])
+    assert start[1] > end[1] + 5.0
+    assert _turns(figure) > 0.0
+    assert _turns(figures.knee_plot(run, angle=-5.0, draw=7)) < 0.0
+
+
+def _turns(figure: Figure) -> float:
+    """Return what the bent arrow of a moment turns by, positive for counter-clockwise."""
+    (bend,), (said,) = marked(figure, "moment"), marked(figure, "load said")
+    x, y = x_of(bend) - said.xy[0], y_of(bend) - said.xy[1]
+    return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum())
 
 
 @pytest.mark.parametrize(
