@@ -126,6 +126,8 @@ def passed_over(source: str) -> Iterator[str]:
                 return False  # pydantic reads a field's limits there
             if isinstance(node, (cst.Import, cst.ImportFrom, cst.Decorator)):
                 return True
+            if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "said":
+                return True  # the description of a key, held to the schema and the reference by other tests
             return bool(super()._skip_node_and_children(node))
 
     wrapper = cst.MetadataWrapper(cst.parse_module(source))

@@ -11,6 +11,7 @@ import numpy as np
 
 from calibrate import chain
 from calibrate.config import parse_config
+from calibrate.problem.build import MANY
 from calibrate.runner import start_run
 
 ENSEMBLES = 2
@@ -97,4 +98,13 @@ def _with_two_tests(path: Path) -> bytes:
     start_run(parse_config(text + _FLEX60, path.with_name("knee.toml")), path, overwrite=True)
     with chain.ChainWriter(path, capacity=3):
         pass
+    return path.read_bytes()
+
+
+def with_many_readings(folder: Path) -> bytes:
+    """Return a run of so many readings that sums are taken from factors, which is compiled code of its own."""
+    readings = (f"{angle:.3f},{1.5 * angle:.3f}" for angle in np.linspace(-6.0, 6.0, MANY))
+    (folder / "data.csv").write_text("angle_deg,moment_Nm\n" + "\n".join(readings) + "\n")
+    path = folder / "many.h5"
+    start_run(parse_config(_KNEE % ("0.06", "40.0", 4, 12, "none"), folder / "knee.toml"), path, overwrite=True)
     return path.read_bytes()

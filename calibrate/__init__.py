@@ -41,7 +41,7 @@ _HOME = {
     "vectorized_total_loss": "losses",
     "parallel_total_loss": "losses",
     "export_osim": "export",
-    "knee_from_osim": "importing",
+    "knee_from_osim": "importing.osim_knee",
     "simulate": "simulation",
     "what_next": "design",
     "log_evidence": "evidence",

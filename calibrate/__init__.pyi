@@ -18,7 +18,7 @@ from calibrate.errors import (
 from calibrate.evidence import log_evidence
 from calibrate.export import export_osim
 from calibrate.findings import Finding
-from calibrate.importing import knee_from_osim
+from calibrate.importing.osim_knee import knee_from_osim
 from calibrate.knee.law import BlankevoortFunction
 from calibrate.knee.precomputed import CachedKneeModel, PrecomputedKneeModel
 from calibrate.knee.symbolic import KneeModel

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from calibrate.decimals import is_plain, shown
 from calibrate.errors import DataError
+from calibrate.spellings import name_of, unit_of
 
 LoadKind = Literal["force", "moment"]
 AngleUnit = Literal["deg", "rad"]
@@ -22,7 +23,9 @@ SUFFIX: dict[str, str] = {"force": "N", "moment": "Nm"}
 _ANGLE = "angle_deg (degrees) or angle_rad (radians)"
 _LOAD = "force_N (newtons) or moment_Nm (newton metres)"
 _SIGMA = "sigma_N or sigma_Nm (standard deviation of the load)"
-_EXPORT = f"write a CSV with columns {_ANGLE} and {_LOAD}"
+_EXPORT = f"read it with 'calibrate import', or write a CSV with columns {_ANGLE} and {_LOAD}"
+# What reads the files of other programs.
+_IMPORT = "; 'calibrate import' takes what it needs of such files"
 
 _UNITS = {
     "deg": ("deg", "degs", "degree", "degrees", "°"),
@@ -72,7 +75,7 @@ def columns_of(header: Sequence[str], where: str) -> Columns:
     _refuse_other_formats(header, where)
     for i, name in enumerate(header, start=1):
         if name not in KNOWN:
-            raise DataError(f"{where}: {_unknown(name, i, header)}")
+            raise DataError(f"{where}: {_unknown(name, i, header)}{_IMPORT}")
         if header.count(name) > 1:
             raise DataError(f"{where}: column '{name}' stands there twice; keep one")
     angle = _only(header, ("angle_deg", "angle_rad"), "angle", where)
@@ -82,6 +85,26 @@ def columns_of(header: Sequence[str], where: str) -> Columns:
     if any(name != f"sigma_{SUFFIX[kind]}" for name in sigmas):
         raise DataError(f"{where}: column {sigmas[0]} does not go with {load}; use sigma_{SUFFIX[kind]}")
     return Columns(kind, "deg" if angle == "angle_deg" else "rad", sigmas[0] if sigmas else None, "direction" in header)
+
+
+def known_name(name: str, unit: str = "") -> str:
+    """Return what a column is called here, if its own name and unit leave no choice; else its own.
+
+    Parameters
+    ----------
+    name : str
+        As the file has it, like "Angle [deg]" or "Moment (Nm)".
+    unit : str
+        What a row of units says of it.
+    """
+    found = name_of(name, unit)
+    spelt = unit_of(found.unit) if found.unit else None
+    if spelt is None or (spelt.times, spelt.by) != (1.0, 1.0) or not found.sure:
+        return name if name in KNOWN and found.unit is None else f"{name} [{unit}]" if unit.strip() else name
+    fits = {"load": ("force", "moment"), "sigma": ("force", "moment")}.get(found.quantity, (found.quantity,))
+    if spelt.of not in fits:
+        return name
+    return f"{'sigma' if found.quantity == 'sigma' else spelt.of}_{spelt.name}"
 
 
 def _refuse_other_formats(header: Sequence[str], where: str) -> None:

@@ -7,6 +7,7 @@ Comments of the form `# truth: mcl.k = 40` state the parameters that simulated d
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 
 from calibrate.columns import SUFFIX, AngleUnit, LoadKind, columns_of, refuse_opensim
 from calibrate.decimals import read_number
+from calibrate.dialects import Plain, plain_of
 from calibrate.errors import DataError
 from calibrate.files import read_text
 from calibrate.plausible import doubts_of_data, refuse
 from calibrate.problem.quantities import is_parameter
+from calibrate.spellings import Way
 from calibrate.table import Table, line_of, lost_row, read_header, read_table
 
 FloatArray = NDArray[np.float64]
@@ -56,6 +59,10 @@ class Measurement:
         The file as it was read.
     source : str
         The file's name, for messages.
+    understood : str
+        What the file's dialect was taken for, in a sentence; empty if it is written as this program writes it.
+    way : {"varus", "valgus"} or None
+        The direction that the names of the file's columns speak of.
     """
 
     angles: FloatArray
@@ -67,6 +74,8 @@ class Measurement:
     text: str = ""
     source: str = "data"
     direction: FloatArray | None = None
+    understood: str = ""
+    way: Way | None = None
 
     @property
     def unit(self) -> str:
@@ -111,9 +120,16 @@ def read_measurement(path: str | Path) -> Measurement:
         measurement = parse_measurement(read_text(path, DataError, "CSV"), str(path))
     except MemoryError:
         raise DataError(f"{path}: is too large for the memory that there is") from None
-    _refuse_decimal_commas(measurement)
-    refuse(doubts_of_data(measurement), DataError, lambda row: f"{path}, line {line_of(measurement.text, row)}")
+    text = _plain_text(measurement)
+    _refuse_decimal_commas(measurement, text)
+    refuse(doubts_of_data(measurement), DataError, lambda row: f"{path}, line {line_of(text, row)}")
     return measurement
+
+
+def _plain_text(measurement: Measurement) -> str:
+    """Return the text in the plain form."""
+    found = plain_of(measurement.text, measurement.source) if measurement.understood else None
+    return measurement.text if found is None else found.text
 
 
 def parse_measurement(text: str, source: str = "data") -> Measurement:
@@ -143,7 +159,27 @@ def stored_measurement(text: str, source: str = "data") -> Measurement:
 
 
 def _parse(text: str, source: str) -> tuple[Measurement, Table]:
+    """Read the plain form; what is none is looked at again, for it may be in a dialect that leaves no choice."""
     refuse_opensim(text, source)
+    try:
+        return _parse_plain(text, source)
+    except DataError:
+        found = plain_of(text, source)
+        if found is None:
+            raise
+        if found.near:
+            with contextlib.suppress(DataError):  # what is wrong is said of the file as it stands
+                return _understood(found, text, source)
+            raise
+    return _understood(found, text, source)
+
+
+def _understood(found: Plain, text: str, source: str) -> tuple[Measurement, Table]:
+    measurement, table = _parse_plain(found.text, source)
+    return replace(measurement, text=text, understood=found.understood, way=found.way), table
+
+
+def _parse_plain(text: str, source: str) -> tuple[Measurement, Table]:
     header_line, header = read_header(text, source)
     columns = columns_of(header, f"{source}, line {header_line}")
     table = read_table(text, source)
@@ -169,13 +205,13 @@ def _parse(text: str, source: str) -> tuple[Measurement, Table]:
     return Measurement(angles, loads, sigma, columns.kind, columns.angle_unit, truth, text, source, direction), table
 
 
-def _refuse_decimal_commas(measurement: Measurement) -> None:
+def _refuse_decimal_commas(measurement: Measurement, text: str) -> None:
     """Refuse three columns of whole numbers: two columns with one decimal comma in each row look the same."""
     columns = [measurement.angles, measurement.loads, measurement.sigma]
     if any(column is None or (column != np.round(column)).any() for column in columns):
         return
-    line, header = read_header(measurement.text, measurement.source)
-    rows = measurement.text.splitlines()[line:]
+    line, header = read_header(text, measurement.source)
+    rows = text.splitlines()[line:]
     if not any("." in row or "e" in row.lower() for row in rows if not row.lstrip().startswith("#")):
         raise DataError(
             f"{measurement.source}: whole numbers in all of {', '.join(header)} could be numbers with a decimal comma; "

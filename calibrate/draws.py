@@ -32,6 +32,8 @@ FloatArray = NDArray[np.float64]
 # Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
 _DRAWS = 2_000_000
 _STEPS = 1000
+# Beyond so many draws, some are picked without reading all.
+_LONG = 500_000
 
 
 class Chains(Protocol):
@@ -200,8 +202,14 @@ class Draws(Outward):
     def thinned(self, draws: int) -> FloatArray:
         """Return at most `draws` of the samples, in their order: always the same random ones.
 
-        Every n-th sample would now and then be the same few walkers at every step.
+        Every n-th sample would now and then be the same few walkers at every step. Of a very long chain only some
+        steps are read, evenly spread, and random walkers of each are taken.
         """
+        if self.draws > _LONG and draws < _LONG:
+            self._need_steps()
+            each = max(1, draws // self.chains.log_prob.shape[0])
+            some = spread_draws(self.chains, self.burn_in, self.stored, each)
+            return some.reshape(-1, self.posterior.ndim)
         samples = self.some_samples()
         if draws >= len(samples):
             return samples
@@ -290,14 +298,27 @@ class Draws(Outward):
     def derived_by_ensemble(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
         rows = self.spread(draws)
-        found = self.derive(rows.reshape(-1, rows.shape[-1]))
-        return {name: values.reshape(rows.shape[:-1]) for name, values in found.items()}
+        if draws not in self._asked:  # summary, findings and pictures ask for the same
+            self._asked[draws] = self.derive(rows.reshape(-1, rows.shape[-1]))
+        return {name: values.reshape(rows.shape[:-1]) for name, values in self._asked[draws].items()}
 
     def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
         """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
         self._need_steps()
         each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
-        return spread_draws(self.chains, self.burn_in, self.stored, each)
+        if each not in self._spread:  # steps far apart in a file are slow to read
+            self._spread[each] = spread_draws(self.chains, self.burn_in, self.stored, each)
+        return self._spread[each]
+
+    @cached_property
+    def _spread(self) -> dict[int, FloatArray]:
+        """What `spread` has found, by draws of each ensemble."""
+        return {}
+
+    @cached_property
+    def _asked(self) -> dict[int, dict[str, FloatArray]]:
+        """What `derived` has found, by draws asked for."""
+        return {}
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite
     def derive(self, q: FloatArray) -> dict[str, FloatArray]:

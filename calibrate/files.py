@@ -14,7 +14,7 @@ from calibrate.errors import CalibrateError
 from calibrate.kinds import Kind, promised
 
 # A text larger than this is none that a person keeps: a table of ten million readings has half of it.
-MOST = {"TOML": 2**20, "CSV": 2**30}
+MOST = {"TOML": 2**20, "CSV": 2**30, "measurement": 2**28}
 _BLOCK = 2**22
 
 
@@ -35,11 +35,9 @@ def read_text(path: Path, error: type[CalibrateError], kind: str) -> str:
     CalibrateError
         Of type `error`, if it is missing, unreadable, no regular file, too large, or no UTF-8.
     """
+    found = read_bytes(path, error, kind, text=True)
     try:
-        found = _read_bytes(path, error, kind)
         return found.decode("utf-8")
-    except FileNotFoundError:
-        raise error(f"{path}: no such file") from None
     except UnicodeDecodeError as problem:
         line = found.count(b"\n", 0, problem.start) + 1
         raise error(
@@ -48,12 +46,38 @@ def read_text(path: Path, error: type[CalibrateError], kind: str) -> str:
         ) from None
     except MemoryError:
         raise error(f"{path}: is too large for the memory that there is") from None
+
+
+def read_bytes(path: Path, error: type[CalibrateError], kind: str, *, text: bool = False) -> bytearray:
+    """Return the bytes of a regular file of a size that its kind may have.
+
+    Parameters
+    ----------
+    path : Path
+        The file; devices and pipes may never end, or never begin, and are refused.
+    error : type
+        What to raise.
+    kind : str
+        What it should be, a key of `MOST`.
+    text : bool
+        Whether it should be text in UTF-8: refuses NUL bytes as soon as one is read.
+
+    Raises
+    ------
+    CalibrateError
+        Of type `error`.
+    """
+    try:
+        return _read_bytes(path, error, kind, text)
+    except FileNotFoundError:
+        raise error(f"{path}: no such file") from None
+    except MemoryError:
+        raise error(f"{path}: is too large for the memory that there is") from None
     except (OSError, ValueError) as problem:
         raise error(f"{path}: cannot be read ({getattr(problem, 'strerror', None) or problem})") from None
 
 
-def _read_bytes(path: Path, error: type[CalibrateError], kind: str) -> bytearray:
-    """Read a regular file of a size that its kind may have; devices and pipes may never end, or never begin."""
+def _read_bytes(path: Path, error: type[CalibrateError], kind: str, text: bool) -> bytearray:
     found, most = bytearray(), MOST[kind]
     with io.FileIO(path, opener=_without_waiting) as file:
         status = os.fstat(file.fileno())
@@ -65,7 +89,7 @@ def _read_bytes(path: Path, error: type[CalibrateError], kind: str) -> bytearray
             found += block
             if len(found) > most:
                 raise error(f"{path}: has more than the {most:,} bytes that a {kind} file may have")
-            if b"\0" in block:
+            if text and b"\0" in block:
                 raise error(
                     f"{path}: holds NUL bytes, so this is no text in UTF-8 and no {kind} file; save it as UTF-8"
                 )

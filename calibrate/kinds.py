@@ -81,6 +81,10 @@ CHAIN = Kind("a chain file", (".h5", ".hdf5", ".hdf"), _is_run)
 MEASUREMENT = Kind("a measurement", (".csv", ".tsv", ".txt", ".dat"), _is_measurement)
 MODEL = Kind("an OpenSim model", (".osim", ".xml"), _is_model)
 VALIDATION = Kind("a validation", (".json",), lambda path, head: b'"verdict":' in head)
+SCHEMA = Kind("a schema of a configuration", (".json",), lambda path, head: b'"$schema":' in head)
+REPORT = Kind(
+    "a report", (".html", ".htm"), lambda path, head: b'<meta name="generator" content="calibrate report' in head
+)
 CONFIGURATION = Kind("a configuration", (".toml",), lambda path, head: re.search(rb"(?m)^\[", head) is not None)
 PICTURES = (
     _picture("a PNG picture", (".png",), b"\x89PNG\r\n\x1a\n"),
@@ -100,7 +104,7 @@ _OTHERS = {
     "another program's configuration": (".yaml", ".yml", ".ini", ".cfg"),
     "a JSON file": (".json",),
     "a program": (".py", ".sh", ".ipynb", ".m", ".r"),
-    "a table or a document": (".xlsx", ".xls", ".ods", ".docx", ".md", ".html", ".parquet"),
+    "a table or a document": (".xlsx", ".xls", ".ods", ".docx", ".md", ".parquet"),
     "an archive": (".zip", ".gz", ".tar", ".7z"),
     "another program's data": (".npy", ".npz", ".mat", ".nc", ".pkl", ".pickle", ".c3d", ".mot", ".sto", ".trc"),
     "a picture": (".bmp",),
@@ -114,7 +118,6 @@ def picture_of(path: Path) -> Kind | None:
 
 def promised(path: Path) -> str | None:
     """Return what the end of a name promises, like "a chain file"; None if it may be anything."""
-    table = {
-        kind.name: kind.suffixes for kind in (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, *PICTURES, *FILMS)
-    } | _OTHERS
+    ours = (CHAIN, MEASUREMENT, MODEL, CONFIGURATION, REPORT, *PICTURES, *FILMS)
+    table = {kind.name: kind.suffixes for kind in ours} | _OTHERS
     return next((name for name, suffixes in table.items() if path.suffix.lower() in suffixes), None)

@@ -118,7 +118,6 @@ class Posed:
         return np.moveaxis(rotate(-theta, np.moveaxis(points - origin, -1, 0)), 0, -1)
 
 
-@np.errstate(invalid="ignore", divide="ignore")  # knees without a pose
 def posed(posterior: Posterior, q: ArrayLike, angles: ArrayLike, *, test: str | None = None) -> Posed:
     """Pose a knee.
 
@@ -146,9 +145,15 @@ def posed(posterior: Posterior, q: ArrayLike, angles: ArrayLike, *, test: str | 
     >>> posed(knee, knee.middle, [-4.0, 0.0, 4.0]).lateral.tolist()
     [[False, False, True]]
     """
-    of, full = posterior.test(test), posterior.full(q)
+    of = posterior.test(test)
+    return posed_of(of, posterior.full(q), posterior.law(q, of.name), angles)
+
+
+@np.errstate(invalid="ignore", divide="ignore")  # knees without a pose
+def posed_of(of: LaxityTest, full: FloatArray, law: FloatArray, angles: ArrayLike) -> Posed:
+    """Pose knees of a test by their full vectors (m, all) and their strands' laws (m, S, 4), see `posed`."""
     degrees = np.atleast_1d(np.asarray(angles, dtype=float))
-    knees, law = of.knees(full), posterior.law(q, of.name)
+    knees = of.knees(full)
     offset, bias = (full[:, [row]] for row in of.slots.reading[:2])
     theta = of.sign * np.deg2rad(degrees - offset)
     lateral = theta > knees.theta_0[:, np.newaxis]

@@ -50,6 +50,7 @@ def start_run(
     *,
     overwrite: bool = False,
     on_warning: Callable[[str], None] = _ignore,
+    on_note: Callable[[str], None] = _ignore,
     on_progress: Callable[[Progress], None] = _ignore,
     should_stop: Callable[[], bool] = _never,
 ) -> Outcome:
@@ -65,6 +66,8 @@ def start_run(
         Replace an existing file.
     on_warning : callable
         Told what the user should know before believing the result.
+    on_note : callable
+        Told what a data file in another dialect was taken for.
     on_progress, should_stop : callable
         See `calibrate.sampling.loop.sample`.
 
@@ -84,6 +87,9 @@ def start_run(
     _check_output(path, overwrite, config)
     posterior = Posterior.from_config(config)
     check_held_out(posterior)
+    for measurement in posterior.measurements.values():
+        if measurement.understood:
+            on_note(f"{measurement.source}: {measurement.understood}")
     for warning in posterior.warnings:
         on_warning(warning)
     config = _with_walkers(config, posterior)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -19,10 +19,12 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from calibrate.config import Config
 from calibrate.ends import SIGNALS, leave, say
-from calibrate.sampling.loop import Progress
-from calibrate.texts import printable
+from calibrate.texts import digits, printable, shown
+
+if TYPE_CHECKING:
+    from calibrate.config import Config
+    from calibrate.sampling.loop import Progress
 
 _LOG_EVERY = 10.0
 _NARROW = 88
@@ -123,8 +125,8 @@ class Watch:
             converging = f"R-hat {rhat:.3f}  ESS {ess:.0f} of {self._settings.min_ess:g}"
         left = progress.seconds * (1.0 - share) / share if share > 0.01 else math.nan
         return (
-            f"{progress.steps} steps  log-prob {_show(progress.log_prob, '.2f')}  "
-            f"accepted {_show(progress.acceptance, '.0%')}  {converging}  {_show(left, '.0f')} s left"
+            f"{progress.steps} steps  log-prob {shown(progress.log_prob, '.2f')}  "
+            f"accepted {shown(progress.acceptance, '.0%')}  {converging}  {shown(left, '.0f')} s left"
         )
 
 
@@ -176,6 +178,7 @@ def page(least: int = 0) -> Iterator[Console]:
     with paper.capture() as text:  # the library would end the program by itself where nobody reads on
         yield paper
     sys.stdout.write(text.get())
+    sys.stdout.flush()
 
 
 def _summarise(console: Console, content: Mapping[str, Any], tables: Sequence[Table]) -> None:
@@ -219,20 +222,8 @@ def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[st
     formats = {"sd_of_prior": ".2f", "rhat": ".3f", "ess_bulk": ".0f", "ess_tail": ".0f", "beyond": ".0%"}
     for name, entry in entries.items():
         keys = ("median", "q2.5", "q97.5", "sd", *(["truth"] if with_truth else []), *extra)
-        value = _digits(entry.get("median"), entry.get("sd"))
+        value = digits(entry.get("median"), entry.get("sd"))
         formats |= dict.fromkeys(("median", "q2.5", "q97.5", "truth"), value)
-        cells = [_show(entry.get(key), formats.get(key, ".4g")) for key in keys]
+        cells = [shown(entry.get(key), formats.get(key, ".4g")) for key in keys]
         table.add_row(*(Text(printable(cell)) for cell in (name, entry["unit"], *cells)))  # no markup from a file
     return table
-
-
-def _digits(value: float | None, sd: float | None) -> str:
-    """Return the format that shows a value to the second digit of its standard deviation, four digits at least."""
-    if not value or not sd:
-        return ".4g"
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(sd)) + 2
-    return ".4g" if digits <= 4 else f"#.{min(digits, 15)}g"
-
-
-def _show(value: float | None, form: str) -> str:
-    return "-" if value is None or not math.isfinite(value) else format(value, form)

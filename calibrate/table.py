@@ -29,7 +29,7 @@ FloatArray = NDArray[np.float64]
 _PLAIN = b"0123456789+-.eE, \t\n"
 _QUOTED = re.compile(r'(?:(?<=^)|(?<=,))([ \t]*)"([^",\n]*)"(?=[ \t]*(?:,|$))', re.MULTILINE)
 # Controls and separators that some programs take for the end of a line and others do not.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _CHUNK = 1 << 20  # characters
 
 
@@ -51,8 +51,8 @@ def read_header(text: str, source: str) -> tuple[int, list[str]]:
     DataError
         If there is none, or it is not CSV.
     """
-    for number, line in _numbered(text):
-        if _UNPRINTABLE.search(line):
+    for number, line in lines_of(text):
+        if UNPRINTABLE.search(line):
             raise DataError(_unprintable(line, f"{source}, line {number}"))
         if _holds(line) and not _is_comment(line):
             try:
@@ -87,7 +87,7 @@ def read_table(text: str, source: str) -> Table:
     except ValueError as error:
         raise DataError(_explain(text, source, at, header) or f"{source}: no table of numbers ({error})") from None
     for number, comment in comments:  # a program that ends lines there would see a row in it
-        if _UNPRINTABLE.search(comment):
+        if UNPRINTABLE.search(comment):
             raise DataError(_unprintable(comment, f"{source}, line {number}"))
     if values is None:
         raise DataError(f"{source}: a header but no data below it")
@@ -99,7 +99,7 @@ def read_table(text: str, source: str) -> Table:
 def line_of(text: str, row: int) -> int:
     """Return the number of the line, from 1, that a row of the table stands in; rows are counted from 0."""
     header, _ = read_header(text, "")
-    rows = (number for number, line in _numbered(text) if number > header and _holds(line) and not _is_comment(line))
+    rows = (number for number, line in lines_of(text) if number > header and _holds(line) and not _is_comment(line))
     return next(number for i, number in enumerate(rows) if i == row)
 
 
@@ -117,8 +117,8 @@ def _chunks(text: str) -> Iterator[tuple[int, str, list[str]]]:
         at, number = end, number + len(lines)
 
 
-def _numbered(text: str) -> Iterator[tuple[int, str]]:
-    """Yield all lines, numbered from 1."""
+def lines_of(text: str) -> Iterator[tuple[int, str]]:
+    """Yield all lines, numbered from 1, without their ends and without a byte order mark."""
     for number, _, lines in _chunks(text):
         yield from enumerate(lines, start=number)
 
@@ -181,9 +181,9 @@ def _fills_a_cell(cell: str) -> bool:
 
 def _explain(text: str, source: str, header_line: int, header: list[str]) -> str | None:
     """Say what is wrong with the first line that cannot be read; None if nothing is found."""
-    for number, line in _numbered(text):
+    for number, line in lines_of(text):
         where = f"{source}, line {number}"
-        if _UNPRINTABLE.search(line):
+        if UNPRINTABLE.search(line):
             return _unprintable(line, where)
         row = number > header_line and _holds(line) and not _is_comment(line)
         if row and (complaint := _explain_row(line, where, header)):
@@ -222,7 +222,7 @@ def _hint(line: str, cells: list[str], header: list[str]) -> str:
 
 
 def _unprintable(line: str, where: str) -> str:
-    found = _UNPRINTABLE.search(line)
+    found = UNPRINTABLE.search(line)
     assert found is not None
     if found[0] == "\0":
         return f"{where}: a NUL byte, so this is no text in UTF-8; save it as UTF-8"

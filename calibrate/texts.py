@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def printable(text: object) -> str:
     r"""Return text on one line in which nothing steers a terminal.
@@ -15,3 +17,16 @@ def printable(text: object) -> str:
 def known(value: float, form: str, unit: str = "") -> str:
     """Return a number in this format and unit, or say that it is unknown so far: a short chain has no R-hat yet."""
     return format(value, form) + unit if value == value else "unknown so far"
+
+
+def digits(value: float | None, sd: float | None) -> str:
+    """Return the format that shows a value to the second digit of its standard deviation, four digits at least."""
+    if not value or not sd:
+        return ".4g"
+    many = math.floor(math.log10(abs(value))) - math.floor(math.log10(sd)) + 2
+    return ".4g" if many <= 4 else f"#.{min(many, 15)}g"
+
+
+def shown(value: float | None, form: str) -> str:
+    """Return a number in this format, and a dash for one that is unknown."""
+    return "-" if value is None or not math.isfinite(value) else format(value, form)

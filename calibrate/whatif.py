@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -212,7 +213,15 @@ class ChangedKnees:
         """
         if not all(0.0 < moment < math.inf for moment in moments):
             raise ParameterError(f"moments {', '.join(f'{m:g}' for m in moments)}: have to be positive, in N·m")
-        return laxity(self.test.knees(self.full), self.law, self.test.sign, moments)
+        at = tuple(moments)
+        if at not in self._laxities:  # one knee is compared with many changed ones
+            self._laxities[at] = laxity(self.test.knees(self.full), self.law, self.test.sign, at)
+        return self._laxities[at]
+
+    @cached_property
+    def _laxities(self) -> dict[tuple[float, ...], dict[str, FloatArray]]:
+        """What `laxity` has found, by its moments."""
+        return {}
 
 
 def knees_of(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from clouds import noisy, run_of
 from conftest import KNEE
 from test_findings_general import INFERRED, clean, posterior_of
 
-from calibrate.assumptions import assumptions
+from calibrate.assumptions import SHAPE, assumptions
 from calibrate.posterior import Posterior
 from calibrate.screen import summary_tables
 
@@ -28,7 +31,7 @@ def of(posterior: Posterior) -> list[str]:
 
 
 def test_of_a_knee_that_is_known_all_is_assumed() -> None:
-    assert of(posterior_of(clean())) == [PLANE, STRAIGHT, GEOMETRY, ZERO, ERRORS]
+    assert of(posterior_of(clean())) == [PLANE, STRAIGHT, GEOMETRY, ZERO, SHAPE, ERRORS]
 
 
 def test_what_is_free_is_not_assumed() -> None:
@@ -37,6 +40,7 @@ def test_what_is_free_is_not_assumed() -> None:
         PLANE,
         STRAIGHT,
         "the geometry is exact but for 2 of its numbers",
+        SHAPE,
         ERRORS,
     ]
 
@@ -48,7 +52,7 @@ def test_a_fixed_offset_is_a_zero_that_is_known() -> None:
 def test_flexion_has_an_axis() -> None:
     axis = "flexion turns the femur about an axis that does not move"
     own = {"b": 'positive = "valgus"\nflexion = 30.0'}
-    assert of(posterior_of(clean(), own=own)) == [PLANE, STRAIGHT, axis, GEOMETRY, ZERO, ERRORS]
+    assert of(posterior_of(clean(), own=own)) == [PLANE, STRAIGHT, axis, GEOMETRY, ZERO, SHAPE, ERRORS]
     assert axis in of(posterior_of(clean(), knee=KNEE + "reference_flexion = 20.0\n"))
 
 
@@ -56,9 +60,26 @@ def test_what_holds_for_some_tests_names_them() -> None:
     own = {"a": 'positive = "valgus"\nmeasurement.angle_offset = { mean = 0.0, sd = 2.0 }\nnoise.nu = 4.0'}
     assert of(posterior_of(clean(), own=own))[3:] == [
         f"in b: {ZERO}",
+        SHAPE,
         "in a: errors of the readings are independent and Student-t, sigma inferred",
         f"in b: {ERRORS}",
     ]
+
+
+def test_the_curve_is_taken_for_the_knees_where_no_discrepancy_is() -> None:
+    own = {"a": 'positive = "valgus"\nnoise.discrepancy = { amplitude = 1.0, length = 2.0 }'}
+    assert f"in b: {SHAPE}" in of(posterior_of(clean(), own=own))
+    covered = INFERRED + "\ndiscrepancy = { amplitude = 1.0, length = 2.0 }"
+    assert not any(SHAPE in sentence for sentence in of(posterior_of(clean(), noise=covered)))
+
+
+def test_the_share_is_the_least_that_was_measured() -> None:
+    table = (Path(__file__).parents[1] / "benchmarks" / "README.md").read_text()
+    held = [
+        int(share) for share in re.findall(r"^\| [^|]+ \| as bundled \| \d+ \| (\d+)(?: ±| \|)", table, re.MULTILINE)
+    ]
+    assert len(held) >= 5
+    assert f"as few as {min(held)} %" in SHAPE
 
 
 @pytest.mark.parametrize(

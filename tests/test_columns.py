@@ -1,5 +1,7 @@
 """Headers: which column is which, and what each name that is not known is answered, to the letter."""
 
+import re
+
 import pytest
 
 from calibrate.columns import KNOWN, SUFFIX, Columns, columns_of, refuse_opensim
@@ -13,6 +15,7 @@ SEPARATED = (
     "columns are separated by commas in these files, not by semicolons or tabs; and numbers have a decimal point"
 )
 REST = "are all that is needed here"
+IMPORT = "; 'calibrate import' takes what it needs of such files"
 
 
 def refused(header: list[str]) -> str:
@@ -80,9 +83,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("header", REFUSED)
 def test_headers_that_are_refused(header: str) -> None:
-    assert refused(header.split(",")) == "x.csv, line 3: " + REFUSED[header].format(
-        ALL=ALL, SEPARATED=SEPARATED, REST=REST
-    )
+    says = "x.csv, line 3: " + REFUSED[header].format(ALL=ALL, SEPARATED=SEPARATED, REST=REST)
+    nameless = re.match("column [0-9]+ has no name", REFUSED[header])
+    assert refused(header.split(",")) == says + (IMPORT if nameless or "unknown column" in says else "")
 
 
 NAMES: dict[str | None, list[str]] = {
@@ -224,10 +227,13 @@ NAMES: dict[str | None, list[str]] = {
 @pytest.mark.parametrize("remedy", NAMES)
 def test_names_that_are_not_known(remedy: str | None) -> None:
     for name in NAMES[remedy]:
-        assert refused([name, "else"]) == f"x.csv, line 3: unknown column {name!r}; {remedy or ALL}"
+        assert refused([name, "else"]) == f"x.csv, line 3: unknown column {name!r}; {remedy or ALL}{IMPORT}"
 
 
-OPENSIM = f"s.sto: this is a table of OpenSim's (.sto or .mot); write a CSV with columns {ANGLE} and {LOAD}"
+OPENSIM = (
+    "s.sto: this is a table of OpenSim's (.sto or .mot); read it with 'calibrate import', or write a CSV with columns "
+    f"{ANGLE} and {LOAD}"
+)
 
 
 @pytest.mark.parametrize("text", ["endheader\n", "x\n \tEndHeader \r\n1 2\n", "x\n" * 49_994 + "\nendheader\n"])

@@ -16,7 +16,7 @@ from osim_cases import BASE, UNREADABLE, mutated
 from osim_knees import ALL, changed, read
 
 from calibrate import ExportError, knee_from_osim
-from calibrate.importing import knee_table
+from calibrate.importing.osim_knee import knee_table
 
 STRAIGHT = (0.0, 0.0)
 

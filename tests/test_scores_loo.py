@@ -105,7 +105,7 @@ def test_a_sum_scatters_as_its_parts_do() -> None:
 
 LEAN = """
 import sys
-import calibrate.cli, calibrate.runner, calibrate.results, calibrate.score_commands, calibrate.scores.models
+import calibrate.cli, calibrate.runner, calibrate.results, calibrate.cli.scores, calibrate.scores.models
 assert "arviz_stats" not in sys.modules
 sys.modules.update(dict.fromkeys(("xarray", "pandas", "arviz_base", "xarray_einstats")))
 import numpy as np

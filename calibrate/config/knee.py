@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from calibrate.complaints import PlacedError, SlipError, did_you_mean
-from calibrate.config.values import AnyValue, Bounds, Model, Number, Value, check_name, check_positive
+from calibrate.config.values import AnyValue, Bounds, Model, Number, Value, check_name, check_positive, said
 
 Point = tuple[Value, Value]
 Attachment = Annotated[tuple[Value, ...], Field(min_length=2, max_length=3)]
@@ -19,11 +19,27 @@ AXES = ("x", "y", "z")
 ENDS = ("femur", "tibia")
 
 
+_CENTRE = said("centre (x, y) of the circle that the condyle is, in the femur's frame", "mm")
+_RADIUS = said("radius of that circle", "mm")
+_FEMUR = said("femoral attachment, in the femur's frame; x and y, or x, y and z", "mm")
+_TIBIA = said("tibial attachment, in the tibia's frame; as many coordinates as the femoral one", "mm")
+_LATERAL = said("the lateral condyle")
+_MEDIAL = said("the medial condyle")
+_ROLLING = said("how the tibia moves over the condyle: 0 slides, 1 rolls without slip")
+_POINT_OF_FORCE = said("point (x, y) where a force acts, in the tibia's frame; needed where the load is a force", "mm")
+_AXIS = said(
+    "axis of flexion (y, z), a line along x; without it, through the mean of the femoral ends of `mcl` and `lcl`",
+    "mm",
+)
+# What each strand is, whatever its name: of those in the user's own names, too.
+STRAND = said("a strand: where it is attached; `mcl` and `lcl` are needed, others have names of yours")
+
+
 class Condyle(Model):
     """A circular condyle in the femur frame [mm]."""
 
-    centre: Point
-    radius: Value
+    centre: Annotated[Point, _CENTRE]
+    radius: Annotated[Value, _RADIUS]
 
     @model_validator(mode="after")
     def _check(self) -> Condyle:
@@ -37,8 +53,8 @@ class Attachments(Model):
     Two coordinates, x and y, or three, with z anterior.
     """
 
-    femur: Attachment
-    tibia: Attachment
+    femur: Annotated[Attachment, _FEMUR]
+    tibia: Annotated[Attachment, _TIBIA]
 
     @model_validator(mode="after")
     def _check(self) -> Attachments:
@@ -51,8 +67,8 @@ class Attachments(Model):
 class CondylePart(Model):
     """What a test says of a condyle that is its own."""
 
-    centre: Point | None = None
-    radius: Value | None = None
+    centre: Annotated[Point | None, _CENTRE] = None
+    radius: Annotated[Value | None, _RADIUS] = None
 
     @model_validator(mode="after")
     def _check(self) -> CondylePart:
@@ -63,8 +79,8 @@ class CondylePart(Model):
 class AttachmentsPart(Model):
     """What a test says of a strand's attachments that is its own."""
 
-    femur: Attachment | None = None
-    tibia: Attachment | None = None
+    femur: Annotated[Attachment | None, _FEMUR] = None
+    tibia: Annotated[Attachment | None, _TIBIA] = None
 
 
 class KneePart(Model):
@@ -73,11 +89,11 @@ class KneePart(Model):
     model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
     __pydantic_extra__: dict[str, AttachmentsPart]
 
-    lateral_condyle: CondylePart | None = None
-    medial_condyle: CondylePart | None = None
-    rolling: Value | None = None
-    application_point: Point | None = None
-    flexion_axis: Point | None = None
+    lateral_condyle: Annotated[CondylePart | None, _LATERAL] = None
+    medial_condyle: Annotated[CondylePart | None, _MEDIAL] = None
+    rolling: Annotated[Value | None, _ROLLING] = None
+    application_point: Annotated[Point | None, _POINT_OF_FORCE] = None
+    flexion_axis: Annotated[Point | None, _AXIS] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -113,14 +129,14 @@ class KneeConfig(Model):
     model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
     __pydantic_extra__: dict[str, Attachments]
 
-    lateral_condyle: Condyle
-    medial_condyle: Condyle
-    rolling: Value = 1.0
-    application_point: Point | None = None
-    reference_flexion: Flexion = 0.0
-    flexion_axis: Point | None = None
-    mcl: Attachments
-    lcl: Attachments
+    lateral_condyle: Annotated[Condyle, _LATERAL]
+    medial_condyle: Annotated[Condyle, _MEDIAL]
+    rolling: Annotated[Value, _ROLLING] = 1.0
+    application_point: Annotated[Point | None, _POINT_OF_FORCE] = None
+    reference_flexion: Annotated[Flexion, said("flexion to which reference strains refer", "deg")] = 0.0
+    flexion_axis: Annotated[Point | None, _AXIS] = None
+    mcl: Annotated[Attachments, STRAND]
+    lcl: Annotated[Attachments, STRAND]
 
     @model_validator(mode="before")
     @classmethod

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -28,7 +28,7 @@ from calibrate.config.parameters import (
     no_strand,
 )
 from calibrate.config.sampling import PriorConfig, SamplingConfig
-from calibrate.config.values import AnyValue, Model
+from calibrate.config.values import AnyValue, Model, said
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
 from calibrate.plausible import refuse
@@ -41,14 +41,20 @@ _DEFAULTS = {f"measurement.{key}": 0.0 for key in ("angle_offset", "load_bias", 
 class Config(Model):
     """A whole calibration: knee, parameters, noise, data, prior and sampling."""
 
-    knee: KneeConfig
-    parameters: ParametersConfig
-    measurement: MeasurementConfig = MeasurementConfig()
-    noise: NoiseConfig = NoiseConfig()
-    data: DataConfig | None = None
-    tests: dict[str, TestConfig] = Field(default_factory=dict)
-    prior: PriorConfig = PriorConfig()
-    sampling: SamplingConfig = SamplingConfig()
+    knee: Annotated[KneeConfig, said("the geometry: condyles and strands; x lateral, y proximal, z anterior")]
+    parameters: Annotated[ParametersConfig, said("the law of each strand")]
+    measurement: Annotated[
+        MeasurementConfig, said("what turns the load at an angle into a reading: zeros and friction")
+    ] = MeasurementConfig()
+    noise: Annotated[NoiseConfig, said("the errors of the readings")] = NoiseConfig()
+    data: Annotated[DataConfig | None, said("a single test; or `[tests.NAME]` for each of several")] = None
+    tests: Annotated[
+        dict[str, TestConfig],
+        Field(default_factory=dict),
+        said("several tests, by names of yours, in the place of `[data]`"),
+    ]
+    prior: Annotated[PriorConfig, said("what stands at the bounds of parameters")] = PriorConfig()
+    sampling: Annotated[SamplingConfig, said("how the posterior is sampled, and when to stop")] = SamplingConfig()
 
     _source: Path | None = None
     _text: str = ""

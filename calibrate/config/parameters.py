@@ -9,21 +9,28 @@ from pydantic import Field, model_validator
 
 from calibrate.complaints import PlacedError, did_you_mean
 from calibrate.config.knee import MAIN_STRANDS, Flexion, KneeConfig, KneePart, refuse_slips
-from calibrate.config.values import AnyValue, Distribution, Model, Value, check_name, check_positive, look_up
+from calibrate.config.values import AnyValue, Distribution, Model, Value, check_name, check_positive, look_up, said
 
 # More than any laboratory has; a file of a run holds so many.
 MOST_TESTS = 1000
 LAW_KEYS = ("k", "alpha", "l_0", "reference_strain", "f_ref")
 
 
+_TARE = said("tare, taken off the tension at every length", "N")
+STRAND = said("the law of a strand: `mcl`, `lcl`, or one of yours")
+
+
 class StrandPart(Model):
     """What a test says of the four parameters of one strand that is its own."""
 
-    k: Value | None = None
-    alpha: Value | None = None
-    l_0: Value | None = None
-    reference_strain: Value | None = None
-    f_ref: Value | None = None
+    k: Annotated[Value | None, said("stiffness of the linear region; needed", "N/mm")] = None
+    alpha: Annotated[Value | None, said("transition strain, at which the toe ends; needed")] = None
+    l_0: Annotated[Value | None, said("slack length; needed, or the reference strain in its place", "mm")] = None
+    reference_strain: Annotated[
+        Value | None,
+        said("strain where both condyles touch, at `knee.reference_flexion`; needed, or the slack length in its place"),
+    ] = None
+    f_ref: Annotated[Value | None, _TARE] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -49,7 +56,7 @@ class StrandPart(Model):
 class StrandConfig(StrandPart):
     """The four parameters of one strand, the slack length as such or by the reference strain."""
 
-    f_ref: Value = 0.0
+    f_ref: Annotated[Value, _TARE] = 0.0
 
 
 def _check_strain(strain: AnyValue | None) -> None:
@@ -66,8 +73,8 @@ class ParametersConfig(Model):
     model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
     __pydantic_extra__: dict[str, StrandConfig]
 
-    mcl: StrandConfig
-    lcl: StrandConfig
+    mcl: Annotated[StrandConfig, STRAND]
+    lcl: Annotated[StrandConfig, STRAND]
 
     @model_validator(mode="before")
     @classmethod
@@ -102,8 +109,8 @@ class ParametersPart(Model):
 class DiscrepancyConfig(Model):
     """What the model cannot do: a smooth error of the loads, correlated over neighbouring angles."""
 
-    amplitude: Value
-    length: Value
+    amplitude: Annotated[Value, said("standard deviation of what the model cannot do", "load")]
+    length: Annotated[Value, said("angle over which it is correlated", "deg")]
 
     @model_validator(mode="after")
     def _check(self) -> DiscrepancyConfig:
@@ -115,10 +122,21 @@ class DiscrepancyConfig(Model):
 class NoiseConfig(Model):
     """The errors of the readings."""
 
-    sigma: Value | None = None
-    nu: Value | None = None
-    angle_sigma: Value | None = None
-    discrepancy: DiscrepancyConfig | None = None
+    sigma: Annotated[
+        Value | None,
+        said(
+            "standard deviation of the load's errors, or the scale of Student's t; needed, or a column of the data",
+            "load",
+        ),
+    ] = None
+    nu: Annotated[Value | None, said("degrees of freedom of Student's t; without it, errors are Gaussian")] = None
+    angle_sigma: Annotated[
+        Value | None, said("standard deviation of the angle's errors; without it, angles are exact", "deg")
+    ] = None
+    discrepancy: Annotated[
+        DiscrepancyConfig | None,
+        said("a smooth error of the model, correlated over neighbouring angles; not with `nu`, up to 500 readings"),
+    ] = None
 
     @model_validator(mode="after")
     def _check(self) -> NoiseConfig:
@@ -141,9 +159,18 @@ class NoiseConfig(Model):
 class MeasurementConfig(Model):
     """What turns the load at an angle into a reading: the zero of the angle, the zero of the load, friction."""
 
-    angle_offset: Value | None = None
-    load_bias: Value | None = None
-    hysteresis: Value | None = None
+    angle_offset: Annotated[
+        Value | None,
+        said(
+            "where the rig's zero lies for the model: reading at `a` is the load at `a - angle_offset`; 0 without it",
+            "deg",
+        ),
+    ] = None
+    load_bias: Annotated[Value | None, said("added to every load; 0 without it", "load")] = None
+    hysteresis: Annotated[
+        Value | None,
+        said("times the column `direction`, +1 while the load goes up and -1 while it goes down; 0 without it", "load"),
+    ] = None
 
     def items(self) -> Iterator[tuple[str, AnyValue]]:
         """Yield what is given, by name without the leading `measurement.`."""
@@ -155,9 +182,9 @@ class MeasurementConfig(Model):
 class DataConfig(Model):
     """The measurement of a single test, and the direction that it counts as positive."""
 
-    file: Annotated[str, Field(min_length=1)]
-    positive: Literal["valgus", "varus"]
-    flexion: Flexion = 0.0
+    file: Annotated[str, Field(min_length=1), said("the measurement, a CSV file; relative to the configuration")]
+    positive: Annotated[Literal["valgus", "varus"], said("what the file counts as positive, in angles and loads")]
+    flexion: Annotated[Flexion, said("flexion of the knee in the test", "deg")] = 0.0
 
 
 class TestConfig(DataConfig):
@@ -165,11 +192,13 @@ class TestConfig(DataConfig):
 
     __test__ = False  # is no test of pytest's
 
-    hold_out: bool = Field(default=False, strict=True)  # read, but not fitted: it is foretold and scored
-    knee: KneePart = KneePart()
-    parameters: ParametersPart = ParametersPart()
-    noise: NoiseConfig = NoiseConfig()
-    measurement: MeasurementConfig = MeasurementConfig()
+    hold_out: Annotated[bool, Field(strict=True), said("read, but not fitted: scored by what the others foretell")] = (
+        False
+    )
+    knee: Annotated[KneePart, said("the test's own geometry: any number of `[knee]`")] = KneePart()
+    parameters: Annotated[ParametersPart, said("the test's own parameters of strands")] = ParametersPart()
+    noise: Annotated[NoiseConfig, said("the test's own errors")] = NoiseConfig()
+    measurement: Annotated[MeasurementConfig, said("the test's own zeros and friction")] = MeasurementConfig()
 
     def items(self) -> Iterator[tuple[str, AnyValue]]:
         """Yield what is this test's own, by name without that of the test."""

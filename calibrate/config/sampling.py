@@ -7,23 +7,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from calibrate.config.values import Count, Model, Number, Positive, Share
+from calibrate.config.values import Count, Model, Number, Positive, Share, said
 
 
 class PriorConfig(Model):
     """What happens outside the bounds: a quadratic penalty, or hard walls."""
 
-    walls: Literal["penalty", "hard"] = "penalty"  # 'penalty' lets parameters spill a little; 'hard' does not
-    weight: Positive = 1e6  # weight of the penalty, per squared unit of the parameter
+    walls: Annotated[
+        Literal["penalty", "hard"],
+        said("what stands at bounds: a penalty lets parameters spill a little, hard walls do not"),
+    ] = "penalty"
+    weight: Annotated[Positive, said("weight of the penalty, per squared unit of the parameter")] = 1e6
 
 
 class MovesConfig(Model):
     """Shares of the moves: each step is one of them, drawn by these weights. What is not named is not used."""
 
-    block: Share = 0.0  # many updates of the whole ensemble in one compiled call
-    stretch: Share = 0.0  # emcee's stretch move
-    de: Share = 0.0  # emcee's differential evolution
-    snooker: Share = 0.0  # snooker updates, the factor right that emcee 3.1.6 has wrong
+    block: Annotated[Share, said("share of batch moves: many updates of the whole ensemble in one compiled call")] = 0.0
+    stretch: Annotated[Share, said("share of emcee's stretch moves")] = 0.0
+    de: Annotated[Share, said("share of emcee's differential evolution")] = 0.0
+    snooker: Annotated[Share, said("share of snooker updates, with the factor right that emcee 3.1.6 has wrong")] = 0.0
 
     @model_validator(mode="after")
     def _check(self) -> MovesConfig:
@@ -38,21 +41,37 @@ class MovesConfig(Model):
 class SamplingConfig(Model):
     """How the posterior is sampled, and when to stop."""
 
-    seed: Annotated[Count, Field(ge=0)] = 1  # one seed gives one chain
-    ensembles: Annotated[Count, Field(ge=2, le=64)] = 4  # independent ensembles of walkers
-    walkers: Annotated[Count, Field(ge=4, le=65536)] = 512  # in each ensemble, even; fewer beyond seven parameters
-    moves: MovesConfig = MovesConfig(block=0.8, stretch=0.1, de=0.1)  # shares of the moves, by name
-    # Threads; one for each core by default. The chain does not depend on it.
-    workers: Annotated[Count, Field(ge=1)] | None = None
-    thin: Annotated[Count, Field(ge=1)] = 1  # store every n-th step
-    max_steps: Annotated[Count, Field(ge=1)] = 100_000  # steps of each ensemble at the most
-    max_time: Positive | None = None  # seconds of sampling at the most
-    max_rhat: Annotated[Number, Field(gt=1)] = 1.01  # converged: R-hat between ensembles below this
-    min_ess: Positive = 10_000.0  # converged: at least this many effective samples of every parameter
-
-    # What is stored survives the end of the process; with 'fsync' a loss of power as well.
-    durability: Literal["process", "fsync"] = "process"
-    compression: Literal["none", "gzip"] = "none"  # of the finished file
+    seed: Annotated[Count, Field(ge=0), said("seed: one seed gives one chain, on the same kind of machine")] = 1
+    ensembles: Annotated[Count, Field(ge=2, le=64), said("independent ensembles of walkers")] = 4
+    walkers: Annotated[
+        Count,
+        Field(ge=4, le=65536),
+        said(
+            "walkers in each ensemble, an even number; without it, of more than seven parameters as many as `min_ess` "
+            "asks for, at least four for each parameter"
+        ),
+    ] = 512
+    moves: Annotated[
+        MovesConfig,
+        said("moves by name: each step is one of them, drawn by these shares; what is not named is not used"),
+    ] = MovesConfig(block=0.8, stretch=0.1, de=0.1)
+    workers: Annotated[
+        Annotated[Count, Field(ge=1)] | None,
+        said("threads; one for each core without it; the chain does not depend on them"),
+    ] = None
+    thin: Annotated[Count, Field(ge=1), said("store every n-th step")] = 1
+    max_steps: Annotated[Count, Field(ge=1), said("steps of each ensemble at the most")] = 100_000
+    max_time: Annotated[Positive | None, said("time of sampling at the most; no limit without it", "s")] = None
+    max_rhat: Annotated[Number, Field(gt=1), said("converged: R-hat between ensembles below this")] = 1.01
+    min_ess: Annotated[
+        Positive,
+        said("converged: at least so many effective samples of every parameter and of the log-probability"),
+    ] = 10_000.0
+    durability: Annotated[
+        Literal["process", "fsync"],
+        said("what is stored survives the end of the process, or with `fsync` a loss of power as well"),
+    ] = "process"
+    compression: Annotated[Literal["none", "gzip"], said("compression of the finished file")] = "none"
 
     @model_validator(mode="after")
     def _check(self) -> SamplingConfig:

@@ -18,6 +18,20 @@ Count = Annotated[int, Field(strict=True, lt=2**64)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0)]
 
+
+def said(text: str, unit: str = "") -> Any:
+    """Return what a key is, for its annotation: the one place from which schema, reference and help have it.
+
+    Parameters
+    ----------
+    text : str
+        A sentence without its full stop: meaning, and what happens without the key where no default shows it.
+    unit : str
+        As printed; "load" for the unit of the test's load, "" for none.
+    """
+    return Field(description=text, json_schema_extra={"unit": unit} if unit else None)
+
+
 # Beyond these a number is a slip of the unit or of the keyboard, and floating-point arithmetic no longer holds.
 LARGEST = 1e9
 _CLOSEST = 1e-9
@@ -63,14 +77,24 @@ def _within(value: float | None, lower: float | None, upper: float | None) -> No
         raise ValueError(f"start = {value:g} lies outside the bounds {low:g} to {high:g}")
 
 
+_LOWER = said("lower bound; of a normal or log-normal distribution optional, and truncates it")
+_UPPER = said("upper bound, likewise")
+_START = said("where a fit should look first; it is no prior")
+_MEAN = said("mean of a normal distribution")
+_SD = said("standard deviation of a normal distribution")
+_MEDIAN = said("median of a log-normal distribution")
+_FACTOR = said("spread of a log-normal distribution: 68 % lie between median / factor and median * factor")
+_LITERATURE = said("key of a published value, as `calibrate priors` lists them; of a strand's parameter")
+
+
 class Bounds(Distribution):
-    """The range in which a free parameter is uniformly likely."""
+    """Free, uniform between bounds."""
 
     tag = BOUNDS
 
-    lower: Number
-    upper: Number
-    start: Number | None = None
+    lower: Annotated[Number, _LOWER]
+    upper: Annotated[Number, _UPPER]
+    start: Annotated[Number | None, _START] = None
 
     @model_validator(mode="after")
     def _check(self) -> Bounds:
@@ -84,16 +108,16 @@ class Bounds(Distribution):
 
 
 class Gaussian(Distribution):
-    """A normal distribution, cut off at the bounds if there are any."""
+    """Free, normal; cut off at the bounds if there are any."""
 
     tag = NORMAL
 
-    mean: Number
-    sd: Positive
-    lower: Number | None = None
-    upper: Number | None = None
-    start: Number | None = None
-    literature: str | None = None  # where mean and sd are from
+    mean: Annotated[Number, _MEAN]
+    sd: Annotated[Positive, _SD]
+    lower: Annotated[Number | None, _LOWER] = None
+    upper: Annotated[Number | None, _UPPER] = None
+    start: Annotated[Number | None, _START] = None
+    literature: Annotated[str | None, _LITERATURE] = None  # where mean and sd are from
 
     @model_validator(mode="after")
     def _check(self) -> Gaussian:
@@ -110,16 +134,16 @@ class Gaussian(Distribution):
 
 
 class LogGaussian(Distribution):
-    """A log-normal distribution: the logarithm's sd is `ln factor`."""
+    """Free, log-normal: the logarithm's sd is `ln factor`; cut off at the bounds if there are any."""
 
     tag = LOG_NORMAL
 
-    median: Positive
-    factor: Annotated[Number, Field(gt=1)]
-    lower: Number | None = None
-    upper: Number | None = None
-    start: Number | None = None
-    literature: str | None = None  # where median and factor are from
+    median: Annotated[Positive, _MEDIAN]
+    factor: Annotated[Number, Field(gt=1), _FACTOR]
+    lower: Annotated[Number | None, _LOWER] = None
+    upper: Annotated[Number | None, _UPPER] = None
+    start: Annotated[Number | None, _START] = None
+    literature: Annotated[str | None, _LITERATURE] = None  # where median and factor are from
 
     @model_validator(mode="after")
     def _check(self) -> LogGaussian:
@@ -138,12 +162,12 @@ class LogGaussian(Distribution):
 class Published(Model):
     """A published value, by its key in `calibrate priors`, and perhaps a spread that the source does not state."""
 
-    literature: str
-    sd: Positive | None = None
-    factor: Annotated[Number, Field(gt=1)] | None = None
-    lower: Number | None = None
-    upper: Number | None = None
-    start: Number | None = None
+    literature: Annotated[str, _LITERATURE]
+    sd: Annotated[Positive | None, _SD] = None
+    factor: Annotated[Annotated[Number, Field(gt=1)] | None, _FACTOR] = None
+    lower: Annotated[Number | None, _LOWER] = None
+    upper: Annotated[Number | None, _UPPER] = None
+    start: Annotated[Number | None, _START] = None
 
     def expanded(self, quantity: str) -> dict[str, Any]:
         """Return the table that says the same in numbers, for a parameter of some quantity.

@@ -106,6 +106,7 @@ def _measurements(
     if given is None:
         found = {name: _read(path, name, where) for name, path in config.data_paths.items()}
         for name, measurement in found.items():
+            _check_way(measurement, config.all_tests[name].positive, f"tests.{name}" if name else "data", where)
             if measurement.kind == "moment":  # what is none of a force either, `load_config` refuses
                 refuse(doubts_of_sigma(config, "moment", name), ConfigError, where=where)
         return found
@@ -113,6 +114,15 @@ def _measurements(
     if missing := [name for name in config.all_tests if name not in named]:
         raise ConfigError(f"{where}: no data are given for tests.{missing[0]}")
     return {name: named[name] for name in config.all_tests}
+
+
+def _check_way(measurement: Measurement, positive: str, test: str, where: str) -> None:
+    """Refuse a direction that the names of the file's own columns contradict."""
+    if measurement.way not in (None, positive):
+        raise ConfigError(
+            f"{where}: {test}.positive = '{positive}', but the columns of {measurement.source} speak of "
+            f"{measurement.way}; correct one, or name the columns angle_deg and moment_Nm or the like"
+        )
 
 
 def _check_poses(tests: tuple[LaxityTest, ...], shared: LaxityTest, full: FloatArray, where: str) -> None:

@@ -17,7 +17,8 @@ _APART = 1.1
 # A run needs two looks in a row, so some steps more than by its numbers.
 _TWO_LOOKS = 1.25
 
-_NAMES = {
+# What people call the checks that are numbers of one quantity.
+NAMES = {
     "rhat": "R-hat",
     "derived_rhat": "R-hat",
     "ess_bulk": "effective samples",
@@ -81,7 +82,7 @@ def _faults(verdict: Verdict) -> Iterator[str]:
 
 def _fault(check: Check) -> str:
     subject = "the log-probability" if check.subject == "log_prob" else check.subject
-    what = f"{_NAMES[check.name]} of {subject}"
+    what = f"{NAMES[check.name]} of {subject}"
     if check.name in ("rhat", "derived_rhat"):
         return f"{what} {known(check.value, '.3f')} (below {check.threshold:g} wanted)"
     if check.name == "sd_error":

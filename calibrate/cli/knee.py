@@ -35,7 +35,7 @@ def knee(
     ] = None,
 ) -> None:
     """Write the knee table of a configuration from a model's ligaments, as far as straight strands go."""
-    from calibrate.importing import check_table, knee_from_osim, knee_table, write_table
+    from calibrate.importing.osim_knee import check_table, knee_from_osim, knee_table, write_table
 
     given = [str(model), *(more or [])]
     plain = [text for text in given if "=" not in text]
@@ -51,7 +51,7 @@ def knee(
     found = knee_from_osim(model, names, side=side, theta_0=angle)
     table = knee_table(found, model, angle)
     if output is None:
-        print(table, end="")
+        print(table, end="", flush=True)  # before any note: where it cannot be written, that is all there is to say
     else:
         write_table(table, output)
         print(printable(output))

@@ -1,0 +1,109 @@
+"""The commands: parse, call, print. No science here.
+
+Results go to stdout, messages and progress to stderr. Exit codes: 0 done and converged, 1 failed while running,
+2 bad usage or input, 3 budget spent without converging or a check failed, 130 interrupted with the file whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from calibrate import __version__
+from calibrate.cli.design import design
+from calibrate.cli.export import export
+from calibrate.cli.importing import import_measurement, init
+from calibrate.cli.knee import knee
+from calibrate.cli.model import predict, simulate
+from calibrate.cli.report import report
+from calibrate.cli.results import plot, summary
+from calibrate.cli.sampling import repair, resume, run
+from calibrate.cli.schema import schema
+from calibrate.cli.scores import compare, score
+from calibrate.cli.tools import priors, profile
+from calibrate.cli.validate import validate
+from calibrate.cli.watch import watch
+from calibrate.ends import BAD_INPUT, FAILED, INTERRUPTED, complain, drop_output, is_about_memory, need_memory
+from calibrate.errors import CalibrateError, RunError
+from calibrate.options import OnceCommand
+
+# Megabytes of address space below which a command ends in the middle of some library, with none of our words.
+_NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
+_NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
+_NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720, "watch": 440}
+
+app = typer.Typer(
+    name="calibrate",
+    help="What a varus-valgus laxity test says about the knee's collateral ligaments: MCMC calibration.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# The commands as the help has them: what each group is for, and its commands.
+COMMANDS = {
+    "Calibrate": (run, resume, watch, repair),
+    "Look at a run": (summary, plot, report, score, compare, export),
+    "Ask the knee": (predict, design),
+    "Prepare": (import_measurement, init, schema, knee, simulate, priors),
+    "Check the program": (validate, profile),
+}
+# What is a word of Python's cannot name a function.
+_NAMES: dict[Callable[..., None], str] = {import_measurement: "import"}
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+    need_memory(_NEEDS.get(context.invoked_subcommand or "", 0))
+
+
+for _group, _commands in COMMANDS.items():
+    for _command in _commands:
+        app.command(_NAMES.get(_command), cls=OnceCommand, rich_help_panel=_group)(_command)
+
+
+def main() -> None:
+    """Run the command line; every error of the user's is one line on stderr."""
+    streams = sys.stdout, sys.stderr
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        if code == INTERRUPTED:
+            complain("interrupted", INTERRUPTED)
+    except RunError as error:
+        code = complain(error, FAILED)
+    except CalibrateError as error:
+        code = complain(error, BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        code = complain("interrupted", INTERRUPTED)
+    except SystemExit:  # the parser's own way with a reader who is gone, which is to say nothing
+        sys.stdout, sys.stderr = streams
+        code = _explain(BrokenPipeError(errno.EPIPE, "nobody reads it"))
+    except Exception as error:
+        code = _explain(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception) -> int:
+    """Say what is not the user's fault nor the program's; raise again what is a bug, for that is shown whole."""
+    if is_about_memory(error):
+        return complain("there is not enough memory for this; close other programs, or raise the limit", FAILED)
+    if isinstance(error, OSError):
+        drop_output()  # nobody reads on, or there is no room: there is nothing more to say to it
+        return complain(f"the output could not be written ({error.strerror or error})", FAILED)
+    if isinstance(error, Warning):
+        return complain(f"a warning was made an error by Python's settings (PYTHONWARNINGS, -W): {error}", FAILED)
+    if hasattr(error, "format_message"):  # the parser's own complaints
+        return complain(error.format_message(), BAD_INPUT)
+    raise error
