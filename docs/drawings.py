@@ -19,7 +19,8 @@ from matplotlib.patches import Arc, Circle
 from calibrate.canvas import PlainFigure, plainly
 from calibrate.config import load_config
 from calibrate.examples import example
-from calibrate.figures.knees import Scene, draw_knee
+from calibrate.figures.knees import draw_knee
+from calibrate.figures.scene import Scene
 from calibrate.knee.geometry import geometry_of
 from calibrate.knee.ligament import tension
 from calibrate.posed import Posed, posed
