@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from calibrate import __version__
+from calibrate.cli.check import check
 from calibrate.cli.design import design
 from calibrate.cli.export import export
 from calibrate.cli.importing import import_measurement, init
@@ -34,7 +35,7 @@ from calibrate.options import OnceCommand
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
-_NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720, "watch": 440}
+_NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720, "watch": 440, "check": 640}
 
 app = typer.Typer(
     name="calibrate",
@@ -50,7 +51,7 @@ COMMANDS = {
     "Calibrate": (run, resume, watch, repair),
     "Look at a run": (summary, plot, report, score, compare, export),
     "Ask the knee": (predict, design),
-    "Prepare": (import_measurement, init, schema, knee, simulate, priors),
+    "Prepare": (import_measurement, init, check, schema, knee, simulate, priors),
     "Check the program": (validate, profile),
 }
 # What is a word of Python's cannot name a function.

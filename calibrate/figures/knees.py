@@ -20,6 +20,7 @@ from calibrate.errors import ParameterError
 from calibrate.figures.labels import strand_label
 from calibrate.figures.style import FAINT, PAGE_WIDTH, SMALL, TEXT, WARNING, dress, heading, new_figure
 from calibrate.posed import REGIONS, Posed, posed
+from calibrate.posterior import Posterior
 from calibrate.problem.laxity_test import LaxityTest
 
 FloatArray = NDArray[np.float64]
@@ -96,7 +97,7 @@ def knee_plot(run: Draws, *, test: str | None = None, angle: float = 0.0, draw: 
     of = run.posterior.tests[0] if test is None else run.posterior.test(test)
     q = chosen_knee(run, of, draw)
     knee = posed(run.posterior, q, [angle], test=of.name)
-    scene = scene_of(run, of, q, also=angle)
+    scene = scene_of(run.posterior, of, q, also=angle)
     figure, ax = page(run, scene, knee)
     draw_knee(ax, knee, 0, scene)
     return figure
@@ -120,10 +121,10 @@ def measured(test: LaxityTest) -> tuple[float, float]:
     return (low, high) if high > low else (min(low, -1.0), max(high, 1.0))
 
 
-def scene_of(run: Draws, test: LaxityTest, q: FloatArray, also: float | None = None) -> Scene:
+def scene_of(posterior: Posterior, test: LaxityTest, q: FloatArray, also: float | None = None) -> Scene:
     """Settle the scales by the angles of a test's data, and one angle more."""
     angles = np.linspace(*measured(test), _SWEEP)
-    knee = posed(run.posterior, q, angles if also is None else np.append(angles, also), test=test.name)
+    knee = posed(posterior, q, angles if also is None else np.append(angles, also), test=test.name)
     reaction = float(np.hypot(*np.moveaxis(knee.reaction, -1, 0)).max())
     load = float(np.abs(knee.load).max())
     condyles = knee.condyles[0]
