@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from calibrate.ends import say
+from calibrate.options import Json, complete_config, print_json
 from calibrate.settings import load_matplotlib
 
 
 def check(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file; it is only read.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="A TOML file; it is only read.", autocompletion=complete_config)
+    ],
+    as_json: Json = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FIGURE.png", help="Draw the knee, and data over the priors' band."),
@@ -43,7 +45,7 @@ def check(
         save(prior_plot(found), output)
         say(f"{output}: the knee, and its readings over what the priors foretell")
     if as_json:
-        print(json.dumps(found.content(), indent=2, allow_nan=False))
+        print_json(found.content())
     else:
         from calibrate.precheck_view import tables
 

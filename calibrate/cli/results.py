@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from calibrate.options import BurnIn, RunArgument
+from calibrate.options import BurnIn, Json, RunArgument, print_json
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
 
 def summary(
     path: RunArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     burn_in: BurnIn = None,
 ) -> None:
     """Print estimates, convergence and warnings; works on a run still going."""
@@ -23,7 +22,7 @@ def summary(
 
     content = opened(path, burn_in).summary()
     if as_json:
-        print(json.dumps(dict(content), indent=2, allow_nan=False))
+        print_json(dict(content))
         return
     from calibrate.screen import summary_tables
 
@@ -37,6 +36,7 @@ def plot(
         typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures; RUN_plots by default."),
     ] = None,
     burn_in: BurnIn = None,
+    as_json: Json = False,
 ) -> None:
     """Draw corner, traces, load-angle fit and ligament curves; works on a run still going."""
     from calibrate.sitting import opened
@@ -46,5 +46,9 @@ def plot(
     load_matplotlib()
     from calibrate.figures import save_all
 
-    for picture in save_all(result, folder):
+    pictures = save_all(result, folder)
+    if as_json:
+        print_json({"file": str(path), "pictures": [str(picture) for picture in pictures]})
+        return
+    for picture in pictures:
         print(printable(picture))
