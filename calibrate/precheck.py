@@ -211,7 +211,7 @@ def precheck(config: Config, *, seed: int = 1) -> Precheck:
     few = whole
     if any(len(one.angles) > _READINGS for one in whole.measurements.values()):
         some = {name: _some(one) for name, one in whole.measurements.items()}
-        few = Posterior.from_config(config, some[""] if "" in some else some)
+        few = Posterior.from_config(config, some.get("", some))
     rng = np.random.default_rng(seed)
     q = few.prior_sample(rng, _KNEES)
     points = [test.measurement.angles.size for test in whole.tests]
@@ -224,7 +224,8 @@ def _some(measurement: Measurement) -> Measurement:
     """Return readings from the first to the last, as many as are looked at."""
     at = np.unique(np.linspace(0, measurement.angles.size - 1, _READINGS).round().astype(int))
     parts = {name: getattr(measurement, name) for name in ("angles", "loads", "sigma", "direction")}
-    return replace(measurement, **{name: None if part is None else part[at] for name, part in parts.items()})
+    changes: dict[str, Any] = {name: None if part is None else part[at] for name, part in parts.items()}
+    return replace(measurement, **changes)
 
 
 def _foretold(
@@ -240,7 +241,10 @@ def _foretold(
     loads = test.measurement.loads
     total = found[f"laxity_total_{_MOMENT:g}Nm"]
     known = total[np.isfinite(total)]
-    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95)).tolist() if 2 * known.size > total.size else 3 * [None]
+    reached = None
+    if 2 * known.size > total.size:
+        low, middle, high = (float(value) for value in np.quantile(known, (0.05, 0.5, 0.95)))
+        reached = low, middle, high
     near = [one for one in laxity_band(_MOMENT) if abs(one.flexion - test.flexion) <= _NEAR]
     return PriorPredictive(
         test,
@@ -249,6 +253,6 @@ def _foretold(
         float(np.mean((loads >= band[0]) & (loads <= band[2]))),
         float(np.quantile(shares, 1.0 / _ONE_IN)) if shares.size else 1.0,
         float(whole.mean()),
-        None if low is None else (low, middle, high),
+        reached,
         min(near, key=lambda one: abs(one.flexion - test.flexion), default=None),
     )

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from calibrate.ends import SIGNALS, leave, say
 from calibrate.journal import VOICE, keep
+from calibrate.paper import Paper
 from calibrate.texts import digits, printable, shown
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 # Seconds between two lines of progress, and for those who have asked for more.
 _LOG_EVERY, _OFTEN = 10.0, 1.0
-_NARROW = 88
 # Of columns whose key is none that fits: the standard deviation as a share of the prior's.
 _HEADINGS = {"sd_of_prior": "/prior", "beyond": "beyond data"}
 _STYLES = {"warning": "yellow", "note": "cyan"}
@@ -152,9 +152,9 @@ def summary_tables(content: Mapping[str, Any]) -> None:
         _summarise(paper, content, tables)
 
 
-def console(stream: Any, width: int | None = None) -> Console:
+def console(stream: Any, width: int | None = None) -> Paper:
     """Return a console that knows a terminal by asking it, and by nothing else."""
-    return Console(
+    return Paper(
         file=stream,
         force_terminal=stream.isatty(),
         force_interactive=stream.isatty(),
@@ -171,7 +171,7 @@ def page(least: int = 0) -> Iterator[Console]:
     Parameters
     ----------
     least : int
-        Columns that are needed, whatever the terminal has.
+        Columns that are needed where there is no terminal; on one, what is wider is cut between columns.
 
     Raises
     ------
@@ -179,8 +179,8 @@ def page(least: int = 0) -> Iterator[Console]:
         If it could not be written.
     """
     paper = console(sys.stdout)
-    if not paper.is_terminal or paper.width < max(_NARROW, least):
-        paper = console(sys.stdout, max(_PAGE, least))  # a wrapped line can be read, a cropped number not
+    if not paper.is_terminal:
+        paper = console(sys.stdout, max(_PAGE, least))  # a long line can be read, a cropped number not
     with paper.capture() as text:  # the library would end the program by itself where nobody reads on
         yield paper
     sys.stdout.write(text.get())

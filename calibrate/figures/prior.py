@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from calibrate.canvas import plainly
 from calibrate.figures.knees import draw_knee, scene_of
@@ -46,7 +46,7 @@ def prior_plot(found: Precheck) -> Figure:
     columns = min(2, len(tests))
     rows = -(-len(tests) // columns)
     figure = new_figure(PAGE_WIDTH, _KNEE + _ROW * rows)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[_KNEE, _ROW * rows])
+    upper, lower = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[_KNEE, _ROW * rows])))
     _draw_knee(upper, found)
     axes = lower.subplots(rows, columns, squeeze=False).ravel()
     for ax, test in zip(axes, tests, strict=False):
@@ -55,11 +55,17 @@ def prior_plot(found: Precheck) -> Figure:
         ax.set_visible(False)
     source = found.config.source
     name = "configuration" if source is None else printable(source.name)
-    upper.suptitle(f"{name}: before any run", x=0.01, ha="left", fontsize=TEXT, parse_math=False)
+    upper.suptitle(
+        f"{name}: before any run; the knee at the middle of its priors",
+        x=0.01,
+        ha="left",
+        fontsize=TEXT,
+        parse_math=False,
+    )
     return figure
 
 
-def _draw_knee(figure: Figure, found: Precheck) -> None:
+def _draw_knee(figure: SubFigure, found: Precheck) -> None:
     of, q = found.posterior.tests[0], found.posterior.middle
     angle = float(np.clip(0.0, *found.tests[0].content()["angles"]))
     knee = posed(found.posterior, q, [angle], test=of.name)
@@ -77,8 +83,8 @@ def _draw_test(ax: Axes, found: PriorPredictive) -> None:
     degrees = of.in_degrees(of.angles)
     order = np.argsort(degrees, kind="stable")
     low, middle, high = found.band[:, order]
-    band = {"color": BAND_90, "linewidth": 0, "label": "95 % of the priors' knees", "gid": "band 95"}
-    ax.fill_between(degrees[order], low, high, **band)
+    name = "95 % of the priors' knees"
+    ax.fill_between(degrees[order], low, high, color=BAND_90, linewidth=0, label=name, gid="band 95")
     ax.plot(degrees[order], middle, color=MEDIAN, linewidth=1.0, label="their median", gid="median")
     out = (of.loads < found.band[0]) | (of.loads > found.band[2])
     for some, colour, name in ((~out, "black", "readings"), (out, WARNING, "readings outside")):
