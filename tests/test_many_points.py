@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import config_text
 
-from calibrate import open_run, resume_run, screen, start_run
+from calibrate import open_run, resume_run, start_run, texts
 from calibrate.config import load_config
 from calibrate.figures import ligament_plot, load_angle_plot
 from calibrate.problem.build import MANY
@@ -67,4 +67,4 @@ def test_pictures_of_many_points_say_how_many_they_draw(run: Run) -> None:
     [(82.00003, 0.0012, "82.0000"), (60.0049, 17.9, "60"), (0.0599931, 4.95e-5, "0.059993"), (0.0, 0.1, "0")],
 )
 def test_summaries_show_the_digits_that_are_known(value: float, sd: float, shown: str) -> None:
-    assert format(value, screen._digits(value, sd)) == shown
+    assert format(value, texts.digits(value, sd)) == shown

@@ -26,7 +26,7 @@ _READINGS = 300
 _FINE, _LOAD = 10, 1000
 _MARGIN = 6.0  # mm
 # The reaction's arrow [mm/N], and its length at the most [mm].
-_ARROW, _LONGEST = 0.03, 45.0
+_ARROW, _LONGEST = 0.1, 45.0
 _WIDTH, _HEIGHT, _PAD = 320.0, 220.0, 34.0  # of the curve's drawing
 
 

@@ -21,9 +21,9 @@ _NOUNS = {
     "reference_strain": "reference strain",
     "f_ref": "tare of the tension",
     "stiffness_per_strain": "stiffness per strain",
-    "reference_tension": "tension at the reference pose",
-    "stiffness_share": "share of the side's stiffness",
-    "taut_angle": "angle where it becomes taut",
+    "reference_tension": "tension of {} at the reference pose",
+    "stiffness_share": "share of {} in its side's stiffness",
+    "taut_angle": "angle at which {} becomes taut",
     "measurement.angle_offset": "zero of the rig's angle",
     "measurement.load_bias": "bias of the load",
     "measurement.hysteresis": "hysteresis of the load",
@@ -53,7 +53,8 @@ def title_of(name: str, tests: Collection[str] = ()) -> str:
         return f"{test}{_NOUNS[key]}"
     strand, _, quantity = key.rpartition(".")
     if quantity in _NOUNS:
-        return f"{test}{_NOUNS[quantity]} of {strand_label(strand)}"
+        noun = _NOUNS[quantity]
+        return f"{test}{noun if '{}' in noun else f'{noun} of {{}}'}".format(strand_label(strand))
     return f"{test}{key.removeprefix('knee.').replace('_', ' ').replace('.', ' ')}"
 
 
