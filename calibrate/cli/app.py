@@ -87,12 +87,12 @@ EXAMPLES = {
 _NAMES: dict[Callable[..., None], str] = {import_measurement: "import"}
 
 
-_MESSAGES = "Messages"
+MESSAGES = "Messages"
 Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help="Only warnings and errors on stderr.", rich_help_panel=_MESSAGES)
+    bool, typer.Option("-q", "--quiet", help="Only warnings and errors on stderr.", rich_help_panel=MESSAGES)
 ]
 Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="More messages, and more often.", rich_help_panel=_MESSAGES)
+    bool, typer.Option("-v", "--verbose", help="More messages, and more often.", rich_help_panel=MESSAGES)
 ]
 LogFile = Annotated[
     Path | None,
@@ -100,7 +100,7 @@ LogFile = Annotated[
         "--log-file",
         metavar="FILE",
         help="Add all messages and progress to this file as well, a line each.",
-        rich_help_panel=_MESSAGES,
+        rich_help_panel=MESSAGES,
     ),
 ]
 
