@@ -23,6 +23,7 @@ from calibrate.posed import posed
 from calibrate.report import answers, changes, knee, methods, page, pictures, source, tables
 from calibrate.results import Run
 
+ONE = {"parameters": planted.VARUS_PARAMETERS, "noise": "sigma = 1.0"}
 UNITS = {"deg": "°", "": "–"}
 
 
@@ -120,7 +121,7 @@ def test_what_a_finding_names_is_not_told_as_learnt(varus: Run) -> None:
     finding = {"kind": "note", "value": 1.0, "threshold": 0.9, "sentence": "it does", "advice": "mind it"}
     for code, subject, sentence, lost in (
         ("prior-decides", "mcl.k", "the prior decides mcl.k", {"mcl.k"}),
-        ("trade-off", "mcl.l_0, mcl.f_ref", "together", {"mcl.l_0", "mcl.f_ref"}),
+        ("trade-off", "mcl.k, mcl.f_ref", "together", {"mcl.k", "mcl.f_ref"}),
         ("region-unvisited", "mcl", "no reading lies in the toe of mcl: mcl.alpha is told by its prior", {"mcl.alpha"}),
         ("extrapolated", "laxity_varus_10Nm", "beyond", {"laxity_varus_10Nm"}),
         ("extrapolated", "reference_strain", "away", {"mcl.reference_strain", "lcl.reference_strain"}),
@@ -132,6 +133,12 @@ def test_what_a_finding_names_is_not_told_as_learnt(varus: Run) -> None:
         assert untold.advice == "Mind it."
         assert {command.split(" --target ")[1] for command in untold.commands} <= lost
         assert all(command.startswith("calibrate design 'a run'\"'\"'s.h5' --target ") for command in untold.commands)
+    finding |= {"code": "bound-reached", "subject": "mcl.l_0", "sentence": "mcl.l_0 reaches its lower bound"}
+    told = {told.name for told in answers.learnt(content | {"findings": [finding]})}
+    assert plain - told == {"mcl.l_0", "mcl.reference_strain"}
+    far = {**content["derived"], "laxity_total_10Nm": content["derived"]["laxity_total_10Nm"] | {"beyond": 0.51}}
+    told = {told.name for told in answers.learnt(content | {"findings": [], "derived": far})}
+    assert plain - told == {"laxity_total_10Nm"}
     spread = content["parameters"]["mcl.k"] | {"sd_of_prior": 0.95}
     changed = content | {"findings": [], "parameters": content["parameters"] | {"mcl.k": spread}}
     assert plain - {told.name for told in answers.learnt(changed)} == {"mcl.k"}
@@ -298,6 +305,15 @@ def test_a_run_that_has_not_converged_says_so_first(valgus: Run, monkeypatch: py
     shown_loads = np.array(data["reading"]).reshape(data["draws"], -1) / data["fineLoad"]
     loads = valgus.posterior.predict(valgus.thinned(32), np.deg2rad(data["angles"]))
     np.testing.assert_allclose(np.sort(shown_loads[:, 0]), np.sort(loads[:, 0]), rtol=2e-3, atol=2e-3)
+
+
+def test_readings_at_one_angle_make_a_page_with_a_knee_that_moves(tmp_path: Path) -> None:
+    run = planted.plant(tmp_path, planted.varus_draws()[..., :6][:2], data="angle_deg,moment_Nm\n4,5\n", **ONE)
+    (moved,) = knee.moved(run)
+    assert (moved.data["angles"][0], moved.data["angles"][-1]) == (1.0, 7.0)
+    data = changes.grid(run, "", "mcl", 20, (1.0,), (0.0, 1.0))
+    assert data is not None
+    assert (data["angle"][0], data["angle"][-1], len(data["ticks"][0])) == (1.0, 7.0, 3)
 
 
 def test_rows_and_pictures_are_of_their_own_parameters(varus: Run) -> None:
