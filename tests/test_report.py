@@ -15,6 +15,7 @@ import numpy as np
 import planted
 import pytest
 from html_pages import number, section, table, text_of, tree
+from reported import cheaply, said_of
 
 from calibrate.comparison import compare
 from calibrate.figures import FIGURES
@@ -30,9 +31,7 @@ UNITS = {"deg": "°", "": "–"}
 @pytest.fixture(scope="module")
 def said(varus: Run) -> dict[str, Any]:
     """Return all that the page of the planted run says, without figures."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "pictures", lambda run, content: [])
-        return page.contents(varus)
+    return said_of(varus)
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +292,7 @@ def test_texts_have_the_hashes_of_what_was_read(varus: Run) -> None:
 
 
 def test_a_run_that_has_not_converged_says_so_first(valgus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "pictures", lambda run, content: [])
+    cheaply(monkeypatch)
     root = tree(page.report_of(valgus))
     shown = section(root, "says")
     assert text_of(shown).startswith("What this run says Has it converged? Not converged: ")
