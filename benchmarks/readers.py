@@ -168,9 +168,9 @@ def write(folder: Path, name: str, steps: int, room: int | None) -> None:
         assert "Traceback" not in done.stderr, done.stderr
 
 
-def campaign(folder: Path, steps: int, room: int | None) -> list[str]:
+def campaign(folder: Path, steps: int, room: int | None, walkers: int = 512) -> list[str]:
     """Write a run under everybody's eyes, and at one go the same with nobody looking; return what the readers saw."""
-    (folder / "knee.toml").write_text(BOX.read_text().split("[sampling]")[0] + CONFIG)
+    (folder / "knee.toml").write_text(BOX.read_text().split("[sampling]")[0] + CONFIG + f"walkers = {walkers}\n")
     for data in BOX.parent.glob("*.csv"):
         (folder / data.name).write_bytes(data.read_bytes())
     context = multiprocessing.get_context("spawn")
@@ -206,11 +206,11 @@ def main() -> int:
     parser.add_argument(
         "--room", type=int, help="steps that the file has room for at first; the writer's own by default"
     )
-    parser.add_argument("--quick", action="store_true", help="120 steps, and room for 8 at first")
+    parser.add_argument("--quick", action="store_true", help="120 steps of 64 walkers, and room for 8 at first")
     given = parser.parse_args()
-    steps, room = (120, 8) if given.quick else (given.steps, given.room)
+    steps, room, walkers = (120, 8, 64) if given.quick else (given.steps, given.room, 512)
     with tempfile.TemporaryDirectory() as folder:
-        for line in campaign(Path(folder), steps, room):
+        for line in campaign(Path(folder), steps, room, walkers):
             print(line)
     print(f"{steps} steps, written in two sittings, are bit for bit those of one sitting that nobody read")
     print("no error on either side")

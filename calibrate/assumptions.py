@@ -19,8 +19,8 @@ _KINDS = {
 
 # The least of five kinds of knees that the model is not, `python -m benchmarks.misfit`; also in docs/model.md.
 SHAPE = (
-    "the model's curve is the knee's: of simulated knees with what it leaves out, or a load that drifts, 90 % intervals "
-    "of laxity held as few as 52 %; noise.discrepancy allows for that"
+    "the model's curve is the knee's: of simulated knees with what it leaves out, or a load that drifts, 90 % "
+    "intervals of laxity held as few as 52 %; noise.discrepancy allows for that"
 )
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from calibrate.columns import KNOWN, known_name
 from calibrate.decimals import shown
 from calibrate.errors import DataError
-from calibrate.layout import MINUS, Layout, Row, decimal_of, find_layout, fitted, in_plain
+from calibrate.layout import MINUS, Layout, Row, decimal_of, find_layout, fitted, in_plain, is_some_number
 from calibrate.spellings import Way, name_of
 from calibrate.table import UNPRINTABLE, lines_of, lost_row
 
@@ -61,7 +61,7 @@ def rows_of(text: str, separator: str) -> Iterator[Row]:
 
 def _cells(line: str, separator: str) -> list[str]:
     if separator == " ":
-        return re.split(" +", _UNIT_BEHIND.sub("\u00a0", line.strip(" ")))
+        return [cell.replace("\u00a0", " ") for cell in re.split(" +", _UNIT_BEHIND.sub("\u00a0", line.strip(" ")))]
     if '"' in line:
         try:
             row = next(csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True))
@@ -98,11 +98,28 @@ def find_separator(text: str, source: str, given: str | None = None) -> tuple[st
     if len(named) == 1:
         return next(iter(named.items()))
     if not named:
-        raise DataError(
-            f"{source}: no table of numbers with a header above it; expected are columns like angle_deg and moment_Nm"
-        )
+        raise DataError(f"{source}{_no_table(text, [chosen] if chosen else list(SEPARATORS))}")
     kinds = " or ".join(SEPARATORS.get(separator, shown(separator)) for separator in named)
     raise DataError(f"{source}: cells may be separated by {kinds}; say which with --separator to 'calibrate import'")
+
+
+def _no_table(text: str, separators: list[str]) -> str:
+    """Say why there is no table: numbers and names that do not fit each other, or none of them."""
+    for separator in separators:
+        above = 0
+        for number, cells in rows_of(text, separator):
+            if isinstance(cells, str):
+                continue
+            if len(cells) > 1 and all(map(is_some_number, cells)):
+                if above > 1:
+                    comma = "; if a comma stands for the decimal point, something else has to separate the cells"
+                    return (
+                        f", line {number}: {len(cells)} cells, and the line above names {above} columns"
+                        f"{comma if separator == ',' else ''}"
+                    )
+                break
+            above = len(cells)
+    return ": no table of numbers with a header above it; expected are columns like angle_deg and moment_Nm"
 
 
 def body_of(text: str, separator: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:

@@ -32,6 +32,8 @@ FloatArray = NDArray[np.float64]
 # Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
 _DRAWS = 2_000_000
 _STEPS = 1000
+# Beyond so many draws, some are picked without reading all.
+_LONG = 500_000
 
 
 class Chains(Protocol):
@@ -200,8 +202,14 @@ class Draws(Outward):
     def thinned(self, draws: int) -> FloatArray:
         """Return at most `draws` of the samples, in their order: always the same random ones.
 
-        Every n-th sample would now and then be the same few walkers at every step.
+        Every n-th sample would now and then be the same few walkers at every step. Of a very long chain only some
+        steps are read, evenly spread, and random walkers of each are taken.
         """
+        if self.draws > _LONG and draws < _LONG:
+            self._need_steps()
+            each = max(1, draws // self.chains.log_prob.shape[0])
+            some = spread_draws(self.chains, self.burn_in, self.stored, each)
+            return some.reshape(-1, self.posterior.ndim)
         samples = self.some_samples()
         if draws >= len(samples):
             return samples

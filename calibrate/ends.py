@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from calibrate.errors import RunError
 from calibrate.texts import printable
@@ -105,8 +105,10 @@ def is_about_memory(error: BaseException) -> bool:
 
 def say(message: object) -> None:
     """Tell the user something on stderr; if nobody listens, it is lost and nothing else."""
-    with contextlib.suppress(OSError, ValueError):
+    try:
         print(f"calibrate: {printable(message)}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        _drop(sys.stderr, 2)
 
 
 def complain(message: object, code: int) -> int:
@@ -116,9 +118,14 @@ def complain(message: object, code: int) -> int:
 
 
 def drop_output() -> None:
-    """Send what is still held for stdout, and what is yet to come, nowhere: else Python tries again at the end."""
+    """Send what is still held for stdout, and what is yet to come, nowhere."""
+    _drop(sys.stdout, 1)
+
+
+def _drop(stream: TextIO, number: int) -> None:
+    """Send what a stream holds and will be given nowhere: else Python tries again at the end, and exits with 120."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
+        os.dup2(nowhere, number)
         os.close(nowhere)
-        sys.stdout.flush()
+        stream.flush()

@@ -32,17 +32,23 @@ def key_help(name: str) -> str:
     return _KEY + name
 
 
+def said_of(parameter: Any) -> str:
+    """Return the help of an argument or an option, in the words of the key whose place it takes."""
+    help_text: str = getattr(parameter, "help", None) or ""
+    if not help_text.startswith(_KEY):
+        return help_text
+    from calibrate.config.schema import help_of
+
+    return help_of(help_text.removeprefix(_KEY))
+
+
 class OnceCommand(TyperCommand):
     """A command that takes an option's value once, unless the option is meant to be repeated; flags do no harm."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, with a key's words where an option takes its place."""
         for parameter in self.params:
-            help_text = getattr(parameter, "help", None) or ""
-            if help_text.startswith(_KEY):
-                from calibrate.config.schema import help_of
-
-                parameter.help = help_of(help_text.removeprefix(_KEY))  # type: ignore[attr-defined]  # options have it
+            parameter.help = said_of(parameter)  # type: ignore[attr-defined]  # arguments and options have it
         super().format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

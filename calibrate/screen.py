@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -19,10 +19,12 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from calibrate.config import Config
 from calibrate.ends import SIGNALS, leave, say
-from calibrate.sampling.loop import Progress
 from calibrate.texts import digits, printable, shown
+
+if TYPE_CHECKING:
+    from calibrate.config import Config
+    from calibrate.sampling.loop import Progress
 
 _LOG_EVERY = 10.0
 _NARROW = 88
@@ -176,6 +178,7 @@ def page(least: int = 0) -> Iterator[Console]:
     with paper.capture() as text:  # the library would end the program by itself where nobody reads on
         yield paper
     sys.stdout.write(text.get())
+    sys.stdout.flush()
 
 
 def _summarise(console: Console, content: Mapping[str, Any], tables: Sequence[Table]) -> None:

@@ -12,7 +12,6 @@ from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr, ndtri_exp
 
 Array = NDArray[np.float64]
 
@@ -56,6 +55,8 @@ class TruncatedNormal:
     @cached_property
     def log_mass(self) -> float:
         """Return the logarithm of the share of the normal distribution that lies between the bounds."""
+        from scipy.special import log_ndtr, ndtr  # late: it takes as long as all else of reading a configuration
+
         low, high, width = self._ends
         if low > 0.0:  # the lower tail is the one that is known to all digits
             low, high = -high, -low
@@ -76,6 +77,8 @@ class TruncatedNormal:
 
     def quantile(self, u: Array) -> Array:
         """Return where a share u of the mass lies below, of u's shape; NaN for u outside [0, 1]."""
+        from scipy.special import log_ndtr, ndtri_exp
+
         u = np.where((u >= 0.0) & (u <= 1.0), u, np.nan)
         low, high, width = self._ends
         if self._close:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import osim_knees
-from conftest import Result, begun, bench_config
+from conftest import Result, begun, bench_config, config_text
 
 Command = Callable[..., Result]
 
@@ -42,8 +42,10 @@ def check_refused(result: Result, says: str) -> None:
 
 
 def prepare(folder: Path) -> Path:
-    """Add a short run and a model to a folder with a configuration and its data."""
-    begun(bench_config(extra="[sampling]\nmax_steps = 40\nwalkers = 16\nensembles = 2\n"), folder / "run.h5")
+    """Add a short run and a model to a folder with a configuration and its data; few walkers make quick commands."""
+    few = "walkers = 16\nensembles = 2\n"
+    begun(bench_config(extra=f"[sampling]\nmax_steps = 40\n{few}"), folder / "run.h5")
+    (folder / "knee.toml").write_text(config_text(extra=f"[sampling]\n{few}"))
     (folder / "theirs.osim").write_bytes(osim_knees.model())
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +20,10 @@ from calibrate.results import Run
 from calibrate.runner import start_run
 
 DATA = Path(__file__).parent / "data"
+# Processes that tests start have the package from where the tests have it: code that is compiled once serves both.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]).strip(
+    os.pathsep
+)
 # The knee oks009 in the short form: bounds only, an exact geometry, an exact angle. It compiles in a moment.
 BOX = DATA / "oks009_box.toml"
 

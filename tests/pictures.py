@@ -23,6 +23,17 @@ def texts(root: Artist) -> Iterator[str]:
         yield artist.get_text()  # type: ignore[attr-defined]  # as above
 
 
+def corner_axes(figure: Any) -> np.ndarray:
+    """Return a corner's panels, (parameters, parameters), None above the diagonal."""
+    places = {tuple(map(int, ax.get_label().split()[1:])): ax for ax in figure.axes}
+    count = 1 + max(row for row, _ in places)
+    assert len(places) == len(figure.axes) == count * (count + 1) // 2
+    panels = np.full((count, count), None, dtype=object)
+    for place, ax in places.items():
+        panels[place] = ax
+    return panels
+
+
 def edges(band: Any) -> tuple[Any, Any, Any]:
     """Return a band's abscissa, lower and upper edge."""
     outline = band.get_paths()[0].vertices

@@ -18,9 +18,13 @@ SHAPE = (2, 120, 40)  # ensembles, steps, walkers
 
 FREE = """
 [knee]
-lateral_condyle = { centre = [{ mean = 23.5, sd = 1.0 }, { mean = -6.0, sd = 1.0 }], radius = { mean = 15.5, sd = 1.0 } }
-medial_condyle = { centre = [{ mean = -20.4, sd = 1.0 }, { mean = -6.0, sd = 1.0 }], radius = { mean = 17.5, sd = 1.0 } }
 rolling = 1.0
+[knee.lateral_condyle]
+centre = [{ mean = 23.5, sd = 1.0 }, { mean = -6.0, sd = 1.0 }]
+radius = { mean = 15.5, sd = 1.0 }
+[knee.medial_condyle]
+centre = [{ mean = -20.4, sd = 1.0 }, { mean = -6.0, sd = 1.0 }]
+radius = { mean = 17.5, sd = 1.0 }
 [knee.mcl]
 femur = [{ mean = -40.1, sd = 3.0 }, { mean = 12.2, sd = 3.0 }, { mean = 2.1, sd = 3.0 }]
 tibia = [{ mean = -16.9, sd = 3.0 }, { mean = -64.9, sd = 3.0 }, { mean = 10.1, sd = 3.0 }]

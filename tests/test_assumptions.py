@@ -75,7 +75,9 @@ def test_the_curve_is_taken_for_the_knees_where_no_discrepancy_is() -> None:
 
 def test_the_share_is_the_least_that_was_measured() -> None:
     table = (Path(__file__).parents[1] / "benchmarks" / "README.md").read_text()
-    held = [int(share) for share in re.findall(r"^\| [^|]+ \| as bundled \| \d+ \| (\d+)(?: ±| \|)", table, re.MULTILINE)]
+    held = [
+        int(share) for share in re.findall(r"^\| [^|]+ \| as bundled \| \d+ \| (\d+)(?: ±| \|)", table, re.MULTILINE)
+    ]
     assert len(held) >= 5
     assert f"as few as {min(held)} %" in SHAPE
 

@@ -25,7 +25,7 @@ def coords(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("thin", [1, 3])
 def test_resumed_chain_is_bit_for_bit_the_uninterrupted_one(thin: int, tmp_path: Path) -> None:
-    settings = f"[sampling]\nthin = {thin}\nmin_ess = 1e9\nmax_steps = "
+    settings = f"[sampling]\nthin = {thin}\nwalkers = 64\nmin_ess = 1e9\nmax_steps = "
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
     assert start_run(bench_config(extra=f"{settings}{90 * thin}\n"), whole).reason == "steps"
     start_run(bench_config(extra=f"{settings}{20 * thin}\n"), parts)
@@ -194,7 +194,7 @@ def test_a_file_with_flipped_bytes_never_causes_a_traceback(seed: int, finished_
 
 def test_second_writer_is_refused_and_told_who_has_it(tmp_path: Path, command: Callable[..., Result]) -> None:
     path = tmp_path / "run.h5"
-    begun(bench_config(extra="[sampling]\nmax_steps = 5\n"), path)
+    begun(bench_config(extra="[sampling]\nmax_steps = 5\nwalkers = 16\nensembles = 2\nthin = 5\n"), path)
     writer = process("resume", path, "--steps", "100000000", cwd=tmp_path)
     try:
         wait_until(lambda: open_run(path).stored > 5, writer)
@@ -220,7 +220,7 @@ def test_second_writer_is_refused_and_told_who_has_it(tmp_path: Path, command: C
 
 def test_lock_of_a_killed_process_is_not_in_the_way(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    begun(bench_config(extra="[sampling]\nmax_steps = 5\n"), path)
+    begun(bench_config(extra="[sampling]\nmax_steps = 5\nwalkers = 16\nensembles = 2\nthin = 5\n"), path)
     writer = process("resume", path, "--steps", "100000000", cwd=tmp_path)
     wait_until((tmp_path / "run.h5.lock").exists, writer)
     writer.kill()
@@ -230,7 +230,7 @@ def test_lock_of_a_killed_process_is_not_in_the_way(tmp_path: Path) -> None:
 
 def test_failed_write_says_so_and_leaves_a_file_to_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.h5"
-    config = bench_config(extra="[sampling]\nmax_steps = 120\nmin_ess = 1e9\n")
+    config = bench_config(extra="[sampling]\nmax_steps = 120\nwalkers = 64\nmin_ess = 1e9\n")
     flush = chain.ChainWriter.flush
 
     def full(self: chain.ChainWriter) -> None:

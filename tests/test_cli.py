@@ -190,7 +190,7 @@ def test_bad_usage_is_one_line_exit_2_and_writes_nothing(arguments: list[str], f
 
 
 def test_simulated_data_are_the_prediction_plus_noise_of_the_stated_size(folder: Path, command: Command) -> None:
-    arguments = ["simulate", "knee.toml", "--set", "mcl.k=40", "--angles=-8:8:4001", "--load", "force", "-o"]
+    arguments = ["simulate", "knee.toml", "--set", "mcl.k=40", "--load", "force", "--angles=-8:8:4001", "-o"]
     assert command(*arguments, "a.csv").code == 0
     assert command(*arguments, "b.csv", "--seed", 2).code == 0
     assert command(*arguments, "exact.csv", "--set", "noise.sigma=1e-12").code == 0
@@ -200,7 +200,8 @@ def test_simulated_data_are_the_prediction_plus_noise_of_the_stated_size(folder:
     noise = a.loads - exact.loads
     assert noise.std() == pytest.approx(2.0, abs=4 * 2.0 / np.sqrt(2 * 4001))
     assert abs(np.corrcoef(noise, b.loads - exact.loads)[0, 1]) < 4 / np.sqrt(4001)
-    (folder / "sim.toml").write_text(config_text(file="a.csv"))
+    assert command(*arguments[:-2], "--angles=-8:8:33", "-o", "few.csv").code == 0
+    (folder / "sim.toml").write_text(config_text(file="few.csv"))
     assert command("run", "sim.toml", "--max-steps", 40).code in (0, 3)
     summary = json.loads(command("summary", "runs/sim.h5", "--json").out)
     assert summary["parameters"]["mcl.k"]["truth"] == 40.0
@@ -262,16 +263,21 @@ def test_a_run_goes_on_to_more_effective_samples(folder: Path, command: Command)
     assert command("resume", "x.h5", "--min-ess", 0).code == 2
 
 
-def test_help_imports_nothing_slow() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [(["--help"], []), (["priors"], ["numpy", "scipy"]), (["run", "bad.toml"], ["numpy"]), (["frobnicate"], [])],
+)
+def test_what_needs_no_sampler_imports_nothing_slow(arguments: list[str], needed: list[str], folder: Path) -> None:
+    (folder / "bad.toml").write_text(config_text().replace("rolling", "roling"))
     code = (
-        "import sys; sys.argv = ['calibrate', '--help']\n"
+        f"import sys; sys.argv = ['calibrate', *{arguments}]\n"
         "from calibrate.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print(sorted(set(sys.modules) & {'numpy', 'numba', 'scipy', 'emcee', 'h5py', 'matplotlib', 'sympy'}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("[]\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(f"{needed}\n")
 
 
 def test_run_without_a_terminal_prints_no_bar_and_no_colour(folder: Path) -> None:

@@ -230,7 +230,10 @@ def test_names_that_are_not_known(remedy: str | None) -> None:
         assert refused([name, "else"]) == f"x.csv, line 3: unknown column {name!r}; {remedy or ALL}{IMPORT}"
 
 
-OPENSIM = f"s.sto: this is a table of OpenSim's (.sto or .mot); read it with 'calibrate import', or write a CSV with columns {ANGLE} and {LOAD}"
+OPENSIM = (
+    "s.sto: this is a table of OpenSim's (.sto or .mot); read it with 'calibrate import', or write a CSV with columns "
+    f"{ANGLE} and {LOAD}"
+)
 
 
 @pytest.mark.parametrize("text", ["endheader\n", "x\n \tEndHeader \r\n1 2\n", "x\n" * 49_994 + "\nendheader\n"])

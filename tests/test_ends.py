@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from commands import CODES, PREPARED, Command, prepare, shell
 from conftest import bench_config, config_text
+from forked import CLOSED, FULL, GONE, READ_ONLY, forked
 
 from calibrate.config import parse_config
 from calibrate.results import open_run
@@ -21,46 +22,74 @@ def place(folder: Path) -> Path:
     return prepare(folder)
 
 
-STREAMS = {"closed": ">&-", "full": ">/dev/full", "only to be read": "1</dev/null", "gone": "| true"}
+STREAMS = {"closed": CLOSED, "full": FULL, "only to be read": READ_ONLY, "gone": GONE}
 # A stream that is not there and one that takes nothing, for every command; each other kind for every way of writing:
 # a table, a text, a name, a page of help, none. Pictures' names are written as those of exports.
 FAILED = [(name, stream) for name in PREPARED if name not in ("plot", "drawn") for stream in ("closed", "full")]
 FAILED += [(name, stream) for name in ("summary", "json", "export", "help", "run") for stream in [*STREAMS][2:]]
 
 
+def check_lost(name: str, code: int, err: str) -> None:
+    """Check what a command says whose results cannot be written."""
+    assert code == CODES.get(name, 1)
+    assert "Traceback" not in err
+    if name not in CODES:
+        assert err.startswith("calibrate: error: the output could not be written (")
+        assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize(("name", "stream"), FAILED)
 def test_results_that_cannot_be_written_are_exit_1_and_one_line(name: str, stream: str, place: Path) -> None:
+    done = forked(PREPARED[name], place, out=STREAMS[stream])
+    check_lost(name, done.code, done.err)
+
+
+@pytest.mark.parametrize(
+    ("name", "stream"), [("summary", "closed"), ("json", "full"), ("version", "only to be read"), ("help", "gone")]
+)
+def test_a_shell_says_the_same_of_results_that_cannot_be_written(name: str, stream: str, place: Path) -> None:
     command = "calibrate " + " ".join(PREPARED[name])
     # The reader has ended before anything is written.
     line = f"exec 3> >(true); wait $!; {command} >&3" if stream == "gone" else f"{command} {STREAMS[stream]}"
     done = shell(line, place)
-    assert done.returncode == CODES.get(name, 1)
     assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    if name not in CODES:
-        assert done.stderr.startswith("calibrate: error: the output could not be written (")
-        assert done.stderr.count("\n") == 1
+    check_lost(name, done.returncode, done.stderr)
 
 
-UNHEARD = [(name, "2>&- <&-") for name in ("json", "simulate", "run", "resume", "nonsense")]
-UNHEARD += [(name, stream) for name in ("run", "nonsense") for stream in ("2>&-", "2>/dev/full")]
-
-
-@pytest.mark.parametrize(("name", "stream"), UNHEARD)
-def test_messages_that_nobody_hears_change_nothing(name: str, stream: str, place: Path) -> None:
-    done = shell(f"calibrate {' '.join(PREPARED[name])} {stream}", place)
-    assert done.returncode == CODES.get(name, 0)
-    assert done.stderr == ""
-    assert (done.stdout[:1] == "{") == (name == "json")  # no message has strayed to stdout
+def check_unheard(name: str, code: int, out: str, place: Path) -> None:
+    """Check what a command does whose messages nobody hears."""
+    assert code == CODES.get(name, 0)
+    assert (out[:1] == "{") == (name == "json")  # no message has strayed to stdout
     if name in {"run", "resume"}:
         assert open_run(place / ("x.h5" if name == "run" else "run.h5")).steps in (4, 42)
 
 
+@pytest.mark.parametrize("stream", ["closed", "full"])
+@pytest.mark.parametrize("name", ["json", "simulate", "run", "resume", "nonsense"])
+def test_messages_that_nobody_hears_change_nothing(name: str, stream: str, place: Path) -> None:
+    done = forked(PREPARED[name], place, err=STREAMS[stream])
+    assert done.err == ""
+    check_unheard(name, done.code, done.out, place)
+
+
+@pytest.mark.parametrize(("name", "stream"), [("run", "2>&- <&-"), ("nonsense", "2>/dev/full")])
+def test_a_shell_says_the_same_of_messages_that_nobody_hears(name: str, stream: str, place: Path) -> None:
+    done = shell(f"calibrate {' '.join(PREPARED[name])} {stream}", place)
+    assert done.stderr == ""
+    check_unheard(name, done.returncode, done.stdout, place)
+
+
 @pytest.mark.parametrize("name", ["json", "run", "resume", "nonsense"])
 def test_with_every_stream_closed_no_file_takes_the_place_of_one(name: str, place: Path) -> None:
-    done = shell(f"calibrate {' '.join(PREPARED[name])} <&- >&- 2>&-", place)
-    assert done.returncode == CODES.get(name, 1)
+    done = forked(PREPARED[name], place, out=CLOSED, err=CLOSED)
+    assert done.code == CODES.get(name, 1)
     assert open_run(place / "run.h5").steps in (40, 42)
+
+
+def test_a_shell_says_the_same_with_every_stream_closed(place: Path) -> None:
+    done = shell(f"calibrate {' '.join(PREPARED['resume'])} <&- >&- 2>&-", place)
+    assert done.returncode == CODES["resume"]
+    assert open_run(place / "run.h5").steps == 42
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from commands import PREPARED, prepare
 from conftest import bench_config
+from forked import forked
 
 from calibrate.ends import SIGNALS
 from calibrate.screen import Watch
@@ -22,10 +23,9 @@ def place(folder: Path) -> Path:
 
 
 # The moment to send a signal: when Python imports this, or calls that.
-STOP = """
-import os, signal, sys, time
-from calibrate import __main__
-name, times, where, *arguments = sys.argv[1:]
+HIT = """
+import os, signal, sys
+name, times, where = {when!r}
 number = getattr(signal, name)
 
 def hit():
@@ -46,9 +46,14 @@ def spy(frame, event, argument):
 sys.meta_path.insert(0, Finder())
 if where.startswith("call:"):
     sys.setprofile(spy)
-sys.argv = ["calibrate", *arguments]
-__main__.main()
 """
+STOP = """
+import sys
+from calibrate import __main__
+when, sys.argv = sys.argv[1:4], ["calibrate", *sys.argv[4:]]
+exec(HIT.format(when=when))
+__main__.main()
+""".replace("HIT", repr(HIT))
 MOMENTS = [
     ("summary", "numpy"),
     ("summary", "call:summarise"),
@@ -91,18 +96,21 @@ def test_a_signal_at_any_moment_is_one_line_exit_130_and_nothing_half_written(
     signal_name: str, times: int, name: str, where: str, place: Path
 ) -> None:
     before = {path.name: path.read_bytes() for path in place.iterdir()}
-    line = [sys.executable, "-c", STOP, signal_name, str(times), where, *PREPARED[name]]
-    done = subprocess.run(line, cwd=place, capture_output=True, text=True)
-    assert done.stderr == "calibrate: error: interrupted\n"
-    assert done.returncode == 130
+    if where.startswith("call:"):
+        done = forked(PREPARED[name], place, before=HIT.format(when=(signal_name, times, where)))
+        code, err = done.code, done.err
+    else:  # while modules are loaded
+        line = [sys.executable, "-c", STOP, signal_name, str(times), where, *PREPARED[name]]
+        loading = subprocess.run(line, cwd=place, capture_output=True, text=True)
+        code, err = loading.returncode, loading.stderr
+    assert (code, err) == (130, "calibrate: error: interrupted\n")
     shutil.rmtree(place / "run_plots", ignore_errors=True)  # whole pictures may be in there, hidden ones may not
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
 
 
 def test_an_interrupted_plot_leaves_only_whole_pictures(place: Path) -> None:
-    line = [sys.executable, "-c", STOP, "SIGINT", "1", "call:print_pdf", *PREPARED["plot"]]
-    done = subprocess.run(line, cwd=place, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (130, "calibrate: error: interrupted\n")
+    done = forked(PREPARED["plot"], place, before=HIT.format(when=("SIGINT", 1, "call:print_pdf")))
+    assert (done.code, done.err) == (130, "calibrate: error: interrupted\n")
     assert [path.name for path in (place / "run_plots").iterdir()] == ["corner.png"]
 
 

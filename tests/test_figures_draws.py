@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from pictures import marked, texts, x_of, y_of
+from pictures import corner_axes, marked, texts, x_of, y_of
 from planted import TRUTH, VARUS_NAMES, constant, plant, varus_draws
 
 from calibrate import figures
@@ -30,14 +30,14 @@ LABELS = (
 
 @pytest.fixture(scope="module")
 def corner(true: Run) -> np.ndarray:
-    return np.array(figures.corner_plot(true).axes).reshape(7, 7)
+    return corner_axes(figures.corner_plot(true))
 
 
 PLACES = {"mcl.k": 1, "mcl.alpha": 3, "mcl.l_0": 1, "mcl.f_ref": 0, "lcl.alpha": 4, "lcl.l_0": 1, "noise.sigma": 2}
 
 
 @pytest.mark.parametrize("i", range(7), ids=VARUS_NAMES)
-def test_a_parameters_own_panel(corner: np.ndarray, i: int) -> None:
+def test_a_parameters_own_panel(corner: np.ndarray, true: Run, i: int) -> None:
     ax, name, column = corner[i, i], VARUS_NAMES[i], KEPT[:, i]
     q05, q50, q95 = np.percentile(column, [5, 50, 95])
     n = PLACES[name]
@@ -63,10 +63,14 @@ def test_a_parameters_own_panel(corner: np.ndarray, i: int) -> None:
         across = [y_of(line).tolist() for line in marked(panel, "truth") if np.ptp(y_of(line)) == 0.0]
         assert across == [[truth, truth]]
     # All 5088 draws are in the histogram, each in its bin.
-    (steps,) = ax.patches
-    counts, _ = np.histogram(column, bins=24, range=limits)
-    corners = steps.get_xy()
-    assert sorted(set(corners[:, 1])) == sorted({0, *counts})
+    (steps,) = marked(ax, "histogram")
+    counts, ends = np.histogram(column, bins=24, range=limits)
+    np.testing.assert_array_equal(steps.get_data().values, counts)
+    np.testing.assert_allclose(steps.get_data().edges, ends)
+    # The best draw is on top.
+    best = EVERY[:, 15:].reshape(-1, 7)[int(np.argmax(true.chains.log_prob[:, 15:].reshape(-1)))]
+    (wedge,) = marked(ax, "map")
+    assert x_of(wedge)[0] == best[i]
 
 
 def test_a_bound_in_view_is_drawn_and_cuts_the_view(tmp_path: Path) -> None:
@@ -74,7 +78,7 @@ def test_a_bound_in_view_is_drawn_and_cuts_the_view(tmp_path: Path) -> None:
     draws = constant(*[30.0, 0.06, 80.0, 0.0] * 2, steps=400)
     draws[..., 0] = 1.0 + random.exponential(size=draws.shape[:-1])  # piled up at the lower bound, 1
     draws[..., 2] = 300.0 - random.exponential(size=draws.shape[:-1])  # and at the upper one, 300
-    axes = np.array(figures.corner_plot(plant(tmp_path, draws)).axes).reshape(8, 8)
+    axes = corner_axes(figures.corner_plot(plant(tmp_path, draws)))
     assert [x_of(line)[0] for line in marked(axes[0, 0], "bound")] == [1.0]
     assert axes[0, 0].get_xlim()[0] == 1.0
     assert [x_of(line)[0] for line in marked(axes[2, 2], "bound")] == [300.0]

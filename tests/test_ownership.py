@@ -65,7 +65,7 @@ def test_a_link_and_its_target_are_one_run_with_one_lock(run: Path, tmp_path: Pa
     resume_run(link, steps=2)
     assert link.is_symlink()
     assert open_run(run).stored == 7
-    start_run(bench_config(extra="[sampling]\nmax_steps = 3\n"), link, overwrite=True)
+    start_run(bench_config(extra="[sampling]\nmax_steps = 3\nwalkers = 16\n"), link, overwrite=True)
     assert link.is_symlink()
     assert open_run(run).stored == 3
     assert {p.name for p in (*tmp_path.iterdir(), *run.parent.iterdir())} == {"here", "link.h5", "run.h5"}
@@ -109,7 +109,7 @@ def test_a_file_that_has_taken_the_name_is_left_alone_and_the_run_can_be_resumed
     tmp_path: Path,
 ) -> None:
     path, kept = tmp_path / "run.h5", tmp_path / "kept.h5"
-    config = bench_config(extra="[sampling]\nmax_steps = 90\nmin_ess = 1e9\n")
+    config = bench_config(extra="[sampling]\nmax_steps = 90\nwalkers = 64\nmin_ess = 1e9\n")
     turns = iter(range(1000))
 
     def steal(progress: object) -> None:
@@ -127,7 +127,7 @@ def test_a_file_that_has_taken_the_name_is_left_alone_and_the_run_can_be_resumed
 
 def test_a_folder_deleted_in_mid_run_is_said_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "here" / "run.h5"
-    config = bench_config(extra="[sampling]\nmax_steps = 60\nmin_ess = 1e9\n")
+    config = bench_config(extra="[sampling]\nmax_steps = 60\nwalkers = 64\nmin_ess = 1e9\n")
     with pytest.raises(RunError, match="No such file or directory"):
         start_run(config, path, on_progress=lambda progress: shutil.rmtree(path.parent, ignore_errors=True))
     assert list(tmp_path.iterdir()) == []
@@ -229,7 +229,7 @@ def test_negative_control_unprepared_ctrl_c_while_modules_are_loaded_is_a_traceb
 def test_any_name_will_do(stem: str, folder: Path, command: Command) -> None:
     text = (folder / "knee.toml").read_text()
     config = folder / f"{stem}.toml"
-    config.write_text(f"{text}[sampling]\nmax_steps = 60\nensembles = 2\nmin_ess = 1e9\n")
+    config.write_text(f"{text}[sampling]\nmax_steps = 60\nensembles = 2\nwalkers = 16\nmin_ess = 1e9\n")
     for arguments, code in (
         (("run", f"{stem}.toml"), 3),
         (("run", "-o", f"{stem}.h5", "--", f"{stem}.toml"), 3),

@@ -171,8 +171,8 @@ MOVES = ("block", "stretch", "de", "snooker")
 def test_each_move_gives_one_chain_on_any_number_of_threads(move: str, tmp_path: Path) -> None:
     chains = []
     for workers in (1, 2, 5) if move == "block" else (1, 5):
-        settings = f"[sampling]\nmoves = {{ {move} = 1.0 }}\nmax_steps = 60\nensembles = 5\nworkers = {workers}\n"
-        chains.append(run(bench_config(extra=settings), tmp_path).chains)
+        settings = f"[sampling]\nmoves = {{ {move} = 1.0 }}\nmax_steps = 60\nwalkers = 64\nensembles = 5\n"
+        chains.append(run(bench_config(extra=f"{settings}workers = {workers}\n"), tmp_path).chains)
     for other in chains[1:]:
         np.testing.assert_array_equal(other.coords, chains[0].coords)
         np.testing.assert_array_equal(other.log_prob, chains[0].log_prob)

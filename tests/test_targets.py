@@ -35,6 +35,7 @@ OSIM = b'<?xml version="1.0"?>\n<!-- <Other/> -->\n<OpenSimDocument Version="400
 @pytest.fixture
 def place(folder: Path, finished_run: Path) -> Iterator[Path]:
     """Return a folder with a configuration, its data, a run and a model; at the end they are as they were."""
+    (folder / "knee.toml").write_text(config_text(extra="[sampling]\nwalkers = 16\nensembles = 2\n"))
     shutil.copy(finished_run, folder / "run.h5")
     (folder / "theirs.osim").write_bytes(OSIM)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

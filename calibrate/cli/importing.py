@@ -104,9 +104,10 @@ def import_measurement(
     overwrite: Overwrite = False,
 ) -> None:
     """Read measurements as laboratories write them (text, Excel, MATLAB, TDMS, OpenSim) and write them as CSV."""
-    from calibrate.importing.write import csv_targets, write_all
+    from calibrate.importing.write import check_targets, csv_targets, write_all
 
     targets = csv_targets(files, output)
+    check_targets(targets, files, overwrite)
     jobs = _jobs(context.params, files, picture)
     found = [_asked(job, need_flexion=False) for job in jobs]
     write_all({target: one.measurement.text for target, one in zip(targets, found, strict=True)}, files, overwrite)
@@ -147,10 +148,11 @@ def init(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a configuration to begin with, and the measurements that it is for, from files of other programs."""
-    from calibrate.importing.write import check_config, config_targets, names_of, write_all
+    from calibrate.importing.write import check_config, check_targets, config_targets, names_of, write_all
 
     names = names_of(files, test)
     target, targets = config_targets(files, names, output)
+    check_targets([*targets, target], files, overwrite)
     jobs = _jobs(context.params, files, picture)
     found = [_asked(job, need_flexion=True) for job in jobs]
     point = _point(application_point, found)
@@ -232,17 +234,17 @@ def _checked(key: str, value: Any) -> Any:
 def _asked(job: _Job, *, need_flexion: bool) -> Imported:
     """Convert a file; what it leaves open is asked on a terminal, and is an error elsewhere."""
     from calibrate.importing.convert import convert
-    from calibrate.importing.source import Unanswered
+    from calibrate.importing.source import UnansweredError
 
     while True:
         try:
             found = convert(job.path, job.answers)
             if need_flexion and found.flexion is None:
-                raise Unanswered(
+                raise UnansweredError(
                     f"{printable(job.path)}: at which flexion was it measured? say --flexion DEG", "--flexion"
                 )
             return found
-        except Unanswered as question:
+        except UnansweredError as question:
             if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
                 raise
             key = question.option.removeprefix("--").replace("-", "_")

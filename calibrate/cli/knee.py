@@ -51,7 +51,7 @@ def knee(
     found = knee_from_osim(model, names, side=side, theta_0=angle)
     table = knee_table(found, model, angle)
     if output is None:
-        print(table, end="")
+        print(table, end="", flush=True)  # before any note: where it cannot be written, that is all there is to say
     else:
         write_table(table, output)
         print(printable(output))

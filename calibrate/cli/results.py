@@ -36,15 +36,28 @@ def plot(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures; RUN_plots by default."),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this picture, like corner or knee; repeat as needed. All by default."),
+    ] = None,
+    animation: Annotated[
+        Path | None,
+        typer.Option(metavar="KNEE.gif", help="Write the knee in motion as well."),
+    ] = None,
     burn_in: BurnIn = None,
 ) -> None:
-    """Draw corner, traces, load-angle fit and ligament curves; works on a run still going."""
+    """Draw all pictures, each as PNG and PDF: draws, fit, strands, laxity, the knee; works on a run still going."""
     from calibrate.sitting import opened
 
     result = opened(path, burn_in)
     folder = output if output is not None else path.with_name(f"{path.stem}_plots")
     load_matplotlib()
-    from calibrate.figures import save_all
+    from calibrate.figures.animation import check_film, knee_animation
+    from calibrate.figures.saving import save_all
 
-    for picture in save_all(result, folder):
+    if animation is not None:
+        check_film(animation, result, overwrite=True)
+    for picture in save_all(result, folder, only=only):
         print(printable(picture))
+    if animation is not None:
+        print(printable(knee_animation(result, animation)))

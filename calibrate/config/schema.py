@@ -241,9 +241,8 @@ def _kind(node: dict[str, Any]) -> str:
     if "$ref" in node:
         return "value" if node["$ref"].startswith("#/$defs/Value") else "table"
     if "enum" in node:
-        return (
-            "a key of `calibrate priors`" if len(node["enum"]) > 2 else " or ".join(f'"{one}"' for one in node["enum"])
-        )
+        few = len(node["enum"]) < 3
+        return "one of " + ", ".join(f'"{one}"' for one in node["enum"]) if few else "a key of `calibrate priors`"
     kind = {
         "number": "number",
         "integer": "whole number",

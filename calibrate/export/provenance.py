@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from calibrate import __version__
@@ -21,7 +22,7 @@ def provenance(draws: Draws) -> dict[str, str | int]:
     Returns
     -------
     dict
-        `program`, `run` (the file's name, not its folder) and `created` of a run; `data` and `data_sha256` (of several
+        `program`, `run` and `created` of a run; `data` (files by their names, no folders) and `data_sha256` (of several
         tests, one after another, each with the test's name in front); `seed`; `ensembles`, `walkers`, `steps` and
         `burn_in` (both in steps of the sampler), `thin`; `converged` (1 or 0) and `verdict`, the sentence.
     """
@@ -34,7 +35,7 @@ def provenance(draws: Draws) -> dict[str, str | int]:
     tests = draws.posterior.tests
     ensembles, _, walkers = draws.chains.log_prob.shape
     return found | {
-        "data": ", ".join(f"{_label(test.name)}{test.measurement.source}" for test in tests),
+        "data": ", ".join(f"{_label(test.name)}{PurePath(test.measurement.source).name}" for test in tests),
         "data_sha256": ", ".join(f"{_label(test.name)}{test.measurement.sha256}" for test in tests),
         "seed": settings.seed,
         "ensembles": int(ensembles),

@@ -44,6 +44,7 @@ _Axes: TypeAlias = "np.ndarray[Any, Any]"  # a square of panels
 MOST = 12
 # A corner of more draws than this looks the same and takes longer.
 _DRAWS = 50_000
+_LONG = 500_000
 # Margins [mm], and of more than a line's label the rest.
 _LEFT, _BOTTOM, _TOP, _RIGHT, _LINE = 17.0, 15.0, 17.0, 4.0, 3.2
 _GAP = 0.8  # mm between panels
@@ -123,8 +124,10 @@ def corner_plot(run: Draws, *, names: Sequence[str] | None = None, map: bool = T
     _fill(axes, draws, limits, bins)
     _tidy(axes, limits, axis_labels, (panel, height), small)
     best = run.best if map else None
+    # All draws that the summary's numbers are of, too; of a very long chain those that are drawn do.
+    whole = run.some_samples()[:, columns] if run.draws <= _LONG else draws
     for i, column in enumerate(columns):
-        _mark(run, axes, i, column, axis_labels[i], limits[i], small)
+        _mark(run, axes, i, column, whole[:, i], axis_labels[i], limits[i], small)
         _draw_prior(run, axes[i, i], column, limits[i], len(draws) / bins)
     if best is not None:
         _mark_best(axes, best[columns], limits)
@@ -185,10 +188,14 @@ def _tidy(
     for row in range(ndim):
         for column in range(row + 1):
             ax, lowest, first = axes[row, column], row == ndim - 1, column == 0 < row
-            ax.set_xticks(ticks[column])
-            ax.set_yticks(ticks[row] if column < row else [])
-            dress(ax)
-            ax.tick_params(labelsize=SMALL if ndim <= 5 else SMALL - 1, labelbottom=lowest, labelleft=first)
+            # Ticks take most of the time, so only those panels have them that have their numbers, too.
+            ax.set_xticks(ticks[column] if lowest else [])
+            ax.set_yticks(ticks[row] if first else [])
+            for spine in ax.spines.values():
+                spine.set_linewidth(0.6)
+            if lowest or first:
+                dress(ax)
+                ax.tick_params(labelsize=SMALL if ndim <= 5 else SMALL - 1)
             if lowest:
                 ax.tick_params(axis="x", labelrotation=45 if ndim > 1 else 0)
                 ax.set_xlabel(labels[column], fontsize=small)
@@ -204,12 +211,13 @@ def _mark(
     axes: _Axes,
     i: int,
     column: int,
+    draws: FloatArray,
     label: str,
     limits: tuple[float, float],
     fontsize: float,
 ) -> None:
     """Draw a parameter's median, interval, bounds and true value into row and column i; write them above."""
-    low, middle, high = np.quantile(run.some_samples()[:, column], [0.05, 0.5, 0.95])
+    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
     ax = axes[i, i]
     places = decimals(high - low)
     value = f"${round(middle, places) + 0.0:.{places}f}_{{-{middle - low:.{places}f}}}^{{+{high - middle:.{places}f}}}$"

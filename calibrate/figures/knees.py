@@ -32,6 +32,7 @@ _WIDTHS = {"slack": 1.2, "toe": 2.2, "linear": 3.2}  # pt, of a strand
 _ARROW = 34.0  # mm in the knee, of the largest force
 _AIR, _MARGIN = 10.0, 16.0  # mm of air above and below; on either side, where names are written
 _LINE = 8.5  # mm of a name
+_DRAWS = 50_000  # that medians are taken of
 _SWEEP = 25  # angles that scales are settled by
 _LIMIT = 45.0  # degrees, as for data
 
@@ -104,7 +105,7 @@ def knee_plot(run: Draws, *, test: str | None = None, angle: float = 0.0, draw: 
 
 def chosen_knee(run: Draws, test: LaxityTest, draw: int | None) -> FloatArray:
     """Return the free parameters of one draw, or the medians, (ndim,), if they are a knee with a pose."""
-    q = np.median(run.some_samples(), axis=0)
+    q = np.median(run.thinned(_DRAWS), axis=0)
     if draw is not None:
         if not 0 <= draw < run.draws:
             raise ParameterError(f"draw {draw}: there are the draws 0 to {run.draws - 1}")

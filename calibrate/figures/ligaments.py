@@ -17,6 +17,7 @@ from calibrate.figures.labels import strand_label
 from calibrate.figures.readings import true_law, true_numbers
 from calibrate.figures.style import (
     BAND_50,
+    FAINT,
     MEDIAN,
     PAGE_WIDTH,
     QUANTILES,
@@ -39,6 +40,7 @@ FloatArray = NDArray[np.float64]
 
 _DRAWS = 2000
 _POINTS = 300
+_NARROW = 0.1  # of a panel: too little for a name
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,9 @@ def ligament_plot(run: Draws) -> Figure:
         One panel per strand, and per law where tests have laws of their own: the tension of the law (`f_ref` not
         subtracted) over the length below, and over the elongation from the reference pose, where both condyles touch,
         above. Lengths within the tests are shaded and each data point's length is ticked: beyond, the curve is
-        extrapolation. Where the geometry or the angle's zero is uncertain, lengths are those at the parameters'
-        medians. The bar under the curve is the slack length.
+        extrapolation. Slack, toe and linear region are marked for the medians of the law. Where the geometry or the
+        angle's zero is uncertain, lengths are those at the parameters' medians. The bar under the curve is the slack
+        length.
 
     Raises
     ------
@@ -187,6 +190,7 @@ def _draw(ax: Axes, panel: _Panel, fontsize: float) -> float:
         gid="test",
         label=f"lengths within the test{panel.plural}",
     )
+    _mark_regions(ax, float(slack[2]), float(np.median((1.0 + alpha) * l_0)), (start, end))
     _slack_bar(ax, slack, fontsize)
     ax.plot(
         panel.ticked,
@@ -204,6 +208,34 @@ def _draw(ax: Axes, panel: _Panel, fontsize: float) -> float:
     ax.set_xlabel(f"{panel.title} length [mm]")
     ax.tick_params(labelleft=True)
     return ceiling
+
+
+def _mark_regions(ax: Axes, taut: float, linear: float, view: tuple[float, float]) -> None:
+    """Mark at which lengths [mm] the median law becomes taut, and linear, and name what lies between."""
+    across, share = ax.get_xaxis_transform(), 1.0 / (view[1] - view[0])
+    for at in (taut, linear):
+        ax.axvline(
+            at, ymin=0.09, ymax=0.80, color=FAINT, linewidth=0.6, linestyle=(0, (1, 1.5)), zorder=2.5, gid="region"
+        )
+    middle = 0.5 * (taut + min(linear, view[1]))
+    narrow = (min(linear, view[1]) - taut) * share < _NARROW
+    names = [("slack", taut, "right", 0.75), ("toe", middle, "center", 0.82 if narrow else 0.75)]
+    if linear < view[1] - _NARROW / share:
+        names.append(("linear", linear, "left", 0.75))
+    for name, at, side, height in names:
+        ax.annotate(
+            name,
+            (at, height),
+            xycoords=across,
+            xytext=({"right": -2, "center": 0, "left": 2}[side], 0),
+            textcoords="offset points",
+            fontsize=SMALL - 0.5,
+            color=FAINT,
+            ha=side,
+            va="center",
+            zorder=5,
+            gid=f"{name} named",
+        )
 
 
 def _draw_elongation(run: Draws, ax: Axes, reference: float, narrow: bool) -> None:

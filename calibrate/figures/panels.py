@@ -46,8 +46,10 @@ def draw_pair(ax: Axes, x: NDArray[np.intp], y: NDArray[np.intp], limits: tuple[
     across, up = (_centres(one, bins) for one in limits)
     if levels is not None:
         top = max(float(density.max()), levels[1]) * (1.0 + 1e-6)
-        ax.contourf(across, up, density, [*levels, top], colors=[BAND_90, BAND_50], zorder=1, gid="shares")
-        ax.contour(across, up, density, levels, colors=MEDIAN, linewidths=0.5, zorder=2)
+        found = ax.contourf(across, up, density, [*levels, top], colors=[BAND_90, BAND_50], zorder=1)
+        found.set(
+            edgecolor=MEDIAN, linewidth=0.5, antialiased=True, gid="shares"
+        )  # their edges, in place of contours beside them
     ax.set_xlim(*limits[0])
     ax.set_ylim(*limits[1])
 

@@ -17,7 +17,8 @@ from calibrate.sampling.verdict import Verdict
 
 FloatArray = NDArray[np.float64]
 
-_LENGTHS = 8
+# Lengths at which to look; fewer of very many numbers, which take long.
+_LENGTHS, _FEWER, _MANY = 8, 5, 10_000_000
 _NAMED = 6
 _LEAST = 1e-4  # R-hat less 1 is drawn from here on
 _SHORTEST = 0.04  # of the run
@@ -36,7 +37,7 @@ def convergence_plot(run: Draws) -> Figure:
     -------
     Figure
         Above the rank-normalised R-hat, below the smaller of the bulk and tail effective sample sizes, at eight lengths
-        of the run, each with the burn-in that the verdict would have dropped then. The last points are the verdict's.
+        of the run (five of a very long one), each with the burn-in that the verdict would have dropped then. The last points are the verdict's.
         The six that are worst in the end have a colour and a name; the thresholds are dashed.
 
     Raises
@@ -45,7 +46,8 @@ def convergence_plot(run: Draws) -> Figure:
         If nothing is stored yet.
     """
     run.thinned(1)  # says so if nothing is stored
-    looks = [run.look(int(upto)) for upto in lengths(run.stored)]
+    count = _FEWER if run.draws * len(run.names) > _MANY else _LENGTHS
+    looks = [run.look(int(upto)) for upto in lengths(run.stored, count)]
     steps = np.array([look.steps * run.settings.thin for look in looks])
     rhat = np.array([_with_height(look, "rhat") for look in looks])
     ess = np.array([np.fmin(_with_height(look, "ess_bulk"), _with_height(look, "ess_tail")) for look in looks])
@@ -72,10 +74,10 @@ def convergence_plot(run: Draws) -> Figure:
     return figure
 
 
-def lengths(stored: int) -> NDArray[np.intp]:
-    """Return the stored steps at which to look, growing by a factor up to the last one."""
+def lengths(stored: int, count: int) -> NDArray[np.intp]:
+    """Return the stored steps at which to look, so many at the most, growing by a factor up to the last one."""
     first = min(stored, max(2 * MIN_STEPS, round(_SHORTEST * stored)))
-    return np.unique(np.geomspace(first, stored, _LENGTHS).round().astype(int))
+    return np.unique(np.geomspace(first, stored, count).round().astype(int))
 
 
 def _with_height(look: Verdict, name: str) -> FloatArray:

@@ -18,6 +18,7 @@ from calibrate.problem.laxity_test import LaxityTest
 FloatArray = NDArray[np.float64]
 
 _DRAWS = 400
+_NOTHING = 0.01
 _HAIR = 1e-9  # degrees, on either side of where the load passes to the other condyle
 
 
@@ -34,9 +35,9 @@ def load_share_plot(run: Draws) -> Figure:
     -------
     Figure
         A column for each test. Above, the mean of the posterior of each strand's part [N·m] in the file's sign, stacked
-        on either side of zero; their sum, the holding moment, is the line. Below, the mean of each strand's share of
-        all parts, regardless of sign [%]. Parts are about the contact, so they jump where the load passes to the other
-        condyle. Where no strand is taut there are no shares.
+        on either side of zero; their sum, the holding moment, is the line. Below, each strand's share of all parts,
+        regardless of sign [%], blank where all together are less than a hundredth of their most: next to slack. Parts
+        are about the contact, so they jump where the load passes to the other condyle.
 
     Raises
     ------
@@ -71,20 +72,18 @@ def load_share_plot(run: Draws) -> Figure:
 
 
 def parts_of(run: Draws, test: LaxityTest, q: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return angles (n,) [degrees], and the means of strands' parts [N·m, the file's sign] and shares [-], (S, n)."""
+    """Return angles (n,) [degrees], the means of strands' parts [N·m, the file's sign], and shares [-], both (S, n)."""
     angles = angles_of(test)
     full = run.posterior.full(q[:1])
     touch = test.sign * np.rad2deg(test.knees(full).theta_0[0]) + full[0, test.slots.reading[0]]
     if not test.posed and angles[0] < touch < angles[-1]:
         angles = np.sort(np.append(angles, [touch - _HAIR, touch + _HAIR]))
     moments = test.sign * posed(run.posterior, q, angles, test=test.name).moments
-    size = np.abs(moments)
+    size = np.nanmean(np.abs(moments), axis=0).T
+    total = size.sum(axis=0)
     with np.errstate(invalid="ignore"):
-        shares = size / size.sum(axis=2, keepdims=True)
-    taut = np.isfinite(shares).any(axis=(0, 2))
-    means = np.full(shares.shape[1:], np.nan)
-    means[taut] = np.nanmean(shares[:, taut], axis=0)
-    return angles, np.nanmean(moments, axis=0).T, means.T
+        shares = np.where(total > _NOTHING * total.max(), size / total, np.nan)
+    return angles, np.nanmean(moments, axis=0).T, shares
 
 
 def _draw(run: Draws, test: LaxityTest, q: FloatArray, top: Axes, bottom: Axes) -> None:

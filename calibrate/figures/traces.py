@@ -60,7 +60,7 @@ def trace_plot(run: Draws) -> Figure:
     ChainError
         If nothing is stored yet.
     """
-    run.some_samples()  # says so if nothing is stored
+    run.thinned(1)  # says so if nothing is stored
     ensembles, stored, walkers, ndim = run.chains.coords.shape
     figure, axes, height = _page(ndim + 1)
     shown = np.linspace(0, walkers - 1, max(1, min(walkers, _WALKERS // ensembles))).round().astype(int)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from calibrate.errors import DataError
-from calibrate.importing.source import Source, Unanswered
+from calibrate.importing.source import Source, UnansweredError
 from calibrate.spellings import Name, Side, Unit, Way, foreign, name_of, unit_of
 from calibrate.texts import printable
 
@@ -97,7 +97,7 @@ def choose(source: Source, answers: Answers) -> Choice:
 
     Raises
     ------
-    Unanswered
+    UnansweredError
         If file and answers leave a choice; names the option that settles it.
     DataError
         If they contradict each other.
@@ -142,17 +142,17 @@ def _column(source: Source, names: Sequence[Name], given: str | None, what: str,
             return found[0]
         if found:
             listed = _listed(source, found)
-            raise Unanswered(
+            raise UnansweredError(
                 f"{source.where}: {listed} may each be the {what}; choose one with {option}",
                 option,
-                [source.columns[at].full for at in found],
+                [_chosen_by(source, at) for at in found],
             )
     columns = range(len(source.columns))
-    raise Unanswered(
+    raise UnansweredError(
         f"{source.where}: no column is surely the {what} of a varus-valgus test; choose one with {option}: "
         f"{_listed(source, list(columns))}",
         option,
-        [source.columns[at].full for at in columns],
+        [_chosen_by(source, at) for at in columns],
     )
 
 
@@ -167,9 +167,20 @@ def _may_be(name: Name, what: str) -> bool:
 
 
 def _listed(source: Source, columns: Sequence[int]) -> str:
-    shown = [f"'{printable(source.columns[at].full)}'" for at in columns[:_LISTED]]
+    shown = [_entry(source, at) for at in columns[:_LISTED]]
     more = len(columns) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _entry(source: Source, at: int) -> str:
+    full = source.columns[at].full
+    return f"'{printable(full)}'" + (f" (column {at + 1})" if _chosen_by(source, at) != full else "")
+
+
+def _chosen_by(source: Source, at: int) -> str:
+    """Return what a column can be chosen by: its name, or its number if others are called the same."""
+    full = source.columns[at].full
+    return full if [column.full for column in source.columns].count(full) == 1 else str(at + 1)
 
 
 def find(source: Source, given: str, option: str) -> int:
@@ -209,7 +220,7 @@ def _use(source: Source, names: Sequence[Name], at: int, what: str, said: str | 
             notes.append(f"{_shown(source, at)} is taken in {printable(said)}, as you say, not in '{theirs_spelt}'")
         return Use(at, name, unit)
     if not name.unit:
-        raise Unanswered(
+        raise UnansweredError(
             f"{source.where}: the unit of {_shown(source, at)} is not said; say it with {option}",
             option,
             _OPTIONS[what],
@@ -219,7 +230,7 @@ def _use(source: Source, names: Sequence[Name], at: int, what: str, said: str | 
     _need(unit, name.unit, what, where)
     assert unit is not None
     if what == "load" and name.quantity in ("moment", "force") and unit.of != name.quantity:
-        raise Unanswered(
+        raise UnansweredError(
             f"{where}, which is none of a {name.quantity}; say the unit with {option}", option, _OPTIONS[what]
         )
     return Use(at, name, unit)
@@ -230,7 +241,8 @@ def _need(unit: Unit | None, spelt: str, what: str, where: str) -> None:
     wanted = "deg or rad" if what == "angle" else "N, Nm or Nmm"
     amounts = foreign(spelt)
     if amounts is not None:
-        raise DataError(f"{where}, which is not converted here ({amounts}); convert the numbers, or say --{what}-unit")
+        rest = "; or say --angle-unit deg, if that is what they are" if what == "angle" else ""
+        raise DataError(f"{where}, which is not converted here ({amounts}); convert the numbers{rest}")
     if unit is None or (unit.of == "angle") != (what == "angle"):
         raise DataError(f"{where}, which is no unit of the {what} here; say --{what}-unit {wanted}")
 
@@ -254,7 +266,7 @@ def _positive(source: Source, angle: Use, answers: Answers, side: Side | None, n
     said, named = answers.positive, angle.name.way
     if said is None:
         speaks = f", whose name speaks of {named}" if named else ""
-        raise Unanswered(
+        raise UnansweredError(
             f"{source.where}: what does {_shown(source, angle.at)}{speaks}, count as positive? say --positive varus, "
             "valgus, or where the foot goes, left or right",
             "--positive",
@@ -263,7 +275,7 @@ def _positive(source: Source, angle: Use, answers: Answers, side: Side | None, n
     way: Way = "varus" if said == "varus" else "valgus"
     if said in ("left", "right"):
         if answers.side is None:
-            raise Unanswered(
+            raise UnansweredError(
                 f"{source.where}: --positive {said}: which knee is it? say --side", "--side", ("left", "right")
             )
         way = "valgus" if said == side else "varus"  # valgus takes the foot laterally
@@ -277,7 +289,7 @@ def _flip(source: Source, angle: Use, load: Use, positive: Way, answers: Answers
     if answers.load_positive is not None:
         return answers.load_positive != positive
     if angle.name.way and load.name.way and angle.name.way != load.name.way:
-        raise Unanswered(
+        raise UnansweredError(
             f"{source.where}: {_shown(source, angle.at)} and {_shown(source, load.at)} speak of opposite directions; "
             "say what the load counts as positive with --load-positive",
             "--load-positive",
@@ -297,17 +309,17 @@ def _sigma(source: Source, names: Sequence[Name], said: str | None, load: Use) -
         if not found:
             return None
         if len(found) > 1 or not names[found[0]].sure:
-            raise Unanswered(
+            raise UnansweredError(
                 f"{source.where}: {_listed(source, found)} may be the load's standard deviation; choose with --sigma, "
                 "or say --sigma none",
                 "--sigma",
-                ["none", *(source.columns[at].full for at in found)],
+                ["none", *(_chosen_by(source, at) for at in found)],
             )
         at = found[0]
     spelt = names[at].unit
     unit = load.unit if spelt is None and said is not None else unit_of(spelt or "")
     if unit is None or unit.of != load.unit.of:
-        raise Unanswered(
+        raise UnansweredError(
             f"{source.where}: {_shown(source, at)} is in '{printable(spelt or 'no unit')}' and the load in "
             f"{load.unit.name}; say --sigma none, or choose its column",
             "--sigma",

@@ -15,7 +15,7 @@ from calibrate.importing.choose import Answers, Choice, Use, choose
 from calibrate.importing.cycles import Order, order_of
 from calibrate.importing.provenance import doubts, said, text
 from calibrate.importing.read import read_source
-from calibrate.importing.source import FloatArray, Readings, Source, Unanswered
+from calibrate.importing.source import FloatArray, Readings, Source, UnansweredError
 from calibrate.plausible import doubts_of_data
 from calibrate.spellings import Side, Way, name_of, unit_of
 from calibrate.texts import printable
@@ -74,7 +74,7 @@ def convert(path: Path, answers: Answers) -> Imported:
 
     Raises
     ------
-    Unanswered
+    UnansweredError
         If something has to be said first.
     DataError
         If the file cannot be read, or its numbers cannot be meant.
@@ -114,7 +114,7 @@ def _check_whole(source: Source, readings: Readings, choice: Choice, answers: An
     """Refuse three columns of whole numbers between commas: two with one decimal comma in each row look the same."""
     between_commas = source.form.endswith("by commas") and len(source.columns) == 3 and choice.sigma is not None
     if between_commas and answers.decimal is None and (readings.values == np.round(readings.values)).all():
-        raise Unanswered(
+        raise UnansweredError(
             f"{source.where}: whole numbers in all of three columns could be numbers with a decimal comma; if they are "
             "whole, say --decimal point, else write decimal points",
             "--decimal",
@@ -157,9 +157,10 @@ def _check_sense(source: Source, readings: Readings, answers: Answers) -> None:
     if answers.load_positive is None and angles.size >= 4 and np.ptp(angles) > 0.0 and np.ptp(loads) > 0.0:
         along = float(np.corrcoef(angles, loads)[0, 1])
         if along < _CORRELATED:
-            raise Unanswered(
-                f"{source.where}: the loads fall as the angles rise (correlation {along:.2f}), and a knee pushes back, so "
-                "one of the two counts the other direction; say what the load counts as positive with --load-positive",
+            raise UnansweredError(
+                f"{source.where}: the loads fall as the angles rise (correlation {along:.2f}), and a knee pushes back, "
+                "so one of the two counts the other direction; say what the load counts as positive with "
+                "--load-positive",
                 "--load-positive",
                 ("varus", "valgus"),
             )

@@ -6,6 +6,7 @@ A turn is where the load has come back from an extreme by a share of its whole r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def order_of(angles: FloatArray, loads: FloatArray) -> Order:
     """
     turns = _turns(loads)
     up = np.empty(loads.size)
-    for start, end in zip(turns[:-1], turns[1:], strict=True):
+    for start, end in pairwise(turns.tolist()):
         up[start : end + 1] = 1.0 if loads[end] >= loads[start] else -1.0
     if turns.size == 1:
         up[:] = 1.0
@@ -100,7 +101,7 @@ def _turns(loads: FloatArray) -> Rows:
 
 
 def _cycles(loads: FloatArray, turns: Rows) -> Rows:
-    """Number the cycles: each begins where the load comes by where it began, on the way of the first stretch."""
+    """Return the numbers of cycles: each begins where the load comes by where it began, on its first way."""
     cycle = np.ones(loads.size, dtype=np.intp)
     inner = turns[1:-1]
     first_up = loads[turns[1]] >= loads[0] if turns.size > 1 else True
@@ -133,6 +134,8 @@ def _holds(angles: FloatArray, loads: FloatArray) -> list[slice]:
                 found.append(slice(start, row))
             start = row
     levels = np.array([[angles[hold].mean() / reach, loads[hold].mean() / span] for hold in found])
-    if len(found) < 2 or float(np.median(np.abs(np.diff(levels, axis=0)).max(axis=1))) < _STEP:
+    held = sum(hold.stop - hold.start for hold in found)
+    if len(found) < 2 or held < 0.5 * angles.size:
         return []
-    return found
+    steps = np.abs(np.diff(levels, axis=0)).max(axis=1)
+    return found if float(np.median(steps)) >= _STEP else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,14 @@ def read_matlab(content: bytes, path: Path, sha256: str, *, part: str | None = N
     def read(wanted: Sequence[int], decimal: str | None) -> Readings:
         return from_arrays(arrays, wanted, names, where)
 
-    return Source(path, sha256, "MATLAB file", tuple(map(Column, names)), read, "sample")
+    return Source(path, sha256, "MATLAB file", tuple(map(_column, names)), read, "sample")
+
+
+def _column(name: str) -> Column:
+    """Tell a field's name from that of the structure that it is in."""
+    inside = re.match(r"((?:[A-Za-z]\w*(?:\([0-9]+\)|\{[0-9]+\})?\.)*)(.*)$", name, re.DOTALL)
+    assert inside is not None
+    return Column(inside[2], "", inside[1])
 
 
 _Found = Iterator[tuple[str, FloatArray]]

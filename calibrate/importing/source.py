@@ -10,16 +10,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.decimals import read_number
+from calibrate.decimals import read_number, shown
 from calibrate.errors import DataError
-from calibrate.layout import decimal_of, in_plain, is_missing
+from calibrate.layout import Layout, decimal_of, in_plain, is_missing, is_some_number
 from calibrate.table import read_table
 from calibrate.texts import printable
 
 FloatArray = NDArray[np.float64]
+_LISTED = 4
 
 
-class Unanswered(DataError):
+class UnansweredError(DataError):
     """A question that the file leaves open: names the option that answers it, and the answers that there are."""
 
     def __init__(self, message: str, option: str, choices: Sequence[str] = ()) -> None:
@@ -36,8 +37,8 @@ class Column(NamedTuple):
 
     @property
     def full(self) -> str:
-        """The name with that of its group."""
-        return f"{self.group}/{self.name}" if self.group else self.name
+        """The name with that of its group, which ends in what stands between them."""
+        return f"{self.group}{self.name}"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,20 @@ class Source:
         return printable(self.path)
 
 
+def names_in(layout: Layout, where: str) -> list[str]:
+    """Return the names of a table's columns; what has none is called by its number.
+
+    Raises
+    ------
+    DataError
+        If there are numbers among them: a first row that is damaged would pass for a header.
+    """
+    if any(map(is_some_number, layout.header)):
+        listed = ", ".join(map(shown, layout.header[:_LISTED]))
+        raise DataError(f"{where} {layout.header_at}: {listed} are neither all names of columns nor all numbers")
+    return [name or f"column {i}" for i, name in enumerate(layout.header, start=1)]
+
+
 def from_cells(
     rows: Iterable[tuple[int, list[str]]],
     wanted: Sequence[int],
@@ -141,8 +156,9 @@ def from_cells(
             )
         some = [cells[at] for at in wanted]
         if any(map(is_missing, some)):
-            for name, cell in zip((names[at] for at in wanted), some, strict=True):
-                _check(cell, decimal, f"{where}, {counted} {number}, column {printable(name)}")
+            for at, cell in zip(wanted, some, strict=True):
+                if not is_some_number(cell):
+                    _check(cell, f"{where}, {counted} {number}, column {printable(names[at])}")
             missing.append(number)
         else:
             kept.append((number, some))
@@ -156,20 +172,18 @@ def from_cells(
     for number, row in kept:
         plain = [in_plain(cell, mark) for cell in row]
         for at, cell in zip(wanted, plain, strict=True):
-            _check(cell, None, f"{where}, {counted} {number}, column {printable(names[at])}")
+            _check(cell, f"{where}, {counted} {number}, column {printable(names[at])}")
         lines.append(",".join(plain))
     values = read_table("\n".join(lines), where).values
     notes = ("decimal commas",) if mark == "," else ()
     return Readings(values, np.array([number for number, _ in kept], dtype=np.intp), missing, notes)
 
 
-def _check(cell: str, decimal: str | None, where: str) -> None:
-    """Refuse a cell that is neither a number nor nothing: the reader of tables has the words for it."""
-    if decimal is not None:
-        cell = in_plain(cell, decimal)
+def _check(cell: str, where: str) -> None:
+    """Refuse a cell that is neither a number nor nothing: the reader of numbers has the words for it."""
     if not is_missing(cell):
         try:
-            read_number(cell.replace(",", ".") if decimal is None else cell)
+            read_number(cell)
         except ValueError as error:
             raise DataError(f"{where}: {error}") from None
 

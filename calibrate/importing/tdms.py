@@ -46,7 +46,7 @@ def read_tdms(content: bytes, path: Path, sha256: str, *, group: str | None = No
                 if group in (None, each.name) and np.issubdtype(channel.dtype, np.number) and len(channel):
                     if np.iscomplexobj(channel[:1]):
                         continue
-                    columns.append(Column(channel.name, _unit(channel.properties), each.name))
+                    columns.append(Column(channel.name, _unit(channel.properties), f"{each.name}/"))
                     arrays.append(np.asarray(channel[:], dtype=float))
     if not columns:
         raise DataError(f"{where}: has no channel with numbers")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from calibrate.dialects import SEPARATORS, body_of, find_separator, lost_rows
 from calibrate.errors import DataError
-from calibrate.importing.source import Column, Readings, Source, from_cells
+from calibrate.importing.source import Column, Readings, Source, from_cells, names_in
 from calibrate.layout import Layout
 from calibrate.spellings import name_of
 from calibrate.table import UNPRINTABLE, lines_of
@@ -108,7 +108,7 @@ def _source(
     where = printable(path)
     if (lost := lost_rows(text, separator, layout)) is not None:
         raise DataError(f"{where}, line {lost[0]}: {lost[1]}")
-    names = [name or f"column {i}" for i, name in enumerate(layout.header, start=1)]
+    names = names_in(layout, f"{where}, line")
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         return body_of(text, separator, layout)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from calibrate.errors import DataError
 from calibrate.importing.guard import MOST_CELLS, check_zip, reading
-from calibrate.importing.source import Column, Readings, Source, Unanswered, from_cells
+from calibrate.importing.source import Column, Readings, Source, UnansweredError, from_cells, names_in
 from calibrate.layout import Layout, find_layout, fitted
 from calibrate.texts import printable
 
 _FORM = "an Excel workbook"
+_DATE = "the date or time"  # what Excel makes of 4.5
 _Rows = list[tuple[int, list[str]]]
 
 
@@ -33,10 +34,11 @@ def read_workbook(content: bytes, path: Path, sha256: str, *, sheet: str | None 
     if sheet is not None and sheet not in found:
         raise DataError(f"{where}: has no sheet {printable(sheet)!r}; it has {_listed(found)}")
     if not tables:
+        _refuse_formulas(content, path, [name for name in found if sheet in (None, name)])
         which = f"sheet {printable(sheet)!r}" if sheet is not None else "no sheet"
         raise DataError(f"{where}: {which} holds {'no' if sheet is not None else 'a'} table of numbers below a header")
     if len(tables) > 1:
-        raise Unanswered(
+        raise UnansweredError(
             f"{where}: has tables on the sheets {_listed(tables)}; choose one with --sheet", "--sheet", tuple(tables)
         )
     name, (rows, layout) = next(iter(tables.items()))
@@ -93,21 +95,28 @@ def _text(value: Any) -> str:
         return repr(value)
     if isinstance(value, str):
         return value.strip()
-    return f"the date or time {value}"  # what Excel makes of 4.5
+    return f"{_DATE} {value}"
 
 
 def _source(content: bytes, path: Path, sha256: str, sheet: str, rows: _Rows, layout: Layout) -> Source:
     where = f"{printable(path)}, sheet {printable(sheet)!r}"
-    names = [name or f"column {i}" for i, name in enumerate(layout.header, start=1)]
+    names = names_in(layout, f"{where}, row")
     body = [
         (number, fitted(cells, layout)) for number, cells in rows if number > max(layout.header_at, layout.units_at)
     ]
 
     def read(wanted: Sequence[int], decimal: str | None) -> Readings:
-        done = from_cells(body, wanted, names, where, decimal)
-        if done.missing:
-            _refuse_formulas(content, path, sheet, set(done.missing), wanted)
-        return done
+        empty = {number for number, cells in body if not all(cells[at : at + 1] != [""] for at in wanted)}
+        if empty:
+            _refuse_formulas(content, path, [sheet], empty, wanted)
+        for number, cells in body:
+            for at in wanted:
+                if cells[at : at + 1] and cells[at].startswith(_DATE):
+                    raise DataError(
+                        f"{where}, row {number}, column {printable(names[at])}: {cells[at]}, which a spreadsheet may "
+                        "have made of a number; enter the number again"
+                    )
+        return from_cells(body, wanted, names, where, decimal)
 
     columns = tuple(Column(name, unit) for name, unit in zip(names, layout.units, strict=True))
     notes = [f"row {layout.units_at} holds units"] if layout.units_at else []
@@ -116,25 +125,27 @@ def _source(content: bytes, path: Path, sha256: str, sheet: str, rows: _Rows, la
     return Source(path, sha256, f"workbook, sheet {printable(sheet)!r}", columns, read, "row", tuple(notes))
 
 
-def _refuse_formulas(content: bytes, path: Path, sheet: str, missing: set[int], wanted: Sequence[int]) -> None:
-    """Refuse empty cells that are formulas whose values nobody has stored."""
-    with reading(path, _FORM):
-        for number, row in _formulas(content, sheet):
-            if number in missing and any(at < len(row) and _is_formula(row[at]) for at in wanted):
-                raise DataError(
-                    f"{printable(path)}, sheet {printable(sheet)!r}, row {number}: a formula without a stored value; "
-                    "open the file in a spreadsheet program and save it, or save the values alone"
-                )
-
-
-def _formulas(content: bytes, sheet: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def _refuse_formulas(
+    content: bytes, path: Path, sheets: Sequence[str], rows: set[int] | None = None, columns: Sequence[int] = ()
+) -> None:
+    """Refuse formulas whose values nobody has stored, in some rows and columns that are empty, or anywhere."""
     import openpyxl
 
-    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, keep_links=False)
-    chosen = book[sheet]
-    chosen.reset_dimensions()
-    yield from enumerate(chosen.iter_rows(values_only=True), start=1)
+    with reading(path, _FORM):
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, keep_links=False)
+        for name in sheets:
+            book[name].reset_dimensions()
+            for number, row in enumerate(book[name].iter_rows(values_only=True), start=1):
+                cells = row if rows is None else [row[at] for at in columns if at < len(row)]
+                if (rows is None or number in rows) and any(map(_is_formula, cells)):
+                    where = f"{printable(path)}, sheet {printable(name)!r}, row {number}"
+                    raise DataError(
+                        f"{where}: a formula without a stored value; "
+                        "open the file in a spreadsheet program and save it, or save the values alone"
+                    )
 
 
 def _is_formula(value: Any) -> bool:
-    return (isinstance(value, str) and value.startswith("=")) or not isinstance(value, (str, int, float, type(None)))
+    if isinstance(value, str):
+        return value.startswith("=")
+    return type(value).__name__ in ("ArrayFormula", "DataTableFormula")

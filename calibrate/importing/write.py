@@ -84,6 +84,19 @@ def check_config(
     return text
 
 
+def check_targets(targets: Sequence[Path], files: Sequence[Path], overwrite: bool) -> None:
+    """Refuse places where nothing may be written, before anything is read.
+
+    Raises
+    ------
+    DataError
+        Naming the first.
+    """
+    for path in targets:
+        kind = CONFIGURATION if path.suffix.lower() == ".toml" else MEASUREMENT
+        check_target(path, DataError, kind=kind, overwrite=overwrite, spare=files)
+
+
 def write_all(texts: Mapping[Path, str], files: Sequence[Path], overwrite: bool) -> None:
     """Write all files, or none.
 
@@ -92,9 +105,7 @@ def write_all(texts: Mapping[Path, str], files: Sequence[Path], overwrite: bool)
     DataError
         If one cannot be written, is there already, or is one that is read.
     """
-    for path in texts:
-        kind = CONFIGURATION if path.suffix.lower() == ".toml" else MEASUREMENT
-        check_target(path, DataError, kind=kind, overwrite=overwrite, spare=files)
+    check_targets(list(texts), files, overwrite)
     with ExitStack() as stack:
         for path, text in texts.items():
             temporary = stack.enter_context(replacing(path, DataError))

@@ -12,9 +12,10 @@ from rich.live import Live
 from calibrate import chain
 from calibrate.ends import CONVERGED, NOT_CONVERGED
 from calibrate.screen import console
+from calibrate.texts import printable
 from calibrate.watching.glance import Glance, Watcher
 from calibrate.watching.keys import keyboard
-from calibrate.watching.view import plain, view
+from calibrate.watching.view import findings, plain, view
 
 # Seconds between two looks, on a terminal and elsewhere; a look takes this share of the time at the most.
 EVERY, EVERY_LINE = 1.0, 10.0
@@ -61,8 +62,8 @@ def follow(path: Path, every: float | None = None) -> int:
     else:
         last = _look_on(path, every or EVERY_LINE, None)
         if last is not None:
-            for kind, sentence in last.findings:
-                _line(f"{kind}: {sentence}")
+            for _, sentence in findings(last):
+                _line(printable(sentence))
     return CONVERGED if last is None or last.converged else NOT_CONVERGED
 
 
@@ -73,6 +74,8 @@ def _look_on(path: Path, every: float, live: Live | None) -> Glance | None:
     def tidy() -> None:
         if live is not None:
             live.console.show_cursor()
+            live.console.file.write("\n")
+            live.console.file.flush()
 
     with keyboard(live is not None, tidy) as keys:
         while True:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from calibrate import chain
 from calibrate.draws import Draws
+from calibrate.findings import Finding
 from calibrate.results import Run, open_run
 from calibrate.sampling.verdict import Verdict
 
@@ -70,7 +71,7 @@ class Glance:
         The parameters, then the log-probability.
     rate : float or None
         Steps per second; None if unknown.
-    findings : tuple of (kind, sentence)
+    findings : tuple of Finding
         Only of a run that nobody writes.
     """
 
@@ -83,7 +84,7 @@ class Glance:
     min_ess: float
     lines: tuple[Line, ...]
     rate: float | None = None
-    findings: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -118,7 +119,7 @@ class Glance:
                 | {"trail": [_known(value) for value in line.trail.tolist()]}
                 for line in self.lines
             },
-            "findings": [{"kind": kind, "sentence": sentence} for kind, sentence in self.findings],
+            "findings": [{"kind": one.kind, "code": one.code, "sentence": str(one)} for one in self.findings],
         }
 
 
@@ -149,7 +150,7 @@ class Watcher:
         state: State = "running" if written else "killed" if chain.is_unfinished(self.path) else "ended"
         self._note(now, run.steps, written)
         verdict = run.verdict if run.stored else None
-        findings = () if written or not run.stored else tuple((one.kind, str(one)) for one in run.findings())
+        findings = () if written or not run.stored else run.findings()
         return glance_of(run, self.path, state, verdict, self._pace(), findings)
 
     def _opened(self) -> Run:
@@ -184,7 +185,7 @@ def glance_of(
     state: State,
     verdict: Verdict | None,
     rate: float | None,
-    findings: tuple[tuple[str, str], ...] = (),
+    findings: tuple[Finding, ...] = (),
 ) -> Glance:
     """Return what draws look like, with a verdict that somebody has come to."""
     return Glance(

@@ -47,7 +47,7 @@ def view(found: Glance, console: Console, hint: str = "") -> RenderableType:
     parts: list[RenderableType] = [*texts]
     if lines:
         parts.append(_table(lines, found, console))
-    parts += [Text(f"{kind}: {printable(sentence)}", style=_STYLES[kind]) for kind, sentence in found.findings]
+    parts += [Text(printable(sentence), style=_STYLES[kind]) for kind, sentence in findings(found)]
     if hint:
         parts.append(Text(hint, style="dim"))
     return Group(*parts)
@@ -85,6 +85,12 @@ def remarks(found: Glance) -> list[str]:
     if found.state != "running" and not found.converged:
         said.append(f"what is stored is whole; go on with 'calibrate resume {shlex.quote(str(found.path))}'")
     return said
+
+
+def findings(found: Glance) -> list[tuple[str, str]]:
+    """Return the findings as kind and sentence; what `remarks` say already is left out."""
+    others = (one for one in found.findings if one.code != "not-converged")
+    return [(one.kind, f"{one.kind}: {one}") for one in others]
 
 
 def plain(found: Glance) -> str:
