@@ -111,7 +111,9 @@ def poses() -> Figure:
     figure = PlainFigure(figsize=(180 * MM, 85 * MM), layout="constrained")
     knees = posed(posterior(), values(), [-theta_0() + turn for turn in (4.0, 0.0, -4.0)])
     tensest, force = float(knees.tensions.max()), float(np.hypot(*np.moveaxis(knees.reaction, -1, 0)).max())
-    scene = Scene(Normalize(0.0, 2.0 * tensest), 20.0 / force, 0.5 / float(np.abs(knees.load).max()), (-62, 68), (-80, 25))
+    scene = Scene(
+        Normalize(0.0, 2.0 * tensest), 20.0 / force, 0.5 / float(np.abs(knees.load).max()), (-62, 68), (-80, 25)
+    )
     for i, word in enumerate(
         ("varus: on the medial condyle", "both touch: $\\theta_0$", "valgus: on the lateral condyle")
     ):

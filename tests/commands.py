@@ -23,6 +23,7 @@ PREPARED = {
     "drawn": ("predict", "run.h5", "--moments", "10", "-o", "x.png"),
     "design": ("design", "run.h5", "--candidates=8"),
     "priors": ("priors",),
+    "check": ("check", "knee.toml"),
     "help": ("--help",),
     "version": ("--version",),
     "run": ("run", "knee.toml", "-o", "x.h5", "--max-steps", "4"),

@@ -32,7 +32,7 @@ NOT_RUN = {
     "needs a queue": 1,
     "takes half a minute of all processors": 1,
     "takes minutes of all processors": 1,
-    "takes some seconds, and has tests of its own": 2,
+    "takes some seconds, and has tests of its own": 1,
 }
 
 

@@ -76,7 +76,7 @@ def knee_animation(
     share = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(frames) / frames)
     knee = posed(run.posterior, q, low + (high - low) * share, test=of.name)
     with plain(), tempfile.TemporaryDirectory() as folder:
-        scene = scene_of(run, of, q)
+        scene = scene_of(run.posterior, of, q)
         figure, ax = page(run, scene, knee)
         FigureCanvasAgg(figure)
         film = Path(folder) / f"knee.{kind}"

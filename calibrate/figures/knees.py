@@ -64,7 +64,7 @@ def knee_plot(run: Draws, *, test: str | None = None, angle: float = 0.0, draw: 
     of = run.posterior.tests[0] if test is None else run.posterior.test(test)
     q = chosen_knee(run, of, draw)
     knee = posed(run.posterior, q, [angle], test=of.name)
-    scene = scene_of(run, of, q, also=angle)
+    scene = scene_of(run.posterior, of, q, also=angle)
     figure, ax = page(run, scene, knee)
     draw_knee(ax, knee, 0, scene)
     return figure

@@ -16,6 +16,7 @@ from calibrate.draws import Draws
 from calibrate.errors import ParameterError
 from calibrate.figures.style import PAGE_WIDTH, SMALL, heading, new_figure
 from calibrate.posed import Posed, posed
+from calibrate.posterior import Posterior
 from calibrate.problem.laxity_test import LaxityTest
 
 FloatArray = NDArray[np.float64]
@@ -69,10 +70,10 @@ def measured(test: LaxityTest) -> tuple[float, float]:
     return (low, high) if high > low else (min(low, -1.0), max(high, 1.0))
 
 
-def scene_of(run: Draws, test: LaxityTest, q: FloatArray, also: float | None = None) -> Scene:
+def scene_of(posterior: Posterior, test: LaxityTest, q: FloatArray, also: float | None = None) -> Scene:
     """Settle the scales by the angles of a test's data, and one angle more."""
     angles = np.linspace(*measured(test), _SWEEP)
-    knee = posed(run.posterior, q, angles if also is None else np.append(angles, also), test=test.name)
+    knee = posed(posterior, q, angles if also is None else np.append(angles, also), test=test.name)
     reaction = float(np.hypot(*np.moveaxis(knee.reaction, -1, 0)).max())
     load = float(np.abs(knee.load).max())
     condyles = knee.condyles[0]
