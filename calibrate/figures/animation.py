@@ -11,7 +11,8 @@ import numpy as np
 from calibrate.canvas import plain
 from calibrate.draws import Draws
 from calibrate.errors import ExportError
-from calibrate.figures.knees import chosen_knee, draw_knee, measured, page, scene_of
+from calibrate.figures.knees import draw_knee
+from calibrate.figures.scene import chosen_knee, measured, page, scene_of
 from calibrate.files import check_target, replacing
 from calibrate.kinds import FILMS
 from calibrate.posed import posed

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from calibrate.canvas import plainly
-from calibrate.figures.knees import draw_knee, scene_of
+from calibrate.figures.knees import draw_knee
+from calibrate.figures.scene import scene_of
 from calibrate.figures.style import (
     BAND_90,
     FAINT,
