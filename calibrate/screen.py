@@ -101,12 +101,16 @@ class Watch:
         line = self._line(progress, share)
         if self._bar is not None:
             self._bar.update(self._task, completed=share, description=line)
-        if time.monotonic() - self._logged >= (_OFTEN if VOICE.verbose else _LOG_EVERY):
-            self._logged = time.monotonic()
-            if self._bar is not None:
-                keep(line)
-            else:
-                say(line)
+        if self.is_due():
+            (say if self._bar is None else keep)(line)
+
+    def is_due(self) -> bool:
+        """Tell whether it is time for another line of progress."""
+        now = time.monotonic()
+        if now - self._logged < (_OFTEN if VOICE.verbose else _LOG_EVERY):
+            return False
+        self._logged = now
+        return True
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._stop or not self._started:

@@ -12,6 +12,7 @@ import typer
 
 from calibrate.ends import CONVERGED, NOT_CONVERGED, say
 from calibrate.errors import ExportError
+from calibrate.journal import VOICE, keep
 from calibrate.options import Json, print_json
 from calibrate.settings import load_matplotlib
 
@@ -134,7 +135,7 @@ class _Progress:
         from calibrate.screen import console
 
         paper = console(sys.stderr)
-        if paper.is_terminal:
+        if paper.is_terminal and not VOICE.quiet:
             from rich.progress import BarColumn, Progress, TextColumn
 
             self._bar = Progress(
@@ -157,6 +158,6 @@ class _Progress:
         line = f"{self._done} of {self._runs} knees, {self._lost} without an answer, {left:.0f} s left"
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, description=line)
-        elif now - self._logged >= _LOG_EVERY:
+        if now - self._logged >= _LOG_EVERY:
             self._logged = now
-            say(line)
+            (say if self._bar is None else keep)(line)
