@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from calibrate.columns import KNOWN, SUFFIX, Columns, columns_of, refuse_opensim
+from calibrate.columns import KNOWN, SUFFIX, Columns, columns_of, known_name, refuse_opensim
 from calibrate.errors import DataError
 
 ANGLE = "angle_deg (degrees) or angle_rad (radians)"
@@ -246,3 +246,39 @@ def test_tables_of_opensim_are_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["x endheader\n", "endheader x\n", "# endheaders\n", "x\n" * 49_996 + "endheader\n"])
 def test_what_only_mentions_its_header_is_not(text: str) -> None:
     assert refuse_opensim(text, "s.sto") is None
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_names_stay_as_they_are(name: str) -> None:
+    assert known_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "known"),
+    [
+        ("Angle [deg]", "", "angle_deg"),
+        ("Angle", "(°)", "angle_deg"),
+        ("angle_deg", "deg", "angle_deg"),
+        ("Varus (rad)", "", "angle_rad"),
+        ("Moment (Nm)", "", "moment_Nm"),
+        ("Torque", "N·m", "moment_Nm"),
+        ("Load [N]", "", "force_N"),
+        ("Load [N-m]", "", "moment_Nm"),
+        ("std [Nm]", "", "sigma_Nm"),
+        # Other units, other joints, other quantities, and units that contradict: left as they are, to be refused.
+        ("Moment [N.mm]", "", "Moment [N.mm]"),
+        ("Force [kN]", "", "Force [kN]"),
+        ("Moment [N]", "", "Moment [N]"),
+        ("angle_deg", "rad", "angle_deg [rad]"),
+        ("moment_Nm", "Nmm", "moment_Nm [Nmm]"),
+        ("Angle", "", "Angle"),
+        ("Knee angle [deg]", "", "Knee angle [deg]"),
+        ("Flexion [deg]", "", "Flexion [deg]"),
+        ("Desired varus [deg]", "", "Desired varus [deg]"),
+        ("Torque error [Nm]", "", "Torque error [Nm]"),
+        ("Internal rotation torque [Nm]", "", "Internal rotation torque [Nm]"),
+        ("Time [s]", "", "Time [s]"),
+    ],
+)
+def test_names_that_leave_no_choice(name: str, unit: str, known: str) -> None:
+    assert known_name(name, unit) == known

@@ -75,6 +75,15 @@ def test_names_never_decide_a_sense(angle: str, load: str, said: str, tmp_path: 
     assert any("you say that it counts" in sentence for sentence in found.said) == against
 
 
+def test_a_column_of_directions_goes_along_with_the_sign(tmp_path: Path) -> None:
+    content = text(f"{PLAIN},direction", body=rows([1, 1, 1, -1, -1, -1]))
+    for way, sign in (("varus", 1.0), ("valgus", -1.0)):
+        found = taken(tmp_path, content, load_positive=way).measurement
+        assert found.direction is not None
+        assert found.direction.tolist() == [sign] * 3 + [-sign] * 3
+        assert found.loads.tolist() == [sign * load for load in LOADS]
+
+
 def test_falling_loads_are_asked_for_until_it_is_said_what_they_count(tmp_path: Path) -> None:
     falling = text(PLAIN, body=[[a, -m] for a, m in rows()])
     with pytest.raises(UnansweredError, match=r"correlation -0\.9") as question:

@@ -109,6 +109,11 @@ READ = {
         {"positive": "valgus", "load_positive": "varus"},
     ),
     "thousands that are decimals": Read(german(body=[[a, f"{m:.3f}"] for a, m in rows()])),
+    "three decimals everywhere": Read(
+        german(body=[["1.250", "1.234"], ["6.125", "2.500"], ["-7.750", "-1.250"]]),
+        angles=[1.25, 6.125, -7.75],  # no angle has thousands
+        loads=[1.234, 2.5, -1.25],
+    ),
     "thousands or decimals, said": Read(
         german("Winkel [°];Kraft [N]", body=[[5, "1.234"], [6, "2.500"], [-7, "-1.250"]]),
         {"decimal": ","},

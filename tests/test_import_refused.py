@@ -48,6 +48,11 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
         {},
         "'1,234' may be a decimal one or one for thousands; say which with --decimal",
     ),
+    "a point among commas, said": (
+        german("Winkel [°];Kraft [N]").replace("-6,6", "6.600"),
+        {"decimal": ","},
+        "line 2: '6.600' has a point, and decimal marks are commas",
+    ),
     "both marks": (german().replace("4,9", "4.9"), {}, "have different decimal marks"),
     "decimal commas between commas": (
         text(PLAIN, mark=","),

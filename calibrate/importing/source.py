@@ -168,6 +168,11 @@ def from_cells(
         )
     short = [f"c{i}" for i in range(len(wanted))]
     mark = decimal or decimal_of(((short[i], cell) for _, row in kept for i, cell in enumerate(row)), short[0], where)
+    if mark == ",":
+        for number, row in kept:
+            if any("." in cell for cell in row):
+                bad = next(cell for cell in row if "." in cell)
+                raise DataError(f"{where}, {counted} {number}: {shown(bad)} has a point, and decimal marks are commas")
     lines = [",".join(short), *(",".join([_plain(cell, mark) for cell in row]) for _, row in kept)]
     try:
         values = read_table("\n".join(lines), where).values
