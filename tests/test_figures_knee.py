@@ -113,9 +113,16 @@ def test_the_knee_in_motion_is_the_same_bytes_and_takes_its_name(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.gif", "1.gif"]
 
 
-def test_an_animation_of_another_name_or_in_place_of_a_text_is_refused(tmp_path: Path) -> None:
+def test_an_animation_of_another_name_or_in_place_of_a_text_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "notes.gif").write_text("mine")
-    for name, words in (("knee.png", r"an animation is a \.gif or an \.mp4"), ("notes.gif", r"notes\.gif")):
+    monkeypatch.setattr("matplotlib.animation.writers.is_available", lambda name: False)
+    for name, words in (
+        ("knee.mp4", "matplotlib finds no program to write films"),
+        ("knee.png", r"an animation is a \.gif or an \.mp4"),
+        ("notes.gif", r"notes\.gif"),
+    ):
         with pytest.raises(ExportError, match=words):
             figures.knee_animation(DRAWN["ugly"](), tmp_path / name, frames=2)
     assert (tmp_path / "notes.gif").read_text() == "mine"
