@@ -52,7 +52,7 @@ class Chains(Protocol):
         """Mean acceptance fraction; NaN if nothing is stored."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Draws(Outward):
     """Draws of a posterior.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from calibrate.texts import printable
+
 if TYPE_CHECKING:
     from calibrate.draws import Draws
 
@@ -16,6 +18,10 @@ class Outward:
     def title(self) -> str:
         """What a notebook calls them."""
         return "draws in memory"
+
+    def __repr__(self) -> str:
+        draws = cast("Draws", self)
+        return f"{type(self).__name__}({printable(self.title)}: {draws.steps} steps, {len(draws.names)} parameters)"
 
     def _repr_html_(self) -> str:
         from calibrate.notebook_view import of_draws

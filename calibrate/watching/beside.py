@@ -40,7 +40,7 @@ class WatchBeside(Watch):
 
     def start_display(self) -> None:
         """Begin with nothing but what is done before the first step."""
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(Text("fitting"), console=self._console, auto_refresh=False)
             self._live.start(refresh=True)
 
