@@ -242,7 +242,7 @@ def _changed(theirs: str, ours: str) -> str:
 
 def lost_rows(text: str, separator: str, layout: Layout) -> tuple[int, str] | None:
     """Return the first comment below the header that could be a row, and what is wrong with it."""
-    for number, cells in rows_of(text, separator):
+    for number, cells in rows_of(text, separator) if "#" in text else ():
         below = number > layout.header_at and isinstance(cells, str) and cells.startswith("#")
         if below and (complaint := lost_row(str(cells))):
             return number, complaint

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from calibrate.decimals import is_plain, shown
 from calibrate.errors import DataError
@@ -23,6 +24,7 @@ _MISSING = re.compile(r"|na|n/a|[+-]?nan|null|none|-+", re.IGNORECASE)
 _SOME = re.compile(r"[+\-−]?(?:[0-9]+(?:[.,'’\u00a0\u202f][0-9]+)*[.]?|[.,][0-9]+)(?:[eE][+\-−]?[0-9]+)?")
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:([.,])[0-9]{3})(?:\1[0-9]{3})*(?:(?!\1)[.,][0-9]*)?")
+_SEARCHED = 2000  # rows above the first numbers, at the most
 _MARK = re.compile(r"[.,]")
 
 
@@ -54,7 +56,7 @@ class Layout:
 
 def is_missing(cell: str) -> bool:
     """Tell whether a cell holds nothing: it is empty, or says so."""
-    return _MISSING.fullmatch(cell) is not None
+    return not cell[-1:].isdigit() and _MISSING.fullmatch(cell) is not None
 
 
 def is_some_number(cell: str) -> bool:
@@ -77,13 +79,14 @@ def find_layout(rows: Iterable[Row], split: Callable[[str], list[str]] | None = 
     """
     texts: list[tuple[int, list[str]]] = []
     comment: tuple[int, list[str]] | None = None
-    for number, cells in rows:
+    for number, cells in islice(rows, _SEARCHED):
         if isinstance(cells, str):
             if split is not None:
                 comment = number, split(cells.lstrip("#% \t"))
             continue
         found = [is_some_number(cell) for cell in cells]
-        if sum(found) >= 2 and sum(found) * 2 >= sum(not is_missing(cell) for cell in cells):
+        held = sum(not is_missing(cell) for cell in cells)
+        if (sum(found) >= 2 and sum(found) * 2 >= held) or (texts and len(cells) > 1 and 1 <= sum(found) == held):
             if not texts and comment and len(comment[1]) == len(cells) and not any(map(is_some_number, comment[1])):
                 texts.append(comment)
             return _layout(texts, cells)
@@ -139,8 +142,8 @@ def decimal_of(cells: Iterable[tuple[str, str]], angle: str, where: str) -> str:
     seen: dict[str, str] = {}
     doubtful: dict[str, str] = {}
     for name, cell in cells:
-        marks = _MARK.findall(cell)
-        if not marks or not is_some_number(cell):
+        marks = _MARK.findall(cell) if "." in cell or "," in cell else ()
+        if not marks or (len(marks) == 1 and marks[0] in seen) or not is_some_number(cell):
             continue
         number = cell.lstrip("+-" + MINUS)
         if len(marks) == 1:

@@ -101,15 +101,16 @@ def is_unit(text: str) -> bool:
     return bool(unit_of(text) or foreign(text)) or stripped in _OTHER_UNITS
 
 
-_VARUS = {"varus", "adduction", "add", "adductie"}
-_VALGUS = {"valgus", "abduction", "abd"}
+_VARUS = {"varus", "adduction"}
+_VALGUS = {"valgus", "abduction"}
+_SHORT = {"add": "adduction", "abd": "abduction"}  # of a knee, as in OpenSim's models
 _WORDS = {
     "sigma": {"sigma", "std", "sd", "stdev", "uncertainty", "error", "err"},
     "moment": {"moment", "moments", "torque", "torques", "drehmoment", "couple", "momento", "coppia"},
     "force": {"force", "forces", "kraft", "fuerza", "forza"},
     "load": {"load", "loads", "last"},
     "time": {"time", "timing", "zeit", "temps", "tiempo", "timestamp", "t"},
-    "flexion": {"flexion", "flex", "extension", "beugung", "flessione"},
+    "flexion": {"flexion", "flex", "beugung", "flessione"},
     "angle": {"angle", "angles", "theta", "winkel", "angulo", "ángulo", "angolo", "vv"} | _VARUS | _VALGUS,
 }
 # Words that change nothing of what a name says.
@@ -118,18 +119,19 @@ _NEUTRAL |= {"v", "frontal", "coronal", "net", "ist", "test", "tibial", "tibia",
 # With these it is no angle or load of a varus-valgus test, or one that was asked for instead of measured.
 _OTHERWISE = {"internal", "external", "axial", "ie", "drawer", "anterior", "posterior", "medial", "lateral", "proximal"}
 _OTHERWISE |= {"distal", "superior", "inferior", "distraction", "compression", "compressive", "shear", "velocity"}
-_OTHERWISE |= {"speed", "rate", "acceleration", "flexion", "extension", "flex", "hip", "ankle", "pelvis", "translation"}
+_OTHERWISE |= {"speed", "rate", "acceleration", "flexion", "extension", "flex", "translation", "hip", "ankle", "pelvis"}
+_OTHERWISE |= {"shoulder", "elbow", "wrist", "subtalar", "hindfoot", "forefoot", "heel", "foot", "toe", "arm", "trunk"}
 _OTHERWISE |= {"desired", "target", "setpoint", "command", "commanded", "reference", "demand", "soll", "raw", "offset"}
-_OTHERWISE |= {"error", "max", "min", "x", "y", "z", "fx", "fy", "fz", "mx", "my", "mz", "tx", "ty", "tz", "sum"}
+_OTHERWISE |= {"error", "err", "max", "min", "x", "y", "z", "fx", "fy", "fz", "mx", "my", "mz", "tx", "ty", "tz", "sum"}
 _SIDES: dict[str, Side] = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
 
 class Name(NamedTuple):
     """What a column's name says.
 
-    `quantity` is a key of the table of words or ""; `sure` is 2 if it speaks of varus or valgus, 1 if it speaks of
-    nothing else, 0 if there is a word that might change all. `unit` is as it is spelt, or None; a row of units that
-    says another than the name makes it none that is known.
+    `quantity` is a key of the table of words or "". `sure` is 2 if it speaks of varus or valgus, 1 if it speaks of
+    nothing else, or of varus and of what is not known, 0 if there is a word that might change all. `unit` is as it is
+    spelt, or None; a row of units that says another than the name makes it none that is known.
     """
 
     quantity: str
@@ -143,21 +145,26 @@ def name_of(text: str, unit: str | None = None) -> Name:
     """Understand a column's name; `unit` is what a row of units says."""
     base, spelt = _split(text)
     words = {word.lower() for word in _WORD.findall(_HUMP.sub(" ", base))}
+    if "knee" in words:
+        words = {_SHORT.get(word, word) for word in words}
     quantity = next((key for key, known in _WORDS.items() if words & known), "")
     varus, valgus = bool(words & _VARUS), bool(words & _VALGUS)
     if quantity == "flexion" and (varus or valgus or "vv" in words):
         quantity = "angle"
     rest = words - _WORDS.get(quantity, set()) - _NEUTRAL - _WORDS["angle"]
+    if quantity == "flexion":
+        rest -= {"knee"}
     sure = 0
-    if quantity and words.isdisjoint(_OTHERWISE - _WORDS.get(quantity, set())):
-        tells = varus or valgus or "vv" in words
-        sure = 2 if tells and quantity in ("angle", "moment", "force", "load") else int(not rest)
+    if quantity and words.isdisjoint(_OTHERWISE - (_WORDS["flexion"] if quantity == "flexion" else set())):
+        tells = (varus or valgus or "vv" in words) and quantity in ("angle", "moment", "force", "load")
+        sure = int(tells) + int(not rest - {"knee"} if tells else not rest)
     way: Way | None = None if varus == valgus else "varus" if varus else "valgus"
     sides = {_SIDES[word] for word in words if word in _SIDES}
-    if unit is None or not unit.strip(" []()-"):
+    unit = "" if unit is None else unit.strip()
+    if not unit.strip(" []()-"):
         unit = spelt
     elif spelt is not None and unit_of(spelt) != unit_of(unit):
-        unit = f"{spelt} or {unit.strip()}"  # which is no unit, so that somebody is asked
+        unit = f"{spelt} or {unit}"  # which is no unit, so that somebody is asked
     return Name(quantity, sure, unit, way, sides.pop() if len(sides) == 1 else None)
 
 

@@ -19,7 +19,8 @@ from matplotlib.patches import Arc, Circle
 from calibrate.canvas import PlainFigure, plainly
 from calibrate.config import load_config
 from calibrate.examples import example
-from calibrate.figures.knees import draw_knee, scene_of
+from calibrate.figures.knees import draw_knee
+from calibrate.figures.scene import scene_of
 from calibrate.knee.geometry import geometry_of
 from calibrate.knee.ligament import tension
 from calibrate.posed import Posed, posed
@@ -110,7 +111,7 @@ def poses() -> Figure:
     figure = PlainFigure(figsize=(180 * MM, 85 * MM), layout="constrained")
     knees = posed(posterior(), values(), [-theta_0() + turn for turn in (4.0, 0.0, -4.0)])
     run = SimpleNamespace(posterior=posterior())
-    scene = scene_of(run, posterior().tests[0], np.array(values()))
+    scene = scene_of(run.posterior, posterior().tests[0], np.array(values()))
     for i, word in enumerate(
         ("varus: on the medial condyle", "both touch: $\\theta_0$", "valgus: on the lateral condyle")
     ):

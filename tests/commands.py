@@ -15,7 +15,7 @@ Command = Callable[..., Result]
 PREPARED = {
     "summary": ("summary", "run.h5"),
     "json": ("summary", "run.h5", "--json"),
-    "plot": ("plot", "run.h5"),
+    "plot": ("plot", "run.h5", "--only=corner"),
     "export": ("export", "run.h5", "-o", "x.osim"),
     "knee": ("knee", "theirs.osim", "--strands", "mcl=MCL1", "lcl=LCL"),
     "simulate": ("simulate", "knee.toml", "-o", "x.csv"),
@@ -23,10 +23,12 @@ PREPARED = {
     "drawn": ("predict", "run.h5", "--moments", "10", "-o", "x.png"),
     "design": ("design", "run.h5", "--candidates=8"),
     "priors": ("priors",),
+    "check": ("check", "knee.toml"),
     "help": ("--help",),
     "version": ("--version",),
     "run": ("run", "knee.toml", "-o", "x.h5", "--max-steps", "4"),
     "resume": ("resume", "run.h5", "--steps", "2"),
+    "import": ("import", "theirs.txt", "--positive", "varus", "-o", "x.csv"),
     "nonsense": ("nonsense",),
 }
 # What a command gives on stdout is what it was asked for: without it, it has failed.
@@ -47,6 +49,7 @@ def prepare(folder: Path) -> Path:
     begun(bench_config(extra=f"[sampling]\nmax_steps = 40\n{few}"), folder / "run.h5")
     (folder / "knee.toml").write_text(config_text(extra=f"[sampling]\n{few}"))
     (folder / "theirs.osim").write_bytes(osim_knees.model())
+    (folder / "theirs.txt").write_text("Winkel [°];Moment [Nm]\n-4,5;-6,6\n5,6;4,9\n", encoding="utf-8")
     return folder
 
 

@@ -203,7 +203,7 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "TDMS, cut short": (
         tdms(("g", "Varus", ANGLES, "deg"), ("g", "Torque", LOADS, "Nm"))[:60],
         {},
-        "cannot be read as TDMS|no channel",
+        "is damaged or not whole",
     ),
     "OpenSim without a unit": (opensim(degrees=""), {}, "does not say inDegrees=yes or inDegrees=no"),
     "OpenSim, cut short": (opensim(count=7), {}, "its head says nrows=7, and there are 6; is the file whole"),
@@ -214,7 +214,7 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "bytes": (bytes(range(256)) * 40, {}, "control character|no text"),
     "control characters": (text("\x1b[31mAngle [deg],Moment [Nm]"), {}, r"line 1: the control character U\+001B"),
     "old Excel": (b"\xd0\xcf\x11\xe0" + bytes(600), {}, "an old Excel workbook .*save it as .xlsx"),
-    "another archive": (b"PK\x03\x04" + bytes(600), {}, "an archive and no Excel workbook"),
+    "another archive": (b"PK\x03\x04" + bytes(600), {}, "an archive and no whole Excel workbook"),
     "a pickle": (b"\x80\x04\x95" + bytes(100), {}, "a pickle of Python's, which could run anything"),
     "a PDF": (b"%PDF-1.7\n", {}, "a PDF file"),
     "a wrong encoding": (german().encode("latin-1"), {"encoding": "utf-8"}, "is no text in utf-8"),

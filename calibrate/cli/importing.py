@@ -32,7 +32,18 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "decimal": ("point", "comma", ".", ","),
 }
 # What may differ from file to file is given once for all of them, or once for each.
-_EACH = ("angle", "load", "sigma", "angle_unit", "load_unit", "positive", "load_positive", "flexion", "sheet")
+_EACH = (
+    "angle",
+    "load",
+    "sigma",
+    "angle_unit",
+    "load_unit",
+    "positive",
+    "load_positive",
+    "flexion",
+    "at_flexion",
+    "sheet",
+)
 _ONE = ("side", "direction", "cycle", "holds", "thin", "separator", "decimal", "encoding")
 
 
@@ -59,6 +70,7 @@ LoadPositive = Annotated[
 ]
 SideOption = Annotated[str | None, _option("--side", "left|right", "Which knee.")]
 Flexion = Annotated[Many, _option("--flexion", "DEG", "Flexion; by default as a column or the file's name says.")]
+AtFlexion = Annotated[Many, _option("--at-flexion", "DEG", "Keep readings near it, of a file with several tests.")]
 Direction = Annotated[
     str | None, _option("--direction", "loading|unloading|both", "Which part of a series is kept; both by default.")
 ]
@@ -91,6 +103,7 @@ def import_measurement(
     sigma: Sigma = None,
     side: SideOption = None,
     flexion: Flexion = None,
+    at_flexion: AtFlexion = None,
     direction: Direction = None,
     cycle: Cycle = None,
     holds: Holds = None,
@@ -135,6 +148,7 @@ def init(
     sigma: Sigma = None,
     side: SideOption = None,
     flexion: Flexion = None,
+    at_flexion: AtFlexion = None,
     direction: Direction = None,
     cycle: Cycle = None,
     holds: Holds = None,
@@ -183,9 +197,12 @@ def _jobs(given: dict[str, Any], files: Sequence[Path], picture: Path | None) ->
         If an answer is none that is known, or there are too few.
     """
     from calibrate.importing.choose import Answers
+    from calibrate.importing.write import check_picture
 
     if picture is not None and len(files) > 1:
         raise ConfigError("--picture draws one file, and there are several; import them one by one")
+    if picture is not None:
+        check_picture(picture, files)
     each: dict[str, list[Any]] = {}
     for key in _EACH:
         values = given[key] or []
@@ -218,7 +235,7 @@ def _checked(key: str, value: Any) -> Any:
         if value not in _CHOICES[key]:
             raise ConfigError(f"{said}: use one of {', '.join(_CHOICES[key])}")
         return {"point": ".", "comma": ","}.get(value, value) if key == "decimal" else value
-    if key == "flexion":
+    if key in ("flexion", "at_flexion"):
         try:
             number = read_number(str(value).strip())
         except ValueError as error:
@@ -245,7 +262,7 @@ def _asked(job: _Job, *, need_flexion: bool) -> Imported:
                 )
             return found
         except UnansweredError as question:
-            if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+            if not _is_terminal():
                 raise
             key = question.option.removeprefix("--").replace("-", "_")
             answer = _prompt(question)
@@ -254,6 +271,11 @@ def _asked(job: _Job, *, need_flexion: bool) -> Imported:
                 job.asked.append((question.option, answer))
             except ConfigError as error:
                 say(error)
+
+
+def _is_terminal() -> bool:
+    """Tell whether somebody is there to be asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _prompt(question: Any) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from calibrate.ends import CONVERGED, NOT_CONVERGED, say
 from calibrate.errors import ExportError
+from calibrate.options import Json, print_json
 from calibrate.settings import load_matplotlib
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def validate(
         ),
     ] = None,
     runs: Annotated[int, typer.Option(min=20, max=100_000, help="Knees to simulate and calibrate.")] = 200,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure and the JSON, with all ranks."),
@@ -57,7 +58,7 @@ def validate(
     if output is not None:
         _write(found, output)
     if as_json:
-        print(json.dumps(found.content(), indent=2, allow_nan=False))
+        print_json(found.content())
     else:
         from calibrate.validate.view import table
 

@@ -34,6 +34,8 @@ class Answers:
         Which knee.
     flexion : float or None
         Flexion in degrees.
+    at_flexion : float or None
+        Keep the readings near this flexion, of a file with several tests.
     direction : {"loading", "unloading", "both"} or None
         Which part of each cycle is kept; both by default.
     cycle : str or None
@@ -55,6 +57,7 @@ class Answers:
     load_positive: str | None = None
     side: str | None = None
     flexion: float | None = None
+    at_flexion: float | None = None
     direction: str | None = None
     cycle: str | None = None
     holds: str | None = None

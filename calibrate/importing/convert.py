@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,19 +12,15 @@ from calibrate.data import Measurement, parse_measurement
 from calibrate.errors import DataError
 from calibrate.importing.choose import Answers, Choice, Use, choose
 from calibrate.importing.cycles import Order, order_of
+from calibrate.importing.flexion import at_one_flexion
 from calibrate.importing.provenance import doubts, said, text
 from calibrate.importing.read import read_source
 from calibrate.importing.source import FloatArray, Readings, Source, UnansweredError
 from calibrate.plausible import doubts_of_data
-from calibrate.spellings import Side, Way, name_of, unit_of
+from calibrate.spellings import Side, Way
 from calibrate.texts import printable
 
 _CORRELATED = -0.5
-_FLEXIONS = 5.0  # degrees that a test at one flexion may vary by
-_NAMED_FLEXION = re.compile(
-    r"(?<![0-9.])([0-9]{1,3})[ _-]?(?:deg|degrees|°)(?![a-z/])|(?:flexion|flex)[ _-]?([0-9]{1,3})(?![0-9])",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -86,6 +81,7 @@ def convert(path: Path, answers: Answers) -> Imported:
     used += [choice.direction] if choice.direction is not None else []
     readings = source.read(used, answers.decimal)
     _check_whole(source, readings, choice, answers)
+    readings, flexion, how = at_one_flexion(source, choice, answers, readings)
     columns = [_in_unit(readings.values[:, 0], choice.angle), _in_unit(readings.values[:, 1], choice.load)]
     if choice.flip:
         columns[1] = -columns[1] + 0.0  # no minus zero
@@ -98,8 +94,7 @@ def convert(path: Path, answers: Answers) -> Imported:
     _check_sense(source, readings, answers)
     order = order_of(readings.values[:, 0], readings.values[:, 1])
     readings, done = _chosen(readings, order, choice, answers)
-    flexion, how = _flexion(source, choice, answers)
-    sentences = [*said(source, choice, readings), *done, *how]
+    sentences = [*said(source, choice, readings), *how, *done]
     measurement = parse_measurement(text(source, choice, readings, sentences, flexion), printable(path))
     odd = doubts(measurement, order)
     return Imported(path, measurement, choice.positive, choice.side, flexion, sentences, odd, order)
@@ -154,7 +149,7 @@ def _check_numbers(source: Source, readings: Readings, choice: Choice) -> None:
 def _check_sense(source: Source, readings: Readings, answers: Answers) -> None:
     """Ask for the load's sense where the loads fall as the angles rise: a knee pushes back."""
     angles, loads = readings.values[:, 0], readings.values[:, 1]
-    if answers.load_positive is None and angles.size >= 4 and np.ptp(angles) > 0.0 and np.ptp(loads) > 0.0:
+    if answers.load_positive is None and angles.size >= 2 and np.ptp(angles) > 0.0 and np.ptp(loads) > 0.0:
         along = float(np.corrcoef(angles, loads)[0, 1])
         if along < _CORRELATED:
             raise UnansweredError(
@@ -188,13 +183,14 @@ def _chosen(readings: Readings, order: Order, choice: Choice, answers: Answers) 
         keep &= part
     if not keep.any():
         raise DataError("no reading is left; choose other values of --cycle and --direction")
-    groups = _groups(order, keep, answers.holds)
+    values, places = readings.values[keep], readings.places[keep]
     if answers.holds in ("mean", "last"):
+        directed = order.is_series or choice.direction is not None
+        groups = _groups(order, keep)
+        values = np.array([_one(readings.values[rows], answers.holds, directed) for rows in groups])
+        places = np.array([readings.places[rows[-1]] for rows in groups], dtype=np.intp)
         gone = int(keep.sum()) - len(groups)
         done.append(f"{len(order.holds)} holds made one reading each, their {answers.holds}, {gone} fewer (--holds)")
-    directed = order.is_series or choice.direction is not None
-    values = np.array([_one(readings.values[rows], answers.holds, directed) for rows in groups])
-    places = np.array([readings.places[rows[-1]] for rows in groups], dtype=np.intp)
     if answers.thin is not None and answers.thin > 1:
         done.append(
             f"each {answers.thin}th reading kept, {len(values) - len(values[:: answers.thin])} left out (--thin)"
@@ -203,15 +199,14 @@ def _chosen(readings: Readings, order: Order, choice: Choice, answers: Answers) 
     return replace(readings, values=values, places=places), done
 
 
-def _groups(order: Order, keep: NDArray[np.bool_], holds: str | None) -> list[NDArray[np.intp]]:
-    """Return the rows that make one reading each."""
-    rows = np.flatnonzero(keep)
-    if holds not in ("mean", "last"):
-        return [rows[i : i + 1] for i in range(rows.size)]
+def _groups(order: Order, keep: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Return the rows that make one reading each: those of a hold together."""
     of = np.arange(keep.size)
     for hold in order.holds:
         of[hold] = hold.start
-    return [rows[of[rows] == first] for first in dict.fromkeys(of[rows].tolist())]
+    rows = np.flatnonzero(keep)
+    starts = np.flatnonzero(np.diff(of[rows], prepend=-1))
+    return np.split(rows, starts[1:])
 
 
 def _one(values: FloatArray, holds: str | None, directed: bool) -> FloatArray:
@@ -221,32 +216,3 @@ def _one(values: FloatArray, holds: str | None, directed: bool) -> FloatArray:
         return last
     mean = np.asarray(values.mean(axis=0))
     return np.append(mean[:-1], last[-1]) if directed else mean
-
-
-def _flexion(source: Source, choice: Choice, answers: Answers) -> tuple[float | None, list[str]]:
-    """Return the flexion and how it is known."""
-    if answers.flexion is not None:
-        return answers.flexion, [f"flexion {answers.flexion:g} degrees, as you say"]
-    if choice.flexion is not None:
-        unit = unit_of(_unit_text(source, choice.flexion))
-        if unit is not None and unit.of == "angle":
-            values = source.read([choice.flexion], answers.decimal).values[:, 0]
-            values = np.rad2deg(values) if unit.name == "rad" else values
-            name = printable(source.columns[choice.flexion].name)
-            if float(np.ptp(values)) <= _FLEXIONS:
-                mean = round(float(values.mean()), 1) + 0.0
-                spread = "" if np.ptp(values) == 0.0 else f", which goes from {values.min():g} to {values.max():g}"
-                return mean, [f"flexion {mean:g} degrees, the mean of '{name}'{spread}"]
-            return None, [
-                f"'{name}' goes from {values.min():g} to {values.max():g} degrees: no one flexion (--flexion)"
-            ]
-    found = {first or second for first, second in _NAMED_FLEXION.findall(source.path.stem)}
-    if len(found) == 1 and float(next(iter(found))) <= 150.0:
-        value = float(found.pop())
-        return value, [f"flexion {value:g} degrees, from the file's name"]
-    return None, []
-
-
-def _unit_text(source: Source, at: int) -> str:
-    column = source.columns[at]
-    return name_of(column.name, column.unit).unit or ""

@@ -125,10 +125,10 @@ def _holds(angles: FloatArray, loads: FloatArray) -> list[slice]:
         return []
     found: list[slice] = []
     start = 0
-    for row in range(1, angles.size + 1):
-        still = row < angles.size and (
-            abs(angles[row] - angles[start]) <= _STILL * reach and abs(loads[row] - loads[start]) <= _STILL * span
-        )
+    angle, load, count = angles.tolist(), loads.tolist(), angles.size
+    near, light = _STILL * reach, _STILL * span
+    for row in range(1, count + 1):
+        still = row < count and abs(angle[row] - angle[start]) <= near and abs(load[row] - load[start]) <= light
         if not still:
             if row - start >= _HOLD:
                 found.append(slice(start, row))

@@ -15,7 +15,7 @@ from calibrate.texts import printable
 
 # A robot's file of ten minutes at a kilohertz in thirty channels has 150 MB.
 MOST_UNPACKED = 2**28
-MOST_CELLS = 2**25
+MOST_CELLS = 2**24
 _MEMORY = 2**31
 _MEGA = 2**20
 
@@ -61,7 +61,7 @@ def _bounded() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def check_zip(content: bytes, path: Path) -> None:
+def check_zip(content: bytes, path: Path, most: int = MOST_UNPACKED) -> None:
     """Refuse an archive that unpacks to more than it may, by what it says of itself: no more than that is read.
 
     Raises
@@ -71,7 +71,7 @@ def check_zip(content: bytes, path: Path) -> None:
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         total = sum(member.file_size for member in archive.infolist())
-    _check_total(total, path)
+    _check_total(total, path, most)
 
 
 def check_compressed(content: bytes, path: Path) -> None:
@@ -96,9 +96,9 @@ def check_compressed(content: bytes, path: Path) -> None:
         at += 8 + size
 
 
-def _check_total(total: int, path: Path) -> None:
-    if total > MOST_UNPACKED:
+def _check_total(total: int, path: Path, most: int = MOST_UNPACKED) -> None:
+    if total > most:
         raise DataError(
-            f"{printable(path)}: unpacks to more than {MOST_UNPACKED // _MEGA} MB, so it is no measurement; "
-            "export the columns that are needed"
+            f"{printable(path)}: unpacks to more than {most // _MEGA} MB, more than a measurement in this format may; "
+            "export the columns that are needed as CSV"
         )

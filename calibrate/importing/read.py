@@ -80,7 +80,7 @@ def read_source(
 def _read_zip(content: bytes, path: Path, sha256: str, part: str | None) -> Source:
     if b"[Content_Types].xml" not in content or b"xl/" not in content:
         raise DataError(
-            f"{printable(path)}: is an archive and no Excel workbook (.xlsx); unpack it or save it as .xlsx"
+            f"{printable(path)}: is an archive and no whole Excel workbook (.xlsx); unpack it, or save it again"
         )
     from calibrate.importing.workbook import read_workbook
 

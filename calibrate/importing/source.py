@@ -168,15 +168,21 @@ def from_cells(
         )
     short = [f"c{i}" for i in range(len(wanted))]
     mark = decimal or decimal_of(((short[i], cell) for _, row in kept for i, cell in enumerate(row)), short[0], where)
-    lines: list[str] = [",".join(short)]
-    for number, row in kept:
-        plain = [in_plain(cell, mark) for cell in row]
-        for at, cell in zip(wanted, plain, strict=True):
-            _check(cell, f"{where}, {counted} {number}, column {printable(names[at])}")
-        lines.append(",".join(plain))
-    values = read_table("\n".join(lines), where).values
+    lines = [",".join(short), *(",".join([_plain(cell, mark) for cell in row]) for _, row in kept)]
+    try:
+        values = read_table("\n".join(lines), where).values
+    except DataError:
+        for number, row in kept:
+            for at, cell in zip(wanted, row, strict=True):
+                _check(in_plain(cell, mark), f"{where}, {counted} {number}, column {printable(names[at])}")
+        raise
     notes = ("decimal commas",) if mark == "," else ()
     return Readings(values, np.array([number for number, _ in kept], dtype=np.intp), missing, notes)
+
+
+def _plain(cell: str, mark: str) -> str:
+    """Return a number's text as it is read here; what is none is left for the reader to refuse."""
+    return cell if mark == "." and cell.isascii() else in_plain(cell, mark)
 
 
 def _check(cell: str, where: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ def read_tdms(content: bytes, path: Path, sha256: str, *, group: str | None = No
     where = printable(path)
     columns: list[Column] = []
     arrays: list[FloatArray] = []
-    with reading(path, "TDMS"):
+    with reading(path, "TDMS"), _heard() as complaints:
         file: Any = TdmsFile.read_metadata(io.BytesIO(content))
         groups = [each.name for each in file.groups()]
         if group is not None and group not in groups:
@@ -48,6 +50,8 @@ def read_tdms(content: bytes, path: Path, sha256: str, *, group: str | None = No
                         continue
                     columns.append(Column(channel.name, _unit(channel.properties), f"{each.name}/"))
                     arrays.append(np.asarray(channel[:], dtype=float))
+    if complaints:  # it reads on, and what it reads then need not be what was measured
+        raise DataError(f"{where}: is damaged or not whole ({printable(complaints[0])[:100]}); export it again")
     if not columns:
         raise DataError(f"{where}: has no channel with numbers")
     names = [column.full for column in columns]
@@ -56,6 +60,24 @@ def read_tdms(content: bytes, path: Path, sha256: str, *, group: str | None = No
         return from_arrays(arrays, wanted, names, where)
 
     return Source(path, sha256, "TDMS", tuple(columns), read, "sample")
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Collect what npTDMS would print."""
+    from nptdms.log import log_manager
+
+    found: list[str] = []
+
+    def hear(record: logging.LogRecord) -> bool:
+        found.append(record.getMessage())
+        return False
+
+    log_manager.console_handler.addFilter(hear)
+    try:
+        yield found
+    finally:
+        log_manager.console_handler.removeFilter(hear)
 
 
 def _unit(properties: dict[str, Any]) -> str:

@@ -112,7 +112,7 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def test_name(stem: str, taken: Mapping[str, object]) -> str:
+def name_of_test(stem: str, taken: Mapping[str, object]) -> str:
     """Return a name for a test from a file's, one that is not taken."""
     name = re.sub("[^A-Za-z0-9_-]+", "_", stem).strip("_-")[:40]
     try:

@@ -24,6 +24,7 @@ _MARKS = (
 )
 _NAMED = {"comma": ",", "semicolon": ";", "tab": "\t", "blank": " ", "space": " ", "\\t": "\t"}
 _HEAD_ENDS = re.compile(r"^\s*endheader\s*$", re.IGNORECASE)
+_LONGEST = 2**17  # characters of a line
 # How far an OpenSim head may reach.
 _HEAD = 1000
 
@@ -74,11 +75,14 @@ def read_text_table(
     """
     where = printable(path)
     text, said = decoded(content, where, encoding)
-    for number, line in lines_of(text):
-        if (found := UNPRINTABLE.search(line)) is not None:
-            raise DataError(f"{where}, line {number}: the control character U+{ord(found[0]):04X}; remove it")
     if not text.strip():
         raise DataError(f"{where}: is empty")
+    odd = UNPRINTABLE.search(text.replace("\r", "")) is not None
+    for number, line in lines_of(text):
+        if odd and (found := UNPRINTABLE.search(line)) is not None:
+            raise DataError(f"{where}, line {number}: the control character U+{ord(found[0]):04X}; remove it")
+        if len(line) > _LONGEST:
+            raise DataError(f"{where}, line {number}: has {len(line):,} characters, more than a row of a table may")
     head = _head_of(text)
     if head is not None:
         return _opensim(text, head, path, sha256)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from calibrate.errors import DataError
-from calibrate.importing.guard import MOST_CELLS, check_zip, reading
+from calibrate.importing.guard import check_zip, reading
 from calibrate.importing.source import Column, Readings, Source, UnansweredError, from_cells, names_in
 from calibrate.layout import Layout, find_layout, fitted
 from calibrate.texts import printable
 
 _FORM = "an Excel workbook"
+# A reader in Python takes some microseconds for each cell. A sheet has no more rows in Excel itself.
+_MOST_UNPACKED, _MOST_CELLS, _MOST_ROWS = 2**27, 2**22, 2**20
 _DATE = "the date or time"  # what Excel makes of 4.5
 _Rows = list[tuple[int, list[str]]]
 
@@ -27,7 +29,7 @@ def read_workbook(content: bytes, path: Path, sha256: str, *, sheet: str | None 
         If there is no table in it.
     """
     with reading(path, _FORM):
-        check_zip(content, path)
+        check_zip(content, path, _MOST_UNPACKED)
         found = _sheets(content, path, sheet)
     where = printable(path)
     tables = {name: (rows, layout) for name, (rows, layout) in found.items() if layout is not None}
@@ -78,10 +80,11 @@ def _rows(sheet: Any, path: Path) -> _Rows:
             rows.append((number, cells))
             count += len(cells)
             width = max(width, len(cells))
-        if count > MOST_CELLS or number > MOST_CELLS:
-            raise DataError(f"{printable(path)}: has more than {MOST_CELLS:,} cells; export the columns needed")
-    if width * len(rows) > MOST_CELLS:
-        raise DataError(f"{printable(path)}: has more than {MOST_CELLS:,} cells; export the columns needed")
+        if count > _MOST_CELLS or number > _MOST_ROWS or width * len(rows) > 4 * _MOST_CELLS:
+            raise DataError(
+                f"{printable(path)}: has more than {_MOST_CELLS:,} cells or {_MOST_ROWS:,} rows; export the columns "
+                "that are needed as CSV"
+            )
     return [(number, cells + [""] * (width - len(cells))) for number, cells in rows]
 
 

@@ -11,7 +11,7 @@ from calibrate.config import parse_config
 from calibrate.errors import ConfigError, DataError
 from calibrate.files import check_target, replacing
 from calibrate.importing.convert import Imported
-from calibrate.importing.template import configuration, test_name
+from calibrate.importing.template import configuration, name_of_test
 from calibrate.kinds import CONFIGURATION, MEASUREMENT, picture_of
 from calibrate.texts import printable
 
@@ -58,14 +58,14 @@ def names_of(files: Sequence[Path], given: Sequence[str] | None) -> list[str]:
         for name in given:
             if given.count(name) > 1:
                 raise ConfigError(f"--test {printable(name)}: given twice; tests need names of their own")
-            if test_name(name, {}) != name:
+            if name_of_test(name, {}) != name:
                 raise ConfigError(
                     f"--test {printable(name)}: is no name for a test; use letters, digits, - and _, a letter first"
                 )
         return list(given)
     names: dict[str, None] = {}
     for file in files:
-        names[test_name(file.stem, names)] = None
+        names[name_of_test(file.stem, names)] = None
     return list(names)
 
 
@@ -112,20 +112,30 @@ def write_all(texts: Mapping[Path, str], files: Sequence[Path], overwrite: bool)
             temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def check_picture(picture: Path, files: Sequence[Path]) -> None:
+    """Refuse a picture that could not be written, before anything is read.
+
+    Raises
+    ------
+    DataError
+        If its name is no PNG's, or something else is there.
+    """
+    kind = picture_of(picture)
+    if kind is None or picture.suffix.lower() != ".png":
+        raise DataError(f"--picture {printable(picture)}: end the name in .png")
+    check_target(picture, DataError, kind=kind, overwrite=True, spare=files)
+
+
 def draw(one: Imported, picture: Path) -> None:
     """Write a picture of the readings.
 
     Raises
     ------
     DataError
-        If its name is no picture's, or something else is there.
+        If it cannot be written.
     """
     from calibrate.settings import load_matplotlib
 
-    kind = picture_of(picture)
-    if kind is None or picture.suffix.lower() != ".png":
-        raise DataError(f"--picture {printable(picture)}: end the name in .png")
-    check_target(picture, DataError, kind=kind, overwrite=True, spare=(one.source,))
     load_matplotlib()
     from calibrate.figures.style import DPI
     from calibrate.importing.picture import figure
