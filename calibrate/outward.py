@@ -58,7 +58,7 @@ class Outward:
         ----------
         predictive : int
             Draws at the most in the groups that have a number for each reading, and in `derived`; 0 leaves these out.
-            Never more than 20,000, or 2,000 of a knee whose geometry or angle is free.
+            Never more than 20,000, or 2,000 of a knee whose geometry or angle is free, or ten million numbers in all.
 
         Returns
         -------
