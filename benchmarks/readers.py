@@ -133,7 +133,7 @@ def polls(path: Path, stop: Event) -> str:
 
 
 def checks(path: Path, stop: Event) -> str:
-    """Read and check the whole chain, again and again."""
+    """Read and check the whole chain, again and again, with a pause in which others may work."""
     checker, count = Checker(), 0
     while not stop.is_set():
         try:
@@ -142,6 +142,7 @@ def checks(path: Path, stop: Event) -> str:
         except ChainError as error:
             if checker.steps or EARLY[0] not in str(error):
                 raise
+        time.sleep(PAUSE)
     return f"{count} times the whole chain, {checker.rows:.3g} rows in all, the last time {checker.steps} steps"
 
 

@@ -52,7 +52,7 @@ class Chains(Protocol):
         """Mean acceptance fraction; NaN if nothing is stored."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Draws(Outward):
     """Draws of a posterior.
 
@@ -300,7 +300,7 @@ class Draws(Outward):
         rows = self.spread(draws)
         if draws not in self._asked:  # summary, findings and pictures ask for the same
             self._asked[draws] = self.derive(rows.reshape(-1, rows.shape[-1]))
-        return {name: values.reshape(rows.shape[:-1]) for name, values in self._asked[draws].items()}
+        return {name: values.reshape(rows.shape[:-1]).copy() for name, values in self._asked[draws].items()}
 
     def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
         """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
@@ -308,7 +308,7 @@ class Draws(Outward):
         each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
         if each not in self._spread:  # steps far apart in a file are slow to read
             self._spread[each] = spread_draws(self.chains, self.burn_in, self.stored, each)
-        return self._spread[each]
+        return self._spread[each].copy()
 
     @cached_property
     def _spread(self) -> dict[int, FloatArray]:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from calibrate.errors import RunError
+from calibrate.journal import VOICE, keep
 from calibrate.texts import printable
 
 CONVERGED, FAILED, BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -70,6 +71,7 @@ def leave(number: int, frame: FrameType | None) -> NoReturn:
     if "multiprocessing" in sys.modules:
         for child in sys.modules["multiprocessing"].active_children():
             child.kill()
+    keep("error: interrupted")
     with contextlib.suppress(OSError):
         os.write(2, b"calibrate: error: interrupted\n")
     os._exit(INTERRUPTED)
@@ -104,11 +106,26 @@ def is_about_memory(error: BaseException) -> bool:
 
 
 def say(message: object) -> None:
-    """Tell the user something on stderr; if nobody listens, it is lost and nothing else."""
+    """Tell the user something on stderr; if nobody listens, it is lost and nothing else.
+
+    With --quiet only warnings and errors; the log file, if there is one, has everything.
+    """
+    line = printable(message)
+    keep(line)
+    if VOICE.quiet and not line.startswith(("warning: ", "error: ")):
+        return
     try:
-        print(f"calibrate: {printable(message)}", file=sys.stderr, flush=True)
+        print(f"calibrate: {line}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         _drop(sys.stderr, 2)
+
+
+def tell(message: object) -> None:
+    """Tell what only those want to know who have asked for more; the log file has it in any case."""
+    if VOICE.verbose:
+        say(message)
+    else:
+        keep(printable(message))
 
 
 def complain(message: object, code: int) -> int:

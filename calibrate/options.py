@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,58 @@ from typer.core import TyperCommand
 
 from calibrate.errors import ConfigError
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.")]
+
+def _files(incomplete: str, *suffixes: str) -> list[str]:
+    """Return what a shell may complete a file's name to: files of these kinds, and folders to go on in."""
+    begun = Path(incomplete)
+    folder = begun if incomplete.endswith("/") or not incomplete else begun.parent
+    try:
+        there = sorted(folder.iterdir())
+    except OSError:
+        return []
+    fitting = [one for one in there if str(one).startswith(incomplete) and not one.name.startswith(".")]
+    return [f"{one}/" if one.is_dir() else str(one) for one in fitting if one.is_dir() or one.suffix in suffixes]
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Complete the name of a chain file."""
+    return _files(incomplete, ".h5", ".hdf5", ".hdf")
+
+
+def complete_config(incomplete: str) -> list[str]:
+    """Complete the name of a configuration."""
+    return _files(incomplete, ".toml")
+
+
+def complete_parameter(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete NAME of NAME=VALUE by the parameters of the configuration or the run that is given before."""
+    from calibrate.errors import CalibrateError
+
+    # Before an option has its value, what was given is not yet assigned to its places.
+    words = [context.params.get("path"), context.params.get("config"), *context.args]
+    given = next((Path(word) for word in words if word is not None and Path(word).is_file()), None)
+    try:
+        if given is None:
+            return []
+        if given.suffix == ".toml":
+            from calibrate.config import load_config
+
+            config = load_config(given)
+        else:
+            from calibrate.chain import read
+
+            config = read(given).config
+        return [f"{name}=" for name in config.declared() if name.startswith(incomplete)]
+    except CalibrateError:  # whoever presses the tab key reads no complaints
+        return []
+
+
+RunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN.h5", help="A chain file made by 'calibrate run'.", autocompletion=complete_run),
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 BurnIn = Annotated[
     int | None,
@@ -30,6 +82,11 @@ def key_help(name: str) -> str:
     The words are the key's own. They are fetched when somebody asks for help, since that loads all of the models.
     """
     return _KEY + name
+
+
+def print_json(content: Any) -> None:
+    """Print one JSON object, and nothing else, to stdout."""
+    print(json.dumps(content, indent=2, allow_nan=False))
 
 
 def said_of(parameter: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from calibrate.texts import printable
+
 if TYPE_CHECKING:
     from calibrate.draws import Draws
 
@@ -16,6 +18,10 @@ class Outward:
     def title(self) -> str:
         """What a notebook calls them."""
         return "draws in memory"
+
+    def __repr__(self) -> str:
+        draws = cast("Draws", self)
+        return f"{type(self).__name__}({printable(self.title)}: {draws.steps} steps, {len(draws.names)} parameters)"
 
     def _repr_html_(self) -> str:
         from calibrate.notebook_view import of_draws
@@ -52,7 +58,7 @@ class Outward:
         ----------
         predictive : int
             Draws at the most in the groups that have a number for each reading, and in `derived`; 0 leaves these out.
-            Never more than 20,000, or 2,000 of a knee whose geometry or angle is free.
+            Never more than 20,000, or 2,000 of a knee whose geometry or angle is free, or ten million numbers in all.
 
         Returns
         -------

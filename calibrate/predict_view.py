@@ -84,15 +84,15 @@ def _show(value: float | None, otherwise: str = "-") -> str:
     return otherwise if value is None else f"{round(value, 2) + 0.0:.2f}"  # no minus before nought
 
 
-def check_picture(path: Path, run: Path) -> None:
+def check_picture(path: Path, *read: Path) -> None:
     """Refuse a picture that could not be written, before anything is drawn.
 
     Raises
     ------
     ExportError
-        If its ending is no picture's, or it is the run, or another file than a picture of that kind.
+        If its ending is no picture's, or it is one of what is read, or another file than a picture of that kind.
     """
     kind = picture_of(path)
     if kind is None or path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise ExportError(f"{path}: no kind of picture; use one of .png, .pdf and .svg")
-    check_target(path, ExportError, kind=kind, overwrite=True, spare=(run,))
+    check_target(path, ExportError, kind=kind, overwrite=True, spare=read)

@@ -18,7 +18,7 @@ from calibrate.errors import ChainError
 from calibrate.summary import Summary, summarise
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run(Draws):
     """One look at a run's file; what can be asked of its draws is in `Draws`.
 

@@ -20,14 +20,16 @@ from rich.table import Table
 from rich.text import Text
 
 from calibrate.ends import SIGNALS, leave, say
+from calibrate.journal import VOICE, keep
+from calibrate.paper import Paper
 from calibrate.texts import digits, printable, shown
 
 if TYPE_CHECKING:
     from calibrate.config import Config
     from calibrate.sampling.loop import Progress
 
-_LOG_EVERY = 10.0
-_NARROW = 88
+# Seconds between two lines of progress, and for those who have asked for more.
+_LOG_EVERY, _OFTEN = 10.0, 1.0
 # Of columns whose key is none that fits: the standard deviation as a share of the prior's.
 _HEADINGS = {"sd_of_prior": "/prior", "beyond": "beyond data"}
 _STYLES = {"warning": "yellow", "note": "cyan"}
@@ -61,7 +63,7 @@ class Watch:
 
     def start_display(self) -> None:
         """Begin to show something, where there is a terminal."""
-        if self._console.is_terminal:
+        if self._console.is_terminal and not VOICE.quiet:
             self._bar = Bar(
                 SpinnerColumn(),
                 BarColumn(bar_width=24),
@@ -90,6 +92,7 @@ class Watch:
         if self._bar is None:
             say(f"warning: {message}")
         else:
+            keep(f"warning: {printable(message)}")
             self._bar.console.print(f"calibrate: warning: {printable(message)}", markup=False, soft_wrap=True)
 
     def on_progress(self, progress: Progress) -> None:
@@ -98,9 +101,16 @@ class Watch:
         line = self._line(progress, share)
         if self._bar is not None:
             self._bar.update(self._task, completed=share, description=line)
-        elif time.monotonic() - self._logged >= _LOG_EVERY:
-            self._logged = time.monotonic()
-            say(line)
+        if self.is_due():
+            (say if self._bar is None else keep)(line)
+
+    def is_due(self) -> bool:
+        """Tell whether it is time for another line of progress."""
+        now = time.monotonic()
+        if now - self._logged < (_OFTEN if VOICE.verbose else _LOG_EVERY):
+            return False
+        self._logged = now
+        return True
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._stop or not self._started:
@@ -146,9 +156,9 @@ def summary_tables(content: Mapping[str, Any]) -> None:
         _summarise(paper, content, tables)
 
 
-def console(stream: Any, width: int | None = None) -> Console:
+def console(stream: Any, width: int | None = None) -> Paper:
     """Return a console that knows a terminal by asking it, and by nothing else."""
-    return Console(
+    return Paper(
         file=stream,
         force_terminal=stream.isatty(),
         force_interactive=stream.isatty(),
@@ -165,7 +175,7 @@ def page(least: int = 0) -> Iterator[Console]:
     Parameters
     ----------
     least : int
-        Columns that are needed, whatever the terminal has.
+        Columns that are needed where there is no terminal; on one, what is wider is cut between columns.
 
     Raises
     ------
@@ -173,8 +183,8 @@ def page(least: int = 0) -> Iterator[Console]:
         If it could not be written.
     """
     paper = console(sys.stdout)
-    if not paper.is_terminal or paper.width < max(_NARROW, least):
-        paper = console(sys.stdout, max(_PAGE, least))  # a wrapped line can be read, a cropped number not
+    if not paper.is_terminal:
+        paper = console(sys.stdout, max(_PAGE, least))  # a long line can be read, a cropped number not
     with paper.capture() as text:  # the library would end the program by itself where nobody reads on
         yield paper
     sys.stdout.write(text.get())

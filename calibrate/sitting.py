@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from calibrate.config import Config
-from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, say
+from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, say, tell
 from calibrate.knee.jit import is_compiled, place
 from calibrate.results import Run, open_run
 from calibrate.sampling.loop import Outcome
@@ -37,14 +38,29 @@ def opened(path: Path, burn_in: int | None = None) -> Run:
     return open_run(path, burn_in)
 
 
-def sit(path: Path, config: Config, go: Callable[..., Outcome], *, view: bool = False) -> int:
-    """Run one sitting under a progress display, say how it ended, and return the exit code.
+def sit(path: Path, config: Config, go: Callable[..., Outcome], *, view: bool = False) -> tuple[int, dict[str, Any]]:
+    """Run one sitting under a progress display, say how it ended, and return the exit code, and all of it for JSON.
 
     With `view`, what `calibrate watch` shows is shown in the place of the progress.
     """
     announce_compiling()
+    of = config.sampling
+    tell(f"{path}: {of.ensembles} ensembles, seed {of.seed}; compiled code in {place()}")
     with _display(path, config, view) as watch:
         outcome = go(on_warning=watch.on_warning, on_progress=watch.on_progress, should_stop=watch.should_stop)
+    return _ended(path, outcome), {
+        "file": str(path),
+        "reason": outcome.reason,
+        "converged": outcome.reason == "converged",
+        "steps": outcome.steps,
+        "taken": outcome.taken,
+        "seconds": outcome.seconds,
+        "verdict": None if outcome.verdict is None else outcome.verdict.sentence,
+    }
+
+
+def _ended(path: Path, outcome: Outcome) -> int:
+    """Say how a sitting ended and what may come next; return the exit code."""
     quoted = shlex.quote(str(path))
     steps = f"{outcome.steps} steps in {outcome.seconds:.1f} s"
     if outcome.reason == "converged":

@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages, after `pip install .[docs]`: `sphinx-build -W docs docs/_build`; no network is used."""
+"""How Sphinx builds these pages, after `pip install .[docs]`: `sphinx-build docs docs/_build`; no network is used."""
 
 from __future__ import annotations
 

@@ -9,17 +9,18 @@ import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Arc, Circle
 
 from calibrate.canvas import PlainFigure, plainly
 from calibrate.config import load_config
 from calibrate.examples import example
-from calibrate.figures.knees import draw_knee, scene_of
+from calibrate.figures.knees import draw_knee
+from calibrate.figures.scene import Scene
 from calibrate.knee.geometry import geometry_of
 from calibrate.knee.ligament import tension
 from calibrate.posed import Posed, posed
@@ -109,8 +110,10 @@ def poses() -> Figure:
     """Return the knee in varus, at the reference pose and in valgus."""
     figure = PlainFigure(figsize=(180 * MM, 85 * MM), layout="constrained")
     knees = posed(posterior(), values(), [-theta_0() + turn for turn in (4.0, 0.0, -4.0)])
-    run = SimpleNamespace(posterior=posterior())
-    scene = scene_of(run, posterior().tests[0], np.array(values()))
+    tensest, force = float(knees.tensions.max()), float(np.hypot(*np.moveaxis(knees.reaction, -1, 0)).max())
+    scene = Scene(
+        Normalize(0.0, 2.0 * tensest), 20.0 / force, 0.5 / float(np.abs(knees.load).max()), (-62, 68), (-80, 25)
+    )
     for i, word in enumerate(
         ("varus: on the medial condyle", "both touch: $\\theta_0$", "valgus: on the lateral condyle")
     ):

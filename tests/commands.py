@@ -15,7 +15,7 @@ Command = Callable[..., Result]
 PREPARED = {
     "summary": ("summary", "run.h5"),
     "json": ("summary", "run.h5", "--json"),
-    "plot": ("plot", "run.h5"),
+    "plot": ("plot", "run.h5", "--only=corner"),
     "export": ("export", "run.h5", "-o", "x.osim"),
     "knee": ("knee", "theirs.osim", "--strands", "mcl=MCL1", "lcl=LCL"),
     "simulate": ("simulate", "knee.toml", "-o", "x.csv"),
@@ -23,6 +23,7 @@ PREPARED = {
     "drawn": ("predict", "run.h5", "--moments", "10", "-o", "x.png"),
     "design": ("design", "run.h5", "--candidates=8"),
     "priors": ("priors",),
+    "check": ("check", "knee.toml"),
     "help": ("--help",),
     "version": ("--version",),
     "run": ("run", "knee.toml", "-o", "x.h5", "--max-steps", "4"),

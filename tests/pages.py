@@ -18,7 +18,7 @@ TOP = Path(__file__).parent.parent
 _BLOCK = re.compile(r"(?:^<!-- not run: (?P<why>.+?) -->\n)?^```(?P<kind>[\w-]+)\n(?P<text>.*?)^```$", re.M | re.S)
 _FILE = re.compile(r"#:?\s*(?P<name>[\w.-]+\.(?:toml|csv))\b")
 # What a chain may cost here: the pages are about what is typed and printed, not about answers.
-LEAN = "\n[sampling]\nseed = 1\nensembles = 2\nwalkers = 64\nworkers = 1\nmin_ess = 1e6\nmax_steps = 160\n"
+LEAN = "\n[sampling]\nseed = 1\nensembles = 2\nwalkers = 64\nworkers = 1\nmin_ess = 1e6\nmax_steps = {steps}\n"
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,12 @@ class Folder:
         Runs `calibrate` in this process, see `conftest.command`.
     kept : Path
         Where runs are kept.
+    steps : int
+        How long chains are.
     """
 
-    def __init__(self, place: Path, command: Callable[..., Result], kept: Path) -> None:
-        self.place, self.command, self.kept = place, command, kept
+    def __init__(self, place: Path, command: Callable[..., Result], kept: Path, steps: int = 60) -> None:
+        self.place, self.command, self.kept, self.steps = place, command, kept, steps
         self.names: dict[str, Any] = {}
 
     def run(self, block: Block) -> None:
@@ -112,11 +114,11 @@ class Folder:
         held = arguments[2:].index("--hold-out") + 2 if "--hold-out" in arguments else len(arguments)
         rest = arguments[held : held + 2]  # nothing else makes another run here
         said = "\n".join(file.read_text(encoding="utf-8") for file in files) + " ".join(rest)
-        kept = self.kept / f"{hash(said):x}.h5"
+        kept = self.kept / f"{hash((said, self.steps)):x}.h5"
         if not kept.exists():
             config = self.place / arguments[1]
             text = config.read_text(encoding="utf-8")
-            config.write_text(text.partition("\n[sampling]")[0] + LEAN, encoding="utf-8")
+            config.write_text(text.partition("\n[sampling]")[0] + LEAN.format(steps=self.steps), encoding="utf-8")
             done = self.command("run", arguments[1], "-o", path, *rest)
             config.write_text(text, encoding="utf-8")
             if done.code in (0, 3):

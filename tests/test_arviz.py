@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from arviz_stats.base.array import array_stats
+from conftest import KNEE, PARAMETERS
 
-from calibrate import chain
+from calibrate import chain, sample
+from calibrate.config import parse_config
 from calibrate.results import Run, open_run
+from calibrate.scores.holdout import scored
 from calibrate.scores.pointwise import pointwise
 
 AXES = {"chain_axis": 0, "draw_axis": 1}
@@ -131,6 +134,57 @@ def test_there_are_all_groups_with_units_and_provenance(varus: Run) -> None:
     assert sum(tree["posterior_predictive"].sizes[dim] for dim in ("chain",)) == varus.chains.coords.shape[0]
     assert tree["derived"].sizes["chain"] * tree["derived"].sizes["draw"] <= 100
     assert tree["prior"].sizes == {"chain": 1, "draw": 100}
+
+
+def test_very_many_readings_have_few_draws(varus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = varus.measurement.loads.size
+    monkeypatch.setattr("calibrate.export.datatree._MOST", 12 * readings)
+    tree = varus.to_arviz(predictive=1000)
+    assert tree["posterior_predictive"]["load"].size <= 12 * readings
+    assert tree["prior_predictive"]["load"].size <= 12 * readings
+
+
+def test_arvizs_leave_one_out_of_these_draws_is_ours(finished: Run) -> None:
+    ours = scored(finished)
+    theirs = arviz_stats.loo(finished.to_arviz(), reff=1.0)
+    assert theirs.elpd == pytest.approx(ours.total, abs=0.5)
+
+
+def test_units_and_missing_columns_of_tests_that_differ(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("angle_rad,moment_Nm,sigma_Nm,direction\n-0.1,-6,0.5,1\n0,0,0.5,1\n0.1,6,0.4,-1\n")
+    (tmp_path / "b.csv").write_text("angle_deg,force_N\n-5,-10\n5,12\n")
+    tests = """[tests.a]
+file = "a.csv"
+positive = "valgus"
+measurement.hysteresis = 0.5
+[tests.b]
+file = "b.csv"
+positive = "varus"
+flexion = 60.0
+noise.sigma = 1.5
+[sampling]
+max_steps = 8
+walkers = 16
+ensembles = 2
+"""
+    run = sample(parse_config(KNEE + PARAMETERS + tests, tmp_path / "knee.toml"))
+    tree = run.to_arviz(predictive=8)
+    observed, constant = tree["observed_data"]["load"], tree["constant_data"]
+    assert observed["test"].values.tolist() == ["a", "a", "a", "b", "b"]
+    assert observed["unit"].values.tolist() == ["N·m", "N·m", "N·m", "N", "N"]
+    assert "units" not in observed.attrs
+    np.testing.assert_allclose(observed["angle"], [-5.729577951, 0.0, 5.729577951, -5.0, 5.0])
+    assert constant["flexion"].values.tolist() == [0.0, 0.0, 0.0, 60.0, 60.0]
+    assert constant["valgus"].values.tolist() == [1, 1, 1, -1, -1]
+    np.testing.assert_array_equal(constant["sigma"], [0.5, 0.5, 0.4, np.nan, np.nan])
+    np.testing.assert_array_equal(constant["direction"], [1.0, 1.0, -1.0, np.nan, np.nan])
+    prior = tree["prior"]
+    for name, low, high in zip(run.names, run.posterior.lower, run.posterior.upper, strict=True):
+        assert low <= float(prior[name].min()) <= float(prior[name].max()) <= high
+    q = np.array([prior[name].values[0] for name in run.names]).T
+    exact = run.posterior.predict(q)
+    scale = np.array([0.5, 0.5, 0.4, 1.5, 1.5])
+    assert (np.abs(tree["prior_predictive"]["load"].values[0] - exact) < 6.0 * scale).all()
 
 
 def test_what_was_observed_is_as_the_file_has_it(varus: Run) -> None:

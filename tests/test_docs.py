@@ -16,13 +16,13 @@ from calibrate.findings import CODES
 from calibrate.posterior import Posterior
 
 TOP = Path(__file__).parent.parent
-PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [TOP / "README.md", *sorted(path for path in (TOP / "docs").rglob("*.md") if "_build" not in path.parts)]
 CONFIGURATION = (TOP / "docs/configuration.md").read_text()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/findings.md"])
-def test_every_code_of_a_finding_stands_in_the_table_as_the_code_has_it(page: str) -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \| (warning|note) \| (.+) \| (.+) \|$", (TOP / page).read_text(), re.MULTILINE)
+def test_every_code_of_a_finding_stands_in_the_table_as_the_code_has_it() -> None:
+    page = (TOP / "docs/findings.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \| (warning|note) \| (.+) \| (.+) \|$", page, re.MULTILINE)
     assert rows == [(code, of.kind, of.when, of.do) for code, of in CODES.items()]
 
 

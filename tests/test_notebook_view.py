@@ -81,6 +81,8 @@ def test_a_run_its_findings_and_its_posterior_look_like_the_golden_pages(varus: 
 def test_draws_in_memory_and_an_empty_run_are_shown_too(varus: Run) -> None:
     draws = Draws(varus.posterior, varus.settings, varus.chains)
     assert "<th>draws in memory</th>" in draws._repr_html_()
+    assert repr(draws) == f"Draws(draws in memory: {draws.steps} steps, 7 parameters)"
+    assert repr(varus) == f"Run({varus.path}: {varus.steps} steps, 7 parameters)"
     empty = replace(varus, chains=chain.Chains(varus.chains.coords[:, :0], varus.chains.log_prob[:, :0], 0.0))
     assert "nothing is stored yet" in empty._repr_html_()
     check(empty._repr_html_())

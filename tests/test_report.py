@@ -15,6 +15,7 @@ import numpy as np
 import planted
 import pytest
 from html_pages import number, section, table, text_of, tree
+from reported import cheaply, said_of
 
 from calibrate.comparison import compare
 from calibrate.figures import FIGURES
@@ -23,15 +24,14 @@ from calibrate.posed import posed
 from calibrate.report import answers, changes, knee, methods, page, pictures, source, tables
 from calibrate.results import Run
 
+ONE = {"parameters": planted.VARUS_PARAMETERS, "noise": "sigma = 1.0"}
 UNITS = {"deg": "°", "": "–"}
 
 
 @pytest.fixture(scope="module")
 def said(varus: Run) -> dict[str, Any]:
     """Return all that the page of the planted run says, without figures."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "pictures", lambda run, content: [])
-        return page.contents(varus)
+    return said_of(varus)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_what_a_finding_names_is_not_told_as_learnt(varus: Run) -> None:
     finding = {"kind": "note", "value": 1.0, "threshold": 0.9, "sentence": "it does", "advice": "mind it"}
     for code, subject, sentence, lost in (
         ("prior-decides", "mcl.k", "the prior decides mcl.k", {"mcl.k"}),
-        ("trade-off", "mcl.l_0, mcl.f_ref", "together", {"mcl.l_0", "mcl.f_ref"}),
+        ("trade-off", "mcl.k, mcl.f_ref", "together", {"mcl.k", "mcl.f_ref"}),
         ("region-unvisited", "mcl", "no reading lies in the toe of mcl: mcl.alpha is told by its prior", {"mcl.alpha"}),
         ("extrapolated", "laxity_varus_10Nm", "beyond", {"laxity_varus_10Nm"}),
         ("extrapolated", "reference_strain", "away", {"mcl.reference_strain", "lcl.reference_strain"}),
@@ -132,6 +132,12 @@ def test_what_a_finding_names_is_not_told_as_learnt(varus: Run) -> None:
         assert untold.advice == "Mind it."
         assert {command.split(" --target ")[1] for command in untold.commands} <= lost
         assert all(command.startswith("calibrate design 'a run'\"'\"'s.h5' --target ") for command in untold.commands)
+    finding |= {"code": "bound-reached", "subject": "mcl.l_0", "sentence": "mcl.l_0 reaches its lower bound"}
+    told = {told.name for told in answers.learnt(content | {"findings": [finding]})}
+    assert plain - told == {"mcl.l_0", "mcl.reference_strain"}
+    far = {**content["derived"], "laxity_total_10Nm": content["derived"]["laxity_total_10Nm"] | {"beyond": 0.51}}
+    told = {told.name for told in answers.learnt(content | {"findings": [], "derived": far})}
+    assert plain - told == {"laxity_total_10Nm"}
     spread = content["parameters"]["mcl.k"] | {"sd_of_prior": 0.95}
     changed = content | {"findings": [], "parameters": content["parameters"] | {"mcl.k": spread}}
     assert plain - {told.name for told in answers.learnt(changed)} == {"mcl.k"}
@@ -286,7 +292,7 @@ def test_texts_have_the_hashes_of_what_was_read(varus: Run) -> None:
 
 
 def test_a_run_that_has_not_converged_says_so_first(valgus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "pictures", lambda run, content: [])
+    cheaply(monkeypatch)
     root = tree(page.report_of(valgus))
     shown = section(root, "says")
     assert text_of(shown).startswith("What this run says Has it converged? Not converged: ")
@@ -298,6 +304,15 @@ def test_a_run_that_has_not_converged_says_so_first(valgus: Run, monkeypatch: py
     shown_loads = np.array(data["reading"]).reshape(data["draws"], -1) / data["fineLoad"]
     loads = valgus.posterior.predict(valgus.thinned(32), np.deg2rad(data["angles"]))
     np.testing.assert_allclose(np.sort(shown_loads[:, 0]), np.sort(loads[:, 0]), rtol=2e-3, atol=2e-3)
+
+
+def test_readings_at_one_angle_make_a_page_with_a_knee_that_moves(tmp_path: Path) -> None:
+    run = planted.plant(tmp_path, planted.varus_draws()[..., :6][:2], data="angle_deg,moment_Nm\n4,5\n", **ONE)
+    (moved,) = knee.moved(run)
+    assert (moved.data["angles"][0], moved.data["angles"][-1]) == (1.0, 7.0)
+    data = changes.grid(run, "", "mcl", 20, (1.0,), (0.0, 1.0))
+    assert data is not None
+    assert (data["angle"][0], data["angle"][-1], len(data["ticks"][0])) == (1.0, 7.0, 3)
 
 
 def test_rows_and_pictures_are_of_their_own_parameters(varus: Run) -> None:

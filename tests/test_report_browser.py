@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 from html_pages import number
+from reported import said_of
 from test_report_page import HOSTILE
 
-from calibrate.figures import FIGURES
-from calibrate.report import page, pictures
+from calibrate.report import page
 from calibrate.results import Run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -50,9 +50,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def said(varus: Run) -> dict[str, Any]:
     """Return all that the page of the planted run says, with two of its figures."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "FIGURES", {name: FIGURES[name] for name in ("load_angle", "prior_posterior")})
-        return page.contents(varus)
+    return said_of(varus, ("load_angle", "prior_posterior"))
 
 
 @pytest.fixture(scope="module")

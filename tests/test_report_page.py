@@ -17,20 +17,15 @@ import planted
 import pytest
 from conftest import Result
 from html_pages import text_of, tree
+from reported import cheaply, said_of
 from test_golden import golden, lines
 
 from calibrate import __version__
-from calibrate.figures import FIGURES
-from calibrate.report import changes, page, pictures
-from calibrate.report.pictures import Panel, Picture
+from calibrate.report import changes, page
 from calibrate.results import Run
 from calibrate.texts import printable
 
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-PIXEL = (
-    "data:image/png;base64,"
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 HOSTILE = (
     "<script>alert(1)</script>",
     "</script><script>alert(1)</script>",
@@ -45,16 +40,9 @@ HOSTILE = (
 )
 
 
-def one_picture(run: Run, content: Any) -> list[Picture]:
-    panel = Panel("mcl.k", 0.1, 0.2, 0.3, 0.4)
-    return [Picture("corner", "A title", "A caption.", PIXEL, "What is seen.", 1, 1, (panel,))]
-
-
 @pytest.fixture(scope="module")
 def said(varus: Run) -> dict[str, Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "pictures", one_picture)
-        return page.contents(varus)
+    return said_of(varus)
 
 
 def skeleton(html: str) -> str:
@@ -144,8 +132,7 @@ def test_a_hostile_run_is_a_page_in_which_it_is_text(
     small: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "page.html"
-    some = {name: FIGURES[name] for name in ("load_angle", "prior_posterior")}
-    monkeypatch.setattr(pictures, "FIGURES", some)
+    cheaply(monkeypatch, ("load_angle", "prior_posterior"))
     page.save_report(small, target)
     html = target.read_text()
     assert target.stat().st_size < 5e6
@@ -164,7 +151,7 @@ def test_a_hostile_run_is_a_page_in_which_it_is_text(
 def test_the_command_writes_the_page_beside_the_run_and_replaces_only_a_page(
     varus: Run, command: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "pictures", one_picture)
+    cheaply(monkeypatch)
     monkeypatch.setattr(changes, "grids", lambda run: [])
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "knee.h5"
@@ -205,7 +192,7 @@ def test_a_run_that_has_stored_nothing_is_refused_in_one_line(
 def test_a_run_can_end_in_its_page(
     folder: Path, command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "pictures", one_picture)
+    cheaply(monkeypatch)
     monkeypatch.setattr(changes, "grids", lambda run: [])
     short = ("run", "knee.toml", "-o", "short.h5", "--max-steps", "20", "--report")
     Path("short_report.html").write_text("<html>mine</html>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 import warnings
@@ -23,7 +24,7 @@ from planted import (
     varus_draws,
 )
 
-from calibrate import results
+from calibrate import draws, results
 from calibrate.errors import ChainError, GeometryError
 from calibrate.results import Run, open_run
 
@@ -104,6 +105,23 @@ def test_thinning_to_more_than_there_is_returns_all(varus: Run, draws: int) -> N
 
 def test_thinning_to_one_less_leaves_one_out(varus: Run) -> None:
     assert len(varus.thinned(5087)) == 5087
+
+
+def test_what_is_derived_is_worked_out_once_and_nobodys_changes_reach_it(
+    varus: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, asked = dataclasses.replace(varus), []
+    monkeypatch.setattr(draws, "derived", lambda posterior, q: asked.append(len(q)) or {"twice": 2.0 * q[:, 0]})
+    wanted = 2.0 * run.spread(500)[..., 0]
+    for _ in range(2):
+        run.spread(500)[...] = 0.0
+        found = run.derived_by_ensemble(500)["twice"]
+        np.testing.assert_array_equal(found, wanted)
+        found[...] = 0.0
+        run.derived(500)["twice"][...] = 0.0
+    assert asked == [wanted.size]
+    assert run.derived(100)["twice"].size < wanted.size
+    assert len(asked) == 2
 
 
 def test_convergence_is_judged_by_the_configurations_own_thresholds(varus: Run, valgus: Run) -> None:

@@ -56,6 +56,16 @@ def test_what_misses_has_a_mark_besides_its_colour(still: Glance) -> None:
     assert "!" not in shown(still).split("warning")[0].split("note")[0]
 
 
+def test_a_narrow_terminal_has_the_numbers_and_no_course(still: Glance) -> None:
+    narrow = shown(still, width=42)
+    assert max(map(len, narrow.splitlines())) <= 42
+    for line in still.lines:
+        assert f"{line.rhat:.3f}" in narrow
+        assert f"{line.ess_tail:.0f}" in narrow
+    assert "▄" not in narrow
+    assert "…" not in narrow
+
+
 def test_a_low_terminal_shows_what_is_farthest_from_convergence(still: Glance) -> None:
     low = shown(still, height=13)
     worst = max(still.lines, key=lambda line: max((line.rhat - 1.0) / 0.01, still.min_ess / line.ess_tail))

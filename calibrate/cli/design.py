@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from calibrate.ends import say
-from calibrate.options import RunArgument
+from calibrate.options import Json, RunArgument, print_json
 from calibrate.settings import load_matplotlib
 
 
@@ -37,7 +36,7 @@ def design(
     together: Annotated[bool, typer.Option("--together", help="All of --candidates make one candidate.")] = False,
     test: Annotated[str | None, typer.Option(metavar="NAME", help="Which test goes on; the first by default.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the readings that are drawn.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FIGURE.png", help="Draw the promises as well.")
     ] = None,
@@ -63,6 +62,6 @@ def design(
         say(f"{output}: what each candidate promises")
     content = {"file": str(path), **found.content()}
     if as_json:
-        print(json.dumps(content, indent=2, allow_nan=False))
+        print_json(content)
     else:
         table(content, path)

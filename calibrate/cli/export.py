@@ -9,7 +9,7 @@ import typer
 
 from calibrate.ends import say
 from calibrate.errors import ConfigError
-from calibrate.options import BurnIn, RunArgument, parsed_map
+from calibrate.options import BurnIn, Json, RunArgument, parsed_map, print_json
 from calibrate.texts import printable
 
 
@@ -55,6 +55,7 @@ def export(
     lcl: Annotated[str | None, typer.Option(metavar="NAME", help="Short for --map lcl=NAME.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     burn_in: BurnIn = None,
+    as_json: Json = False,
 ) -> None:
     """Write the draws as a table or for ArviZ, or the ligaments for OpenSim (which itself is not needed)."""
     from calibrate.export.save import format_of, save_netcdf, save_table
@@ -78,7 +79,10 @@ def export(
         save_netcdf(opened(path, burn_in), output, predictive=1000 if draws is None else draws, overwrite=overwrite)
     else:
         save_table(opened(path, burn_in), output, chosen, most=draws, derived=derived, overwrite=overwrite)
-    print(printable(output))
+    if as_json:
+        print_json({"file": str(path), "format": chosen, "written": str(output)})
+    else:
+        print(printable(output))
 
 
 def _refuse(options: list[str], belongs: str, chosen: str) -> None:

@@ -280,7 +280,7 @@ def _is_terminal() -> bool:
 
 def _prompt(question: Any) -> str:
     """Ask on the terminal; a number chooses from what is listed."""
-    say(question)
+    print(f"calibrate: {printable(question)}", file=sys.stderr)  # however quiet: somebody is to answer
     for i, choice in enumerate(question.choices, start=1):
         print(f"  {i:>3}  {printable(choice)}", file=sys.stderr)
     answer = str(typer.prompt("answer", err=True)).strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +10,34 @@ import typer
 from calibrate.decimals import read_number
 from calibrate.ends import say
 from calibrate.errors import ConfigError
-from calibrate.options import BurnIn, RunArgument, parsed_settings
+from calibrate.options import (
+    BurnIn,
+    Json,
+    RunArgument,
+    complete_config,
+    complete_parameter,
+    parsed_settings,
+    print_json,
+)
 from calibrate.settings import load_matplotlib
 
 
 def simulate(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file with knee, parameters and noise.")],
+    config: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG", help="A TOML file with knee, parameters and noise.", autocompletion=complete_config
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DATA.csv", help="Measurement file to write.")],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="True value of a parameter, like mcl.k=40; repeat as needed."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="True value of a parameter, like mcl.k=40; repeat as needed.",
+            autocompletion=complete_parameter,
+        ),
     ] = None,
     test: Annotated[str | None, typer.Option(metavar="NAME", help="Which test, of a CONFIG with several.")] = None,
     angles: Annotated[
@@ -38,6 +55,7 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make synthetic measurements with known truth; parameters not --set take the middle of their priors."""
     from calibrate.config import load_config
@@ -51,6 +69,8 @@ def simulate(
     write(measurement, output, knee, overwrite=overwrite)
     stated = ", ".join(f"{name} = {value:g}" for name, value in measurement.truth.items())
     say(f"{output}: {measurement.angles.size} points from {stated}")
+    if as_json:
+        print_json({"file": str(output), "points": measurement.angles.size, "truth": dict(measurement.truth)})
 
 
 def predict(
@@ -58,7 +78,9 @@ def predict(
     change: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=CHANGE", help="Like mcl.l_0=+2, lcl.k=*0.5, mcl.k=60; lcl.k=0 releases it. Repeat as needed."
+            metavar="NAME=CHANGE",
+            help="Like mcl.l_0=+2, lcl.k=*0.5, mcl.k=60; lcl.k=0 releases it. Repeat as needed.",
+            autocompletion=complete_parameter,
         ),
     ] = None,
     angles: Annotated[
@@ -68,7 +90,7 @@ def predict(
         str | None, typer.Option(metavar="M1,M2,...", help="Laxity at these moments [N·m], in the curve's place.")
     ] = None,
     test: Annotated[str | None, typer.Option(metavar="NAME", help="Which test, of a run with several.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FIGURE.png", help="Draw the curves as well.")
     ] = None,
@@ -99,7 +121,7 @@ def predict(
         save(what_if_plot(comparison, *ends), output)
         say(f"{output}: load over angle")
     if as_json:
-        print(json.dumps(content, indent=2, allow_nan=False))
+        print_json(content)
     else:
         tables(content)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from calibrate.options import BurnIn, RunArgument
+from calibrate.options import BurnIn, Json, RunArgument, print_json
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
@@ -20,9 +20,14 @@ def report(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing report.")] = False,
     burn_in: BurnIn = None,
+    as_json: Json = False,
 ) -> None:
     """Make one self-contained page of a run: verdict, numbers, figures, methods; works on a run still going."""
-    print(printable(make(path, output, overwrite=overwrite, burn_in=burn_in)))
+    made = make(path, output, overwrite=overwrite, burn_in=burn_in)
+    if as_json:
+        print_json({"file": str(path), "report": str(made)})
+    else:
+        print(printable(made))
 
 
 def make(path: Path, output: Path | None = None, *, overwrite: bool, burn_in: int | None = None) -> Path:

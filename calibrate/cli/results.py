@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from calibrate.options import BurnIn, RunArgument
+from calibrate.options import BurnIn, Json, RunArgument, print_json
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
 
 def summary(
     path: RunArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     burn_in: BurnIn = None,
 ) -> None:
     """Print estimates, convergence and warnings; works on a run still going."""
@@ -23,7 +22,7 @@ def summary(
 
     content = opened(path, burn_in).summary()
     if as_json:
-        print(json.dumps(dict(content), indent=2, allow_nan=False))
+        print_json(dict(content))
         return
     from calibrate.screen import summary_tables
 
@@ -45,6 +44,7 @@ def plot(
         typer.Option(metavar="KNEE.gif", help="Write the knee in motion as well."),
     ] = None,
     burn_in: BurnIn = None,
+    as_json: Json = False,
 ) -> None:
     """Draw all pictures, each as PNG and PDF: draws, fit, strands, laxity, the knee; works on a run still going."""
     from calibrate.sitting import opened
@@ -57,7 +57,11 @@ def plot(
 
     if animation is not None:
         check_film(animation, result, overwrite=True)
-    for picture in save_all(result, folder, only=only):
-        print(printable(picture))
+    pictures = list(save_all(result, folder, only=only))
     if animation is not None:
-        print(printable(knee_animation(result, animation)))
+        pictures.append(knee_animation(result, animation))
+    if as_json:
+        print_json({"file": str(path), "pictures": [str(picture) for picture in pictures]})
+        return
+    for picture in pictures:
+        print(printable(picture))

@@ -10,7 +10,7 @@ import typer
 from calibrate.cli import report as page
 from calibrate.ends import CONVERGED, NOT_CONVERGED, say
 from calibrate.errors import ConfigError
-from calibrate.options import RunArgument, key_help
+from calibrate.options import Json, RunArgument, complete_config, key_help, print_json
 from calibrate.texts import printable
 
 MaxTime = Annotated[float | None, typer.Option(min=0.0, help=key_help("sampling.max_time"))]
@@ -24,7 +24,10 @@ View = Annotated[
 
 def run(
     config: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG]", help="A TOML file; without one, the bundled real knee.")
+        Path | None,
+        typer.Argument(
+            metavar="[CONFIG]", help="A TOML file; without one, the bundled real knee.", autocompletion=complete_config
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -44,6 +47,7 @@ def run(
         bool, typer.Option("--report", help="Make a page of the run when it ends, RUN_report.html beside it.")
     ] = False,
     view: View = False,
+    as_json: Json = False,
 ) -> None:
     """Start a calibration: run until converged, or until the budget is spent."""
     from calibrate.config import load_config
@@ -63,7 +67,7 @@ def run(
     from calibrate.runner import start_run
     from calibrate.sitting import sit
 
-    code = sit(
+    code, content = sit(
         target,
         settings,
         lambda **calls: start_run(settings, target, overwrite=overwrite, on_note=say, **calls),
@@ -73,10 +77,16 @@ def run(
         from calibrate.results import open_run
         from calibrate.scores.holdout import held_out
 
-        for test in held_out(open_run(target)):
-            print(printable(test))
+        tests = held_out(open_run(target))
+        content["held_out"] = [test.content() for test in tests]
+        if not as_json:
+            print(*map(printable, tests), sep="\n")
     if report and code in (CONVERGED, NOT_CONVERGED):
-        print(printable(page.make(target, overwrite=overwrite)))
+        content["report"] = str(page.make(target, overwrite=overwrite))
+        if not as_json:
+            print(printable(content["report"]))
+    if as_json:
+        print_json(content)
     raise typer.Exit(code)
 
 
@@ -90,6 +100,7 @@ def resume(
     min_ess: MinEss = None,
     workers: Workers = None,
     view: View = False,
+    as_json: Json = False,
 ) -> None:
     """Go on with a run from its file alone: until converged, or by the steps asked for."""
     if steps is not None and until_steps is not None:
@@ -99,19 +110,21 @@ def resume(
     from calibrate.sitting import sit
 
     changes: dict[str, Any] = {"max_time": max_time, "min_ess": min_ess, "workers": workers}
-    raise typer.Exit(
-        sit(
-            path,
-            read(path).config.with_sampling(**changes),
-            lambda **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
-            view=view,
-        )
+    code, content = sit(
+        path,
+        read(path).config.with_sampling(**changes),
+        lambda **calls: resume_run(path, steps=steps, until_steps=until_steps, **changes, **calls),
+        view=view,
     )
+    if as_json:
+        print_json(content)
+    raise typer.Exit(code)
 
 
 def repair(
     path: Annotated[Path, typer.Argument(metavar="RUN.h5", help="A damaged chain file; it is only read.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW.h5", help="File to write what is whole to.")],
+    as_json: Json = False,
 ) -> None:
     """Save what is whole of a chain file that something else has damaged; a killed run needs only 'resume'."""
     from calibrate.chain.repair import repair as save
@@ -120,3 +133,5 @@ def repair(
     for sentence in done.found or ("no damage found",):
         say(f"{path}: {sentence}")
     say(f"{output}: {done.steps} steps of each ensemble saved")
+    if as_json:
+        print_json({"file": str(output), "found": list(done.found), "steps": done.steps})

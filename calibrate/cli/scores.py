@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,8 @@ import typer
 
 from calibrate.ends import say
 from calibrate.errors import ConfigError
-from calibrate.options import RunArgument
+from calibrate.options import Json, RunArgument, print_json
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Refit = Annotated[
     bool, typer.Option("--refit", help="Calibrate anew without each reading whose Pareto k is above 0.7.")
 ]
@@ -44,7 +42,7 @@ def score(
     if tests:
         content["left_out"] = [one.content() for one in holdout.leave_tests_out(run, seed)]
     if as_json:
-        print(json.dumps(content, indent=2, allow_nan=False))
+        print_json(content)
         return
     from calibrate.scores.view import score_tables
 
@@ -69,7 +67,7 @@ def compare(
         raise ConfigError(f"{repeated[0]}: is given twice")
     content = compare_models({str(path): opened(path) for path in paths}, seed, refit=refit).content()
     if as_json:
-        print(json.dumps(content, indent=2, allow_nan=False))
+        print_json(content)
         return
     from calibrate.scores.view import comparison_table
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from calibrate.ends import say
+from calibrate.options import Json, print_json
 from calibrate.settings import load_matplotlib
 
 
@@ -16,7 +16,7 @@ def profile(
     config: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG]", help="A TOML file; without one, the bundled simulated knee.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="PICTURE", help="Draw a bar chart as well.")
     ] = None,
@@ -46,13 +46,13 @@ def profile(
         draw(content, output)
         say(f"{output}: bar chart")
     if as_json:
-        print(json.dumps(content, indent=2, allow_nan=False))
+        print_json(content)
     else:
         tables(content)
 
 
 def priors(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     structure: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only of this ligament and its parts, like mcl; all by default.")
     ] = None,
@@ -63,6 +63,6 @@ def priors(
 
     values = chosen(structure)
     if as_json:
-        print(json.dumps(as_object(values), indent=2, allow_nan=False))
+        print_json(as_object(values))
     else:
         tables(values)

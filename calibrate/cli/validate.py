@@ -12,6 +12,8 @@ import typer
 
 from calibrate.ends import CONVERGED, NOT_CONVERGED, say
 from calibrate.errors import ExportError
+from calibrate.journal import VOICE, keep
+from calibrate.options import Json, print_json
 from calibrate.settings import load_matplotlib
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def validate(
         ),
     ] = None,
     runs: Annotated[int, typer.Option(min=20, max=100_000, help="Knees to simulate and calibrate.")] = 200,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure and the JSON, with all ranks."),
@@ -57,7 +59,7 @@ def validate(
     if output is not None:
         _write(found, output)
     if as_json:
-        print(json.dumps(found.content(), indent=2, allow_nan=False))
+        print_json(found.content())
     else:
         from calibrate.validate.view import table
 
@@ -133,7 +135,7 @@ class _Progress:
         from calibrate.screen import console
 
         paper = console(sys.stderr)
-        if paper.is_terminal:
+        if paper.is_terminal and not VOICE.quiet:
             from rich.progress import BarColumn, Progress, TextColumn
 
             self._bar = Progress(
@@ -156,6 +158,6 @@ class _Progress:
         line = f"{self._done} of {self._runs} knees, {self._lost} without an answer, {left:.0f} s left"
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, description=line)
-        elif now - self._logged >= _LOG_EVERY:
+        if now - self._logged >= _LOG_EVERY:
             self._logged = now
-            say(line)
+            (say if self._bar is None else keep)(line)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from calibrate.options import RunArgument
+from calibrate.options import RunArgument, print_json
 
 
 def watch(
@@ -34,7 +33,7 @@ def watch(
 
     announce_compiling()
     if as_json:
-        print(json.dumps(Watcher(path).glance(time.monotonic()).content(), indent=2, allow_nan=False))
+        print_json(Watcher(path).glance(time.monotonic()).content())
     elif once:
         look_once(path)
     else:

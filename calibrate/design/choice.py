@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.complaints import did_you_mean
 from calibrate.derived import MOST_POSED, derived, unit_of
 from calibrate.design.candidates import Candidate, menu
 from calibrate.design.foreseen import Foreseen, foresee, most_foreseen
@@ -199,7 +200,7 @@ def _target(posterior: Posterior, q: FloatArray, name: str) -> tuple[FloatArray,
     if name not in found:
         known = [*posterior.names, *found]
         near = [one for one in known if name.rpartition(".")[2] in one] or known
-        raise ParameterError(f"target {name}: there is no such quantity; there are {', '.join(near[:12])}")
+        raise ParameterError(f"target {name}: there is no such quantity; {did_you_mean(name, near)}")
     return found[name], unit_of(name)
 
 

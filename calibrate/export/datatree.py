@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+# Numbers in a group that has one for each draw and reading, at the most: 80 MB.
+_MOST = 10_000_000
 # Draws from the prior that are tried for one that the model admits, at the most.
 _TRIES = 10
 
@@ -69,6 +71,7 @@ def datatree(draws: Draws, predictive: int = 1000) -> Any:
     posterior, rng = draws.posterior, np.random.default_rng(draws.settings.seed)
     readings = _readings(xr, posterior)
     if predictive > 0:
+        predictive = min(predictive, max(len(draws.chains.log_prob), _MOST // readings.sizes["reading"]))
         few = draws.spread(predictive)
         q, shape = few.reshape(-1, few.shape[-1]), (few.shape[0], few.shape[1] * few.shape[2])
         with np.errstate(all="ignore"):  # draws of a spoilt file may be anything that is finite

@@ -11,7 +11,8 @@ import numpy as np
 from calibrate.canvas import plain
 from calibrate.draws import Draws
 from calibrate.errors import ExportError
-from calibrate.figures.knees import chosen_knee, draw_knee, measured, page, scene_of
+from calibrate.figures.knees import draw_knee
+from calibrate.figures.scene import chosen_knee, measured, page, scene_of
 from calibrate.files import check_target, replacing
 from calibrate.kinds import FILMS
 from calibrate.posed import posed
@@ -75,7 +76,7 @@ def knee_animation(
     share = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(frames) / frames)
     knee = posed(run.posterior, q, low + (high - low) * share, test=of.name)
     with plain(), tempfile.TemporaryDirectory() as folder:
-        scene = scene_of(run, of, q)
+        scene = scene_of(run.posterior, of, q)
         figure, ax = page(run, scene, knee)
         FigureCanvasAgg(figure)
         film = Path(folder) / f"knee.{kind}"

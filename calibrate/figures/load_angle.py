@@ -76,7 +76,7 @@ def load_angle_plot(run: Draws) -> Figure:
         if test.name:
             top.set_title(f"{test.name}, {test.flexion:g}° of flexion", fontsize=TEXT)
         if len(tests) == 1 and i == 0:
-            top.legend(fontsize=SMALL, frameon=False, loc="best")
+            top.legend(fontsize=SMALL, framealpha=0.85, edgecolor="none", loc="best")
     if len(tests) > 1:
         named = {
             text: handle for top, _ in pairs for handle, text in zip(*top.get_legend_handles_labels(), strict=True)

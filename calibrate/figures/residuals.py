@@ -109,11 +109,14 @@ def judged(run: Draws, test: LaxityTest) -> tuple[FloatArray, FloatArray, bool]:
     correlated = test.slots.errors[3] < len(posterior.table.parameters)
     others = foretold_by_others(posterior, test, q) if correlated else alone
     efficiency = efficiency_of(run, len(q))
+    plain = alone.below(loads).mean(axis=0)
     if efficiency * len(q) < FEWEST_DRAWS:
-        return residuals, alone.below(loads).mean(axis=0), False
+        return residuals, plain, False
     with np.errstate(over="ignore", invalid="ignore"):  # readings that a draw finds impossible
         left = leave_one_out(others.log_density(loads), efficiency)
-    return residuals, (left.weights * others.below(loads)).sum(axis=0), True
+    pit = (left.weights * others.below(loads)).sum(axis=0)
+    known = np.isfinite(pit)  # draws may be too far apart to be weighted
+    return residuals, np.where(known, pit, plain), bool(known.all())
 
 
 def _share_of(test: LaxityTest) -> LaxityTest:

@@ -37,8 +37,8 @@ def convergence_plot(run: Draws) -> Figure:
     -------
     Figure
         Above the rank-normalised R-hat, below the smaller of the bulk and tail effective sample sizes, at eight lengths
-        of the run (five of a very long one), each with the burn-in that the verdict would have dropped then. The last points are the verdict's.
-        The six that are worst in the end have a colour and a name; the thresholds are dashed.
+        of the run (five of a very long one), each with the burn-in that the verdict would have dropped then. The last
+        points are the verdict's. The six that are worst in the end have a colour and a name; the thresholds are dashed.
 
     Raises
     ------

@@ -12,16 +12,13 @@ from calibrate.complaints import did_you_mean
 from calibrate.errors import ChainError, ParameterError
 from calibrate.figures.corners import corner_pages, corner_plot
 from calibrate.figures.registry import FIGURES
-from calibrate.figures.style import DPI
+from calibrate.figures.style import DPI, METADATA
 from calibrate.files import check_target, replacing
 from calibrate.kinds import picture_of, promised
 from calibrate.results import Run
 
-# The same run gives the same bytes: no dates and no program versions inside.
-METADATA: dict[str, dict[str, str | None]] = {
-    "png": {"Software": None},
-    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-}
+# What each picture is written as.
+_KINDS = ("png", "pdf")
 
 
 def save_all(run: Run, folder: Path, *, only: Sequence[str] | None = None) -> list[Path]:
@@ -62,7 +59,7 @@ def save_all(run: Run, folder: Path, *, only: Sequence[str] | None = None) -> li
     written = []
     for name, draw in pictures.items():
         figure = draw()
-        for kind in METADATA:
+        for kind in _KINDS:
             written.append(_write(figure, folder / f"{name}.{kind}", kind))
             figure.set_layout_engine("none")  # laid out once is enough
     return written
@@ -102,7 +99,7 @@ def _check(run: Run, folder: Path, names: Sequence[str]) -> None:
             f"{folder}: this name is that of {promise}, and what is written is a folder of pictures; name one with -o"
         )
     for name in names:
-        for ending in METADATA:
+        for ending in _KINDS:
             path = folder / f"{name}.{ending}"
             kind = picture_of(path)
             assert kind is not None

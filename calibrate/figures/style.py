@@ -21,6 +21,12 @@ from calibrate.results import Run
 from calibrate.texts import printable
 
 DPI = 300
+# The same picture gives the same bytes: no dates and no program versions inside.
+METADATA: dict[str, dict[str, str | None]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Date": None, "Creator": None},
+}
 INCH = 25.4  # mm
 PAGE_WIDTH = 180.0  # mm, two columns of a journal
 COLUMN_WIDTH = 90.0  # mm, one column

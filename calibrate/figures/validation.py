@@ -15,6 +15,7 @@ from calibrate.figures.style import (
     DPI,
     ENSEMBLES,
     FAINT,
+    METADATA,
     PAGE_WIDTH,
     SHADE,
     SMALL,
@@ -32,10 +33,6 @@ from calibrate.validate.verdict import Quantity, Validation
 # Lines with a colour and a name of their own; the others are faint.
 _NAMED = 5
 _ROW = 3.6  # mm, of a quantity
-_METADATA: dict[str, dict[str, str | None]] = {
-    "png": {"Software": None},
-    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-}
 
 
 @plainly
@@ -121,9 +118,9 @@ def save(figure: Figure, folder: Path) -> list[Path]:
         If it cannot be written.
     """
     written = []
-    for kind, metadata in _METADATA.items():
+    for kind in ("png", "pdf"):
         path = folder / f"validation.{kind}"
         with replacing(path, ExportError) as temporary:
-            figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
+            figure.savefig(temporary, format=kind, dpi=DPI, metadata=METADATA[kind])
         written.append(path)
     return written

@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from calibrate.canvas import plainly
 from calibrate.comparison import Comparison
 from calibrate.errors import ExportError
-from calibrate.figures.style import DPI, FAINT, MEDIAN, PAGE_WIDTH, SMALL, dress, heading, new_figure, open_frame
+from calibrate.figures.style import (
+    DPI,
+    FAINT,
+    MEDIAN,
+    METADATA,
+    PAGE_WIDTH,
+    SMALL,
+    dress,
+    heading,
+    new_figure,
+    open_frame,
+)
 from calibrate.files import replacing
 from calibrate.whatif import ChangedKnees
 
@@ -24,12 +35,6 @@ _MARKS = 1000
 CHANGED = "#D55E00"
 # Far below a line's width, far above the rounding of degrees to radians.
 _HAIR = 1e-9
-# The same picture gives the same bytes: no dates and no program versions inside.
-_METADATA: dict[str, dict[str, str | None]] = {
-    "png": {"Software": None},
-    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-    "svg": {"Date": None, "Creator": None},
-}
 
 
 @plainly
@@ -117,4 +122,4 @@ def save(figure: Figure, path: Path) -> None:
     """
     kind = path.suffix.lstrip(".").lower()
     with replacing(path, ExportError) as temporary:
-        figure.savefig(temporary, format=kind, dpi=DPI, metadata=_METADATA[kind])
+        figure.savefig(temporary, format=kind, dpi=DPI, metadata=METADATA[kind])

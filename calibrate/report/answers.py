@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from calibrate.findings.extrapolation import BEYOND
 from calibrate.findings.identify import LEARNT
 from calibrate.report.words import count, estimate, interval, number, sentence, title_of, unit_after
 from calibrate.results import Run
@@ -122,12 +123,19 @@ def doubts(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def untold_names(content: Mapping[str, Any]) -> set[str]:
-    """Return the quantities that some finding says the data do not tell, or of which next to no spread is gone."""
+    """Return the quantities that the data do not tell.
+
+    Those that a finding says so of, whose prior has next to all of its spread left, or that lie beyond the readings: of
+    a laxity in all no finding speaks, as it does of either side. Some of the names may be no quantity of this run.
+    """
     names: set[str] = set()
     for finding in content["findings"]:
         if finding["code"] in UNTOLD:
             names |= _named(finding, content)
-    return names | {name for name, entry in content["parameters"].items() if (entry["sd_of_prior"] or 0.0) > LEARNT}
+    names |= {name for name, entry in content["parameters"].items() if (entry["sd_of_prior"] or 0.0) > LEARNT}
+    names |= {name for name, entry in content["derived"].items() if entry.get("beyond", 0.0) > BEYOND}
+    # A reference strain follows from the slack length, and is not told without it.
+    return names | {f"{name.removesuffix('.l_0')}.reference_strain" for name in names if name.endswith(".l_0")}
 
 
 def _named(finding: Mapping[str, Any], content: Mapping[str, Any]) -> set[str]:

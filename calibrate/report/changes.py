@@ -20,7 +20,7 @@ from calibrate.derived import most_draws
 from calibrate.errors import ParameterError
 from calibrate.figures.labels import strand_label
 from calibrate.posed import posed_of
-from calibrate.report.knee import ticks
+from calibrate.report.knee import span, ticks
 from calibrate.results import Run
 from calibrate.whatif import changes_of, knees_of
 
@@ -85,6 +85,7 @@ def grid(
         return None
     q = run.thinned(draws)
     before = knees_of(run.posterior, q, (), test)
+    degrees = np.linspace(*span(before.test), ANGLES)
     curves, laxities = [], []
     first: dict[str, Any] = {}
     for factor in factors:
@@ -95,7 +96,6 @@ def grid(
             compared = Comparison(
                 run, changes, before, knees_of(run.posterior, q, changes, test) if changes else before
             )
-            degrees = np.linspace(*compared.measured, ANGLES)
             loads = posed_of(before.test, compared.after.full, compared.after.law, degrees).readings
             curve = [_rounded(row) for row in np.quantile(loads, list(SHARES.values()), axis=0).tolist()]
             laxity = compared.content(moments=[MOMENT])["laxity"][0]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from calibrate.figures.labels import strand_label
 from calibrate.posed import REGIONS, Posed, posed
+from calibrate.problem.laxity_test import LaxityTest
 from calibrate.report.words import number, unit_alone
 from calibrate.results import Run
 
@@ -22,6 +23,8 @@ FloatArray = NDArray[np.float64]
 # Draws and angles in all, shared out among the tests; and readings drawn beside the curve.
 _DRAWS, _FEWEST, _ANGLES = 32, 8, 41
 _READINGS = 300
+# Degrees shown on either side of readings at one angle.
+_AROUND = 3.0
 # Whole numbers in a millimetre, a newton and the load's unit.
 _FINE, _LOAD = 10, 1000
 _MARGIN = 6.0  # mm
@@ -55,11 +58,17 @@ def moved(run: Run) -> list[Moved]:
     q = run.thinned(max(_FEWEST, _DRAWS // len(tests)))
     found = []
     for test in tests:
-        degrees = test.measurement.in_degrees(test.measurement.angles)
-        knee = _sorted(run, q, np.linspace(degrees.min(), degrees.max(), _ANGLES), test.name)
+        knee = _sorted(run, q, np.linspace(*span(test), _ANGLES), test.name)
         if knee is not None:
             found.append(_moved(run, knee))
     return found
+
+
+def span(test: LaxityTest) -> tuple[float, float]:
+    """Return between which angles a knee is shown [degrees, as the file counts]: the measured ones, or about one."""
+    degrees = test.measurement.in_degrees(test.measurement.angles)
+    low, high = float(degrees.min()), float(degrees.max())
+    return (low, high) if high > low else (low - _AROUND, high + _AROUND)
 
 
 def _sorted(run: Run, q: FloatArray, angles: FloatArray, test: str) -> Posed | None:

@@ -112,6 +112,6 @@ def sentence(text: str) -> str:
     """Return a phrase with a capital letter and a full stop."""
     text = text.strip()
     first = text.split(" ", 1)[0]
-    if "_" not in first and "." not in first.rstrip(".:"):  # a name stays as it is written
+    if not first.endswith(":") and "_" not in first and "." not in first.rstrip("."):  # a name stays as it is written
         text = f"{text[:1].upper()}{text[1:]}"
     return f"{text}{'' if text.endswith(('.', '!', '?', ':')) else '.'}"

@@ -15,6 +15,7 @@ from calibrate.chain.problem import posterior_in
 from calibrate.config import Config
 from calibrate.draws import Draws
 from calibrate.errors import ChainError
+from calibrate.journal import keep
 from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Progress
 from calibrate.screen import Watch
@@ -40,7 +41,7 @@ class WatchBeside(Watch):
 
     def start_display(self) -> None:
         """Begin with nothing but what is done before the first step."""
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(Text("fitting"), console=self._console, auto_refresh=False)
             self._live.start(refresh=True)
 
@@ -56,6 +57,7 @@ class WatchBeside(Watch):
         if self._live is None:
             super().on_warning(message)
         else:
+            keep(f"warning: {printable(message)}")
             self._live.console.print(f"calibrate: warning: {printable(message)}", markup=False, soft_wrap=True)
 
     def on_progress(self, progress: Progress) -> None:
@@ -63,6 +65,8 @@ class WatchBeside(Watch):
         if self._live is None:
             super().on_progress(progress)
             return
+        if self.is_due():
+            keep(self._line(progress, self._share_done(progress)))
         now = time.monotonic()
         if now < self._next:
             return

@@ -56,7 +56,7 @@ def follow(path: Path, every: float | None = None) -> int:
         If the file is missing, damaged, or no run.
     """
     paper = console(sys.stdout)
-    if paper.is_terminal:
+    if paper.is_terminal and not paper.is_dumb_terminal:
         with Live(console=paper, auto_refresh=False) as live:
             last = _look_on(path, every or EVERY, live)
     else:

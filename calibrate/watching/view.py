@@ -38,7 +38,8 @@ def view(found: Glance, console: Console, hint: str = "") -> RenderableType:
     """
     texts = [Text(printable(headline(found)), style="bold"), *(Text(printable(line)) for line in remarks(found))]
     lines = [line for line in found.lines if line.trail.size]
-    most = max(3, console.height - len(texts) - _AROUND)
+    above = sum(len(text.wrap(console, console.width)) for text in texts)
+    most = max(3, console.height - above - _AROUND)
     left_out = max(0, len(lines) - most)
     if left_out:
         worst = sorted(range(len(lines)), key=lambda i: -_distance(lines[i], found))[:most]
@@ -78,12 +79,12 @@ def remarks(found: Glance) -> list[str]:
         if more:
             left = found.seconds_left
             said.append(f"by the pace so far about {more} more steps{'' if left is None else f', {duration(left)}'}")
-        elif found.state != "running" and found.verdict.advice:
+        elif found.state != "running" and "calibrate resume" not in found.verdict.advice:  # that is said below
             said.append(found.verdict.advice)
     if found.state == "killed":
         said.append("nobody writes this file any more, and it was not finished: its process was killed")
     if found.state != "running" and not found.converged:
-        said.append(f"what is stored is whole; go on with 'calibrate resume {shlex.quote(str(found.path))}'")
+        said.append(f"what is stored is whole; to go on: calibrate resume {shlex.quote(str(found.path))}")
     return said
 
 
@@ -140,9 +141,9 @@ def duration(seconds: float) -> str:
 def _table(lines: list[Line], found: Glance, console: Console) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True, max_width=_LONGEST)
-    names = min(_LONGEST, max(len(line.name) for line in lines))
-    width = max(_LEAST, min(_MOST, console.width - names - _NUMBERS))
-    table.add_column("mean of all walkers", no_wrap=True, width=width)
+    width = min(_MOST, console.width - min(_LONGEST, max(len(line.name) for line in lines)) - _NUMBERS)
+    if width >= _LEAST:
+        table.add_column("mean of all walkers" if width > _LEAST + _LEAST else "mean", no_wrap=True, width=width)
     heads = (f"R-hat\n< {found.max_rhat:g}", f"ESS\n≥ {found.min_ess:g}", "tails")
     bars = _BARS
     if not str(console.encoding).lower().startswith("utf"):
@@ -152,7 +153,7 @@ def _table(lines: list[Line], found: Glance, console: Console) -> Table:
     for line in lines:
         table.add_row(
             Text(printable(line.name)),
-            Text(spark(line.trail, line.spread, width, bars)),
+            *([Text(spark(line.trail, line.spread, width, bars))] if width >= _LEAST else []),
             _number(line.rhat, ".3f", line.rhat < found.max_rhat),
             _number(line.ess_bulk, ".0f", line.ess_bulk >= found.min_ess),
             _number(line.ess_tail, ".0f", line.ess_tail >= found.min_ess),
