@@ -230,7 +230,7 @@ def test_flexions_of_a_flat_knee_and_candidates_of_two_tests_are_refused(linear:
 
 
 def test_targets_that_are_none_are_refused(linear: Drawn) -> None:
-    with pytest.raises(ParameterError, match=r"target mcl\.f_reff: there is no such quantity; there are"):
+    with pytest.raises(ParameterError, match=r"f_reff: there is no such quantity; did you mean 'mcl.f_ref'"):
         what_next(linear, "mcl.f_reff", [LOW])
     with pytest.raises(ParameterError, match=r"target mcl\.reference_strain: is the same in all draws"):
         what_next(linear, "mcl.reference_strain", [LOW])

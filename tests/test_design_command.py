@@ -99,7 +99,7 @@ def test_the_picture_is_written_and_always_the_same(finished_run: Path, command:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--target", "mcl.kk"), "target mcl.kk: there is no such quantity; there are"),
+        (("--target", "mcl.kk"), "target mcl.kk: there is no such quantity; did you mean 'mcl.k'?"),
         (("--candidates", "ten"), "candidates ten: must be an angle like 8"),
         (("--candidates", "50"), "candidates 50: must be an angle like 8"),
         (("--flexion", "60"), "this knee has no third coordinates"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from pathlib import Path
 
 import pytest
@@ -69,7 +68,6 @@ TABLES = {
     "laxity": ("predict", "run.h5", "--change", "lcl.k=0", "--moments", "5,10"),
     "design": ("design", "run.h5", "--candidates=8"),
     "score": ("score", "run.h5"),
-    "compare": ("compare", "run.h5", "again.h5"),
     "priors": ("priors", "--structure", "mcl"),
     "check": ("check", "knee.toml"),
     "check, long": ("check", "long.toml"),
@@ -79,7 +77,6 @@ TABLES = {
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_of_every_command_fit_a_narrow_terminal(name: str, folder: Path, command: Command, narrow: None) -> None:
     prepare(folder)
-    shutil.copy(folder / "run.h5", folder / "again.h5")
     text = (folder / "knee.toml").read_text().replace("[noise]\nsigma = 2.0\n", "")
     own = "[tests.a_test_whose_name_has_as_many_letters]\nnoise.sigma = { lower = 0.5, upper = 9.0 }"
     (folder / "long.toml").write_text(text.replace("[data]", own))
