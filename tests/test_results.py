@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from planted import (
 )
 
 from calibrate import draws, results
-from calibrate.errors import ChainError, GeometryError
+from calibrate.errors import ChainError, ExportError, GeometryError
 from calibrate.results import Run, open_run
 
 KEPT = varus_draws()[:, 15:]
@@ -226,17 +225,19 @@ def test_predictions_are_of_the_datas_angles_and_at_most_a_thousand_draws_by_def
 # --- ArviZ ------------------------------------------------------------------------------------------------------------
 
 
-def test_arviz_has_every_parameter_by_its_name_an_ensemble_a_chain(varus: Run) -> None:
-    tree = varus.to_arviz()
-    posterior = tree["posterior"]
-    assert set(posterior.data_vars) == set(VARUS_NAMES)
+def test_arviz_has_every_draw_once_under_its_parameters_name_an_ensemble_a_chain(varus: Run) -> None:
+    tree = varus.to_arviz(predictive=0)
+    posterior, stats = tree["posterior"], tree["sample_stats"]
+    assert [*posterior.data_vars] == [*VARUS_NAMES]
+    steps, walkers = stats["step"].values, stats["walker"].values
+    for ensemble in range(3):
+        assert len(set(zip(steps[ensemble], walkers[ensemble], strict=True))) == 106 * 16
+    of = np.arange(3)[:, np.newaxis], (steps - steps.min()) // varus.settings.thin, walkers
     for i, name in enumerate(VARUS_NAMES):
         assert posterior[name].dims == ("chain", "draw")
-        np.testing.assert_array_equal(posterior[name].values, KEPT[..., i].reshape(3, 106 * 16))
-    lp = tree["sample_stats"]["lp"]
-    assert dict(lp.sizes) == {"chain": 3, "draw": 106 * 16}
+        np.testing.assert_array_equal(posterior[name].values, KEPT[..., i][of])
     columns = np.stack([posterior[name].values for name in VARUS_NAMES], axis=-1)
-    np.testing.assert_array_equal(lp.values.ravel(), varus.posterior.log_prob(columns.reshape(-1, 7)))
+    np.testing.assert_array_equal(stats["lp"].values.ravel(), varus.posterior.log_prob(columns.reshape(-1, 7)))
 
 
 def test_arvizs_rhat_is_ours(varus: Run, valgus: Run) -> None:
@@ -274,17 +275,11 @@ def test_a_run_that_has_just_begun_goes_to_arviz_without_a_word(tmp_path: Path) 
     assert dict(posterior.sizes) == {"chain": 6, "draw": 4}
 
 
-def test_other_warnings_of_arviz_are_passed_on(varus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arviz_base.from_dict", lambda groups: warnings.warn("another one", stacklevel=2))
-    with pytest.warns(UserWarning, match="another one"):
+def test_without_xarray_it_is_said_how_to_get_it(varus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(ExportError) as missing:
         varus.to_arviz()
-
-
-def test_without_arviz_it_is_said_how_to_get_it(varus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "arviz_base", None)
-    with pytest.raises(ImportError) as missing:
-        varus.to_arviz()
-    assert str(missing.value) == "to_arviz needs arviz-base: pip install 'calibrate[notebook]'"
+    assert str(missing.value) == "to_arviz needs xarray: pip install 'calibrate[export]'"
 
 
 def test_the_tilted_run_is_what_was_planted(valgus: Run) -> None:
