@@ -55,6 +55,24 @@ def test_the_knee_is_drawn_where_it_is_and_says_what_holds_it() -> None:
     assert _turns(figures.knee_plot(run, angle=-5.0, draw=7)) < 0.0
 
 
+def test_a_knee_is_drawn_where_its_test_loaded_it_most() -> None:
+    run = DRAWN["ugly"]()
+    measurement = run.posterior.tests[0].measurement
+    angle = float(measurement.angles[np.abs(measurement.loads).argmax()])
+    assert abs(angle) > 1.0
+    assert f", at {angle:.1f}°: " in figures.knee_plot(run).axes[0].get_title(loc="left")
+
+
+def test_a_load_that_is_written_as_nothing_has_no_sign_and_no_way() -> None:
+    run = DRAWN["ugly"]()
+    angles = np.linspace(-5.0, 5.0, 2001)
+    loads = run.posterior.predict(np.median(run.samples(), axis=0), angles)[0]
+    angle = float(angles[np.flatnonzero((loads < 0.0) & (loads > -0.04))[-1]])
+    ax = figures.knee_plot(run, angle=angle).axes[0]
+    assert ": moment 0.0 N·m (valgus positive)" in ax.get_title(loc="left")
+    assert "0.0 N·m" in [text.strip() for text in texts(ax)]
+
+
 def _turns(figure: Figure) -> float:
     """Return what the bent arrow of a moment turns by, positive for counter-clockwise."""
     (bend,), (said,) = marked(figure, "moment"), marked(figure, "load said")

@@ -14,7 +14,7 @@ from calibrate.canvas import plainly
 from calibrate.draws import Draws
 from calibrate.errors import ParameterError
 from calibrate.figures.labels import strand_label
-from calibrate.figures.scene import Scene, chosen_knee, colours, page, scene_of
+from calibrate.figures.scene import Scene, chosen_knee, colours, most_loaded, page, scene_of
 from calibrate.figures.style import FAINT, SMALL, TEXT, WARNING, dress
 from calibrate.posed import REGIONS, Posed, posed
 
@@ -28,7 +28,7 @@ _LIMIT = 45.0  # degrees, as for data
 
 
 @plainly
-def knee_plot(run: Draws, *, test: str | None = None, angle: float = 0.0, draw: int | None = None) -> Figure:
+def knee_plot(run: Draws, *, test: str | None = None, angle: float | None = None, draw: int | None = None) -> Figure:
     """Draw the knee from the front at one angle.
 
     Parameters
@@ -37,8 +37,9 @@ def knee_plot(run: Draws, *, test: str | None = None, angle: float = 0.0, draw: 
         A run, finished or still going, or draws in memory.
     test : str, optional
         In which test, whose flexion, sign and load count; the first by default.
-    angle : float
-        Degrees, as the test's file counts them.
+    angle : float, optional
+        Degrees, as the test's file counts them; by default where the test's largest load was read, for near 0 most
+        knees are slack and there is nothing to see.
     draw : int, optional
         The N-th of the draws, from 0; by default a knee of the parameters' medians.
 
@@ -59,9 +60,10 @@ def knee_plot(run: Draws, *, test: str | None = None, angle: float = 0.0, draw: 
     GeometryError
         If the knee has no pose.
     """
+    of = run.posterior.tests[0] if test is None else run.posterior.test(test)
+    angle = most_loaded(of) if angle is None else angle
     if not abs(angle) <= _LIMIT:
         raise ParameterError(f"an angle of {angle:g} degrees is beyond 45, more than any varus-valgus test")
-    of = run.posterior.tests[0] if test is None else run.posterior.test(test)
     q = chosen_knee(run, of, draw)
     knee = posed(run.posterior, q, [angle], test=of.name)
     scene = scene_of(run.posterior, of, q, also=angle)
@@ -103,7 +105,7 @@ def _said(knee: Posed, i: int) -> str:
     named = f"{test.name}, " if test.name else ""
     unit = test.measurement.unit
     return (
-        f"{named}{test.flexion:g}° of flexion, at {knee.angles[i]:.1f}°: {knee.kind} {reading:.1f} {unit} "
+        f"{named}{test.flexion:g}° of flexion, at {knee.angles[i]:z.1f}°: {knee.kind} {reading:z.1f} {unit} "
         f"({test.positive} positive)"
     )
 
@@ -296,4 +298,5 @@ def _draw_shank(ax: Axes, knee: Posed, i: int, scene: Scene) -> None:
 
 
 def _way(load: float) -> str:
-    return "valgus" if load > 0.0 else "varus" if load < 0.0 else ""
+    """Return the way of a load; one that is written as 0.0 has none."""
+    return "" if round(abs(load), 1) == 0.0 else "valgus" if load > 0.0 else "varus"

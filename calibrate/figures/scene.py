@@ -70,6 +70,12 @@ def measured(test: LaxityTest) -> tuple[float, float]:
     return (low, high) if high > low else (min(low, -1.0), max(high, 1.0))
 
 
+def most_loaded(test: LaxityTest) -> float:
+    """Return the angle [degrees] at which a test's largest load was read, the first of several."""
+    measurement = test.measurement
+    return float(measurement.in_degrees(measurement.angles)[np.argmax(np.abs(measurement.loads))])
+
+
 def scene_of(posterior: Posterior, test: LaxityTest, q: FloatArray, also: float | None = None) -> Scene:
     """Settle the scales by the angles of a test's data, and one angle more."""
     angles = np.linspace(*measured(test), _SWEEP)
