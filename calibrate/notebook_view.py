@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from calibrate.texts import count
+
 if TYPE_CHECKING:
     from calibrate.draws import Draws
     from calibrate.findings.finding import Finding
@@ -113,7 +115,7 @@ def of_geometry(knee: Geometry) -> str:
 def _measured(test: Any) -> str:
     data = test.measurement
     counted = f"{data.kind} in {data.unit}, {test.positive} positive, {test.flexion:g} degrees of flexion"
-    return f"{data.angles.size} points of {data.source} ({counted})"
+    return f"{count(data.angles.size, 'point')} of {data.source} ({counted})"
 
 
 def _of(test: str) -> str:

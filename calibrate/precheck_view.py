@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from calibrate.screen import page
-from calibrate.texts import printable
+from calibrate.texts import count, printable
 
 
 def tables(content: Mapping[str, Any]) -> None:
@@ -22,15 +22,16 @@ def tables(content: Mapping[str, Any]) -> None:
 
 def _tables(console: Console, content: Mapping[str, Any]) -> None:
     name = "configuration" if content["file"] is None else content["file"]
-    _say(console, f"{name}: valid; {content['free']} free parameters", style="bold")
+    _say(console, f"{name}: valid; {count(content['free'], 'free parameter')}", style="bold")
     for test in content["tests"]:
         label = f"{test['name']}: " if test["name"] else ""
         low, high = test["angles"]
         least, most = test["loads"]
         _say(
             console,
-            f"{label}{test['points']} readings of {test['file']}: {test['load']} {least:g} to {most:g} {test['unit']} "
-            f"at {low:g} to {high:g} degrees, {test['positive']} positive, {test['flexion']:g} degrees of flexion",
+            f"{label}{count(test['points'], 'reading')} of {test['file']}: {test['load']} {least:g} to {most:g} "
+            f"{test['unit']} at {low:g} to {high:g} degrees, {test['positive']} positive, "
+            f"{test['flexion']:g} degrees of flexion",
         )
         if test["understood"]:
             _say(console, f"{label}{test['understood']}")

@@ -22,7 +22,7 @@ from rich.text import Text
 from calibrate.ends import SIGNALS, leave, say
 from calibrate.journal import VOICE, keep
 from calibrate.paper import Paper
-from calibrate.texts import digits, printable, shown
+from calibrate.texts import count, digits, printable, shown
 
 if TYPE_CHECKING:
     from calibrate.config import Config
@@ -225,7 +225,7 @@ def _measured(test: Mapping[str, Any]) -> str:
     flexion = f", {test['flexion']:g} degrees flexion" if test["flexion"] else ""
     name = f"{test['name']}: " if test["name"] else ""
     counted = f"{test['load']} in {test['unit']}, {test['positive']} positive{flexion}"
-    return f"{name}{test['points']} points of {test['file']} ({counted})"
+    return f"{name}{count(test['points'], 'point')} of {test['file']} ({counted})"
 
 
 def _table(title: str, entries: Mapping[str, Mapping[str, Any]], extra: tuple[str, ...], with_truth: bool) -> Table:

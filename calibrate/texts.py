@@ -30,3 +30,14 @@ def digits(value: float | None, sd: float | None) -> str:
 def shown(value: float | None, form: str) -> str:
     """Return a number in this format, and a dash for one that is unknown."""
     return "-" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return how many there are of something.
+
+    Examples
+    --------
+    >>> count(1, "strand"), count(12_000, "draw")
+    ('1 strand', '12,000 draws')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

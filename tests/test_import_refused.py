@@ -43,6 +43,11 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
         {},
         "marks for thousands; write numbers without",
     ),
+    "thousands, in a column by its name": (
+        "Angle (deg);Moment (Nm)\n1,5;1.000,0\n2,5;3.000,0\n",
+        {},
+        r"column 'Moment \(Nm\)': '1.000,0' has marks",
+    ),
     "thousands or decimals": (
         german("Winkel [°];Kraft [N]", body=[[5, "1.234"], [6, "2.500"], [-7, "-1.250"]]),
         {},
@@ -106,7 +111,7 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
         {},
         "loads fall as the angles rise.*say what the load counts .*--load-positive",
     ),
-    "no sign": (text(PLAIN), {"positive": None}, "count as positive. say --positive varus"),
+    "no sign": (text(PLAIN), {"positive": None}, "what does 'Angle .deg.' count as positive. say --positive varus"),
     "no sign, but a name": (
         text("Varus [deg],Torque [Nm]"),
         {"positive": None},

@@ -124,6 +124,7 @@ def test_prediction_is_in_the_files_unit_and_sign() -> None:
 
 def test_more_free_parameters_than_points_is_a_warning() -> None:
     assert "2 data points for 6 free parameters" in with_data("angle_deg,force_N\n-4,-9\n5,20\n").warnings[0]
+    assert "1 data point for 6 free parameters" in with_data("angle_deg,force_N\n-4,-9\n").warnings[0]
     assert Posterior.from_config(bench_config()).warnings == ()
 
 

@@ -17,7 +17,7 @@ import typer
 from calibrate.decimals import read_number
 from calibrate.ends import say
 from calibrate.errors import ConfigError, DataError
-from calibrate.texts import printable
+from calibrate.texts import count, printable
 
 if TYPE_CHECKING:
     from calibrate.importing.choose import Answers
@@ -320,7 +320,7 @@ def _report(
     width = max(30, min(100, shutil.get_terminal_size((80, 24)).columns))
     for one, target in zip(found, targets, strict=True):
         if not as_json:
-            print(f"{printable(target)}: {one.measurement.angles.size} readings of {printable(one.source)}")
+            print(f"{printable(target)}: {count(one.measurement.angles.size, 'reading')} of {printable(one.source)}")
             for sentence in one.said:
                 print(textwrap.fill(sentence, width, initial_indent="  ", subsequent_indent="    "))
             print("\n".join(in_characters(one)))

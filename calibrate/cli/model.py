@@ -20,6 +20,7 @@ from calibrate.options import (
     print_json,
 )
 from calibrate.settings import load_matplotlib
+from calibrate.texts import count
 
 
 def simulate(
@@ -68,7 +69,7 @@ def simulate(
     measurement = make(knee, truth, angles=angles, load=load, seed=seed, test=test)
     write(measurement, output, knee, overwrite=overwrite)
     stated = ", ".join(f"{name} = {value:g}" for name, value in measurement.truth.items())
-    say(f"{output}: {measurement.angles.size} points from {stated}")
+    say(f"{output}: {count(measurement.angles.size, 'point')} from {stated}")
     if as_json:
         print_json({"file": str(output), "points": measurement.angles.size, "truth": dict(measurement.truth)})
 

@@ -268,9 +268,9 @@ def _positive(source: Source, angle: Use, answers: Answers, side: Side | None, n
     """Return what the angle counts as positive: it has to be said."""
     said, named = answers.positive, angle.name.way
     if said is None:
-        speaks = f", whose name speaks of {named}" if named else ""
+        speaks = f", whose name speaks of {named}," if named else ""
         raise UnansweredError(
-            f"{source.where}: what does {_shown(source, angle.at)}{speaks}, count as positive? say --positive varus, "
+            f"{source.where}: what does {_shown(source, angle.at)}{speaks} count as positive? say --positive varus, "
             "valgus, or where the foot goes, left or right",
             "--positive",
             ("varus", "valgus", "left", "right"),

@@ -167,7 +167,8 @@ def from_cells(
             f"{where}: no {counted} has a number in each of {', '.join(printable(names[at]) for at in wanted)}"
         )
     short = [f"c{i}" for i in range(len(wanted))]
-    mark = decimal or decimal_of(((short[i], cell) for _, row in kept for i, cell in enumerate(row)), short[0], where)
+    called = [names[at] if names.count(names[at]) == 1 else f"{names[at]} (column {at + 1})" for at in wanted]
+    mark = decimal or decimal_of(((called[i], cell) for _, row in kept for i, cell in enumerate(row)), called[0], where)
     if mark == ",":
         for number, row in kept:
             if any("." in cell for cell in row):

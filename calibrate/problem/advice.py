@@ -12,14 +12,18 @@ from calibrate.config.doubts import doubts_of
 from calibrate.problem.laxity_test import LaxityTest
 from calibrate.problem.parameters import ParameterTable
 from calibrate.problem.quantities import place
+from calibrate.texts import count
 
 
 def warnings_of(config: Config, table: ParameterTable, tests: Sequence[LaxityTest]) -> Iterator[str]:
     """Yield what is odd about numbers, priors and tests, a sentence each."""
     yield from (doubt.text for doubt in doubts_of(config, {test.name: test.measurement for test in tests}))
-    count = sum(test.measurement.angles.size for test in tests)
-    if count < len(table.free):
-        yield f"{count} data points for {len(table.free)} free parameters: the priors will decide some of them"
+    readings = sum(test.measurement.angles.size for test in tests)
+    if readings < len(table.free):
+        yield (
+            f"{count(readings, 'data point')} for {count(len(table.free), 'free parameter')}: the priors will decide "
+            "some of them"
+        )
     spill = 0.0 if config.prior.walls == "hard" else math.sqrt(0.5 / config.prior.weight)
     bounds = [(p.name, p.prior.upper - p.prior.lower) for p in table.free if p.prior is not None]
     if loose := [name for name, width in bounds if np.isfinite(width) and spill > 0.05 * width]:

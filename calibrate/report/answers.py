@@ -12,9 +12,10 @@ from typing import Any
 
 from calibrate.findings.extrapolation import BEYOND
 from calibrate.findings.identify import LEARNT
-from calibrate.report.words import count, estimate, interval, number, sentence, title_of, unit_after
+from calibrate.report.words import estimate, interval, number, sentence, title_of, unit_after
 from calibrate.results import Run
 from calibrate.sampling.remedy import NAMES
+from calibrate.texts import count
 
 # Findings that say of the quantities they name that the data alone do not tell them.
 UNTOLD = ("bound-reached", "prior-decides", "region-unvisited", "trade-off", "extrapolated")

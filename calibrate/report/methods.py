@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from calibrate import __version__, literature
-from calibrate.report.words import count, number, title_of
+from calibrate.report.words import number, title_of
 from calibrate.results import Run
+from calibrate.texts import count
 
 _MOVES = {
     "block": "updates of whole ensembles in compiled batches",

@@ -23,9 +23,9 @@ from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
 from calibrate.kinds import REPORT
 from calibrate.report import answers, changes, knee, methods, pictures, source, tables
-from calibrate.report.words import count, sentence, unit_after
+from calibrate.report.words import sentence, unit_after
 from calibrate.results import Run
-from calibrate.texts import printable
+from calibrate.texts import count, printable
 
 _TEMPLATES = "templates"
 

@@ -14,6 +14,7 @@ from calibrate.figures import FIGURES
 from calibrate.figures.labels import labels_of, symbol
 from calibrate.report.words import estimate, number
 from calibrate.results import Run
+from calibrate.texts import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,4 +152,5 @@ def _alt(kind: Any, content: Mapping[str, Any], panels: tuple[Panel, ...]) -> st
 
 def _curve(test: Mapping[str, Any]) -> str:
     name = f"{test['name']}: " if test["name"] else ""
-    return f"{name}{test['points']} readings of a {test['load']}, at {number(test['flexion'], 'g')}° of flexion"
+    readings = count(test["points"], "reading")
+    return f"{name}{readings} of a {test['load']}, at {number(test['flexion'], 'g')}° of flexion"

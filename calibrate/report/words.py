@@ -97,17 +97,6 @@ def estimate(entry: Mapping[str, Any]) -> str:
     return f"{median}{unit}, 95 % interval {interval(entry)}{unit}"
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """Return how many there are of something.
-
-    Examples
-    --------
-    >>> count(1, "strand"), count(12_000, "draw")
-    ('1 strand', '12,000 draws')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def sentence(text: str) -> str:
     """Return a phrase with a capital letter and a full stop."""
     text = text.strip()
