@@ -158,6 +158,18 @@ def test_a_configuration_of_several_tests(place: Path, command: Command) -> None
     check_refused(command(*line, "--test", "mcl", "--test", "a", "-o", "o2"), "--test mcl: is no name for a test")
 
 
+def test_a_configuration_of_a_series_makes_use_of_its_directions(place: Path, command: Command) -> None:
+    loads = [*range(-8, 9, 2), *range(6, -9, -2)]
+    (place / "loop.txt").write_text(text("Angle [deg],Moment [Nm]", body=[[0.5 * load, load] for load in loads]))
+    line = ("init", "loop.txt", "--positive", "varus", "--flexion", "20")
+    for more, name in ((), "measurement.hysteresis"), (("loop.txt",), "loop.measurement.hysteresis"):
+        assert command(*line[:1], *more, *line[1:], "-o", f"{len(more)}.toml", "--overwrite").code == 0
+        config = load_config(place / f"{len(more)}.toml")
+        posterior = Posterior.from_config(config)
+        assert name in posterior.names
+        assert not [warning for warning in posterior.warnings if "direction" in warning]
+
+
 def test_a_configuration_of_forces_and_of_given_errors(place: Path, command: Command) -> None:
     line = ("init", "force.csv", "--positive", "varus", "--flexion", "20")
     check_refused(command(*line), "say --application-point X,Y, in mm")

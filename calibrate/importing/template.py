@@ -36,6 +36,8 @@ reference_strain = { literature = "smith2016.lcl.reference_strain", sd = 0.09 }
 _OFFSET = "{ mean = 0.0, sd = 2.0 }"
 _SIGMA = {"moment": "{ median = 0.3, factor = 2.0 }", "force": "{ median = 1.0, factor = 3.0 }"}
 
+_HYSTERESIS = {"moment": "{ mean = 0.0, sd = 0.5 }", "force": "{ mean = 0.0, sd = 2.0 }"}
+
 
 def configuration(
     tests: Mapping[str, Imported], files: Mapping[str, str], point: tuple[float, float] | None = None
@@ -73,6 +75,7 @@ def _single(name: str, one: Imported, files: Mapping[str, str]) -> list[str]:
         "# A rig's zero is hardly ever the model's: degrees, as the file counts.",
         "[measurement]",
         f"angle_offset = {_OFFSET}",
+        *_hysteresis("hysteresis", one),
         "",
     ]
     if one.measurement.sigma is None:
@@ -87,6 +90,7 @@ def _several(tests: Mapping[str, Imported], files: Mapping[str, str]) -> list[st
     for name, one in tests.items():
         lines += [f"[tests.{name}]", *_test(one, files[name])]
         lines.append(f"measurement.angle_offset = {_OFFSET}     # degrees: the rig's zero, of this test alone")
+        lines += _hysteresis("measurement.hysteresis", one)
         if one.measurement.sigma is None:
             lines.append(_sigma("noise.sigma", one))
         lines.append("")
@@ -96,6 +100,14 @@ def _several(tests: Mapping[str, Imported], files: Mapping[str, str]) -> list[st
 def _sigma(key: str, one: Imported) -> str:
     kind = one.measurement.kind
     return f"{key} = {_SIGMA[kind]}     # {one.measurement.unit}, inferred; or a number, if you know the load's error"
+
+
+def _hysteresis(key: str, one: Imported) -> list[str]:
+    """Return what makes use of the column of directions, if there is one: else each run would warn of it."""
+    if one.measurement.direction is None:
+        return []
+    kind, unit = one.measurement.kind, one.measurement.unit
+    return [f"{key} = {_HYSTERESIS[kind]}     # {unit}: friction, half the loop's width; uses the column 'direction'"]
 
 
 def _test(one: Imported, file: str) -> list[str]:
