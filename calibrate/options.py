@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from calibrate.errors import ConfigError
 
@@ -99,6 +102,31 @@ def said_of(parameter: Any) -> str:
     return help_of(help_text.removeprefix(_KEY))
 
 
+class _Held(io.StringIO):
+    """Holds what is for stdout, and says of itself what that one does."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a StringIO has none
+        return sys.__stdout__.encoding if sys.__stdout__ is not None else "utf-8"
+
+
+def _held(get_help: Callable[[Any], str], ctx: Any) -> str:
+    """Return a help that a pipe is given in one piece, as results are: `--help | head` is no failure."""
+    if sys.stdout.isatty():
+        return get_help(ctx)  # printed on the way, in colours
+    with contextlib.redirect_stdout(_Held()) as held:
+        said = get_help(ctx)
+    return held.getvalue() + said
+
+
+class HelpfulGroup(TyperGroup):
+    """The commands; their help is written in one piece."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help."""
+        return _held(super().get_help, ctx)
+
+
 class OnceCommand(TyperCommand):
     """A command that takes an option's value once, unless the option is meant to be repeated; flags do no harm."""
 
@@ -107,6 +135,10 @@ class OnceCommand(TyperCommand):
         for parameter in self.params:
             parameter.help = said_of(parameter)  # type: ignore[attr-defined]  # arguments and options have it
         super().format_help(ctx, formatter)
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help."""
+        return _held(super().get_help, ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse, after a look at what is given how often.

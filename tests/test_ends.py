@@ -56,6 +56,19 @@ def test_a_shell_says_the_same_of_results_that_cannot_be_written(name: str, stre
     check_lost(name, done.returncode, done.stderr)
 
 
+@pytest.mark.parametrize("command", ["calibrate --help", "calibrate run --help", "calibrate summary run.h5"])
+def test_a_reader_who_takes_a_line_and_leaves_is_no_failure(command: str, place: Path) -> None:
+    done = shell(f"set -o pipefail; {command} | python -c 'input()'", place)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_command_is_the_help_and_bad_usage(place: Path) -> None:
+    for command in ("calibrate", "calibrate -q"):
+        done = shell(command, place)
+        assert (done.returncode, done.stderr) == (2, "")
+        assert "Usage: calibrate" in done.stdout
+
+
 def check_unheard(name: str, code: int, out: str, place: Path) -> None:
     """Check what a command does whose messages nobody hears."""
     assert code == CODES.get(name, 0)

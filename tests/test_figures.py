@@ -205,6 +205,12 @@ def test_a_run_with_nothing_stored_is_refused_in_one_sentence(draw: Callable[[Ru
         draw(empty)
 
 
+def test_of_nothing_stored_not_even_the_folder_is_made(simulated: Run, tmp_path: Path) -> None:
+    with pytest.raises(ChainError, match="nothing is stored yet"):
+        figures.save_all(with_draws(simulated, np.empty((4, 0, 64, 7))), tmp_path / "plots")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_picture_that_cannot_be_written_leaves_nothing_half_done(single: Run, tmp_path: Path) -> None:
     (tmp_path / "corner.png" / "in the way").mkdir(parents=True)
     with pytest.raises(ChainError, match=r"corner\.png: is a folder"):

@@ -66,6 +66,14 @@ def test_a_narrow_terminal_has_the_numbers_and_no_course(still: Glance) -> None:
     assert "…" not in narrow
 
 
+def test_on_a_narrow_terminal_a_long_name_gives_way_to_numbers(still: Glance) -> None:
+    long = replace(still, lines=tuple(replace(line, name=f"{'bundle_' * 8}{line.name}") for line in still.lines))
+    narrow = shown(long, width=40)
+    for line in still.lines:
+        assert f"{line.rhat:.3f}" in narrow
+        assert f"{line.ess_tail:.0f}" in narrow
+
+
 def test_a_low_terminal_shows_what_is_farthest_from_convergence(still: Glance) -> None:
     low = shown(still, height=13)
     worst = max(still.lines, key=lambda line: max((line.rhat - 1.0) / 0.01, still.min_ess / line.ess_tail))

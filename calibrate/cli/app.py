@@ -35,7 +35,7 @@ from calibrate.cli.watch import watch
 from calibrate.ends import BAD_INPUT, FAILED, INTERRUPTED, complain, drop_output, is_about_memory, need_memory, tell
 from calibrate.errors import CalibrateError, RunError
 from calibrate.journal import be_silent, speak
-from calibrate.options import OnceCommand
+from calibrate.options import HelpfulGroup, OnceCommand
 
 # Megabytes of address space below which a command ends in the middle of some library, with none of our words.
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
@@ -44,8 +44,8 @@ _NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report":
 
 app = typer.Typer(
     name="calibrate",
+    cls=HelpfulGroup,
     help="What a varus-valgus laxity test says about the knee's collateral ligaments: MCMC calibration.",
-    no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -116,6 +116,9 @@ def _root(
     if version:
         print(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(BAD_INPUT)
     speak(quiet=quiet, verbose=verbose, log_file=log_file)
     need_memory(_NEEDS.get(context.invoked_subcommand or "", 0))
 

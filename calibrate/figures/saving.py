@@ -48,6 +48,7 @@ def save_all(run: Run, folder: Path, *, only: Sequence[str] | None = None) -> li
         If there is no picture of a name.
     """
     folder = Path(folder)
+    run.thinned(1)  # complains of a run with nothing stored, before a folder is made
     pictures = _pictures(run, chosen(only))
     _check(run, folder, list(pictures))
     try:

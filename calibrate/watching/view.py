@@ -140,7 +140,7 @@ def duration(seconds: float) -> str:
 
 def _table(lines: list[Line], found: Glance, console: Console) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("", no_wrap=True, max_width=_LONGEST)
+    table.add_column("", max_width=_LONGEST)  # what may wrap gives way first, so that numbers stay
     width = min(_MOST, console.width - min(_LONGEST, max(len(line.name) for line in lines)) - _NUMBERS)
     if width >= _LEAST:
         table.add_column("mean of all walkers" if width > _LEAST + _LEAST else "mean", no_wrap=True, width=width)
@@ -152,7 +152,7 @@ def _table(lines: list[Line], found: Glance, console: Console) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(
-            Text(printable(line.name)),
+            Text(printable(line.name), no_wrap=True, overflow="ellipsis"),
             *([Text(spark(line.trail, line.spread, width, bars))] if width >= _LEAST else []),
             _number(line.rhat, ".3f", line.rhat < found.max_rhat),
             _number(line.ess_bulk, ".0f", line.ess_bulk >= found.min_ess),
