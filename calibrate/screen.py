@@ -140,7 +140,7 @@ class Watch:
             converging = f"R-hat {rhat:.3f}  ESS {ess:.0f} of {self._settings.min_ess:g}"
         left = progress.seconds * (1.0 - share) / share if share > 0.01 else math.nan
         return (
-            f"{progress.steps} steps  log-prob {shown(progress.log_prob, '.2f')}  "
+            f"{progress.steps} step{'' if progress.steps == 1 else 's'}  log-prob {shown(progress.log_prob, '.2f')}  "
             f"accepted {shown(progress.acceptance, '.0%')}  {converging}  {shown(left, '.0f')} s left"
         )
 
