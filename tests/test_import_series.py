@@ -68,6 +68,7 @@ def test_nothing_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
     assert 70 <= loading.loads.size <= 90
     last = taken(tmp_path, content, cycle="last")
     assert last.measurement.loads.tolist() == [row[2] for row in body[80:]]
+    assert not [doubt for doubt in last.doubts if "choose with" in doubt]  # it has been chosen
     assert "# source: cycle 2 of 2 kept, 80 readings of others left out (--cycle)" in last.measurement.text
     both = taken(tmp_path, content, cycle="1", direction="loading", thin=4).measurement
     assert "left out (--direction)" in both.text

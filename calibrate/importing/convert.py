@@ -96,7 +96,7 @@ def convert(path: Path, answers: Answers) -> Imported:
     readings, done = _chosen(readings, order, choice, answers)
     sentences = [*said(source, choice, readings), *how, *done]
     measurement = parse_measurement(text(source, choice, readings, sentences, flexion), printable(path))
-    odd = doubts(measurement, order)
+    odd = doubts(measurement, order, answers)
     return Imported(path, measurement, choice.positive, choice.side, flexion, sentences, odd, order)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from calibrate import __version__
 from calibrate.data import Measurement, format_measurement
-from calibrate.importing.choose import Choice
+from calibrate.importing.choose import Answers, Choice
 from calibrate.importing.cycles import Order
 from calibrate.importing.source import Readings, Source
 from calibrate.plausible import doubts_of_data
@@ -56,13 +56,13 @@ def _named(source: Source, at: int) -> str:
     return f"'{printable(source.columns[at].full)}'"
 
 
-def doubts(measurement: Measurement, order: Order) -> list[str]:
-    """Say what is odd, and what the user may want to choose."""
+def doubts(measurement: Measurement, order: Order, answers: Answers) -> list[str]:
+    """Say what is odd, and what the user may want to choose and has not."""
     found = [doubt.text for doubt in doubts_of_data(measurement)]
-    if order.is_series:
+    if order.is_series and answers.direction is None and answers.cycle is None:
         kinds = f"{order.cycles} cycle{'s' if order.cycles > 1 else ''} of loading and unloading"
         found.append(f"a series in time: {kinds}; choose with --direction and --cycle")
-    if order.holds:
+    if order.holds and answers.holds is None:
         found.append(f"{len(order.holds)} holds; make one reading of each with --holds mean or last")
     if measurement.angles.size > _MANY:
         found.append(
