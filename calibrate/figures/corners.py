@@ -40,7 +40,7 @@ from calibrate.figures.style import (
 FloatArray = NDArray[np.float64]
 _Axes: TypeAlias = "np.ndarray[Any, Any]"  # a square of panels
 
-# Panels cost time, more than contours do: of ten parameters a page takes half of what it takes of fourteen.
+# Each of the n x n panels costs time, those that stay empty as well, and a picture may take two seconds.
 MOST = 10
 # A corner of more draws than this looks the same and takes longer.
 _DRAWS = 20_000
