@@ -89,28 +89,33 @@ class Watch:
 
     def on_warning(self, message: str) -> None:
         """Pass on what the user should know."""
-        if self._bar is None:
+        paper = self.display()
+        if paper is None:
             say(f"warning: {message}")
         else:
             keep(f"warning: {printable(message)}")
-            self._bar.console.print(f"calibrate: warning: {printable(message)}", markup=False, soft_wrap=True)
+            paper.print(f"calibrate: warning: {printable(message)}", markup=False, soft_wrap=True)
 
     def on_progress(self, progress: Progress) -> None:
         """Show where the run is."""
         share = self._share_done(progress)
         line = self._line(progress, share)
+        self.paint(progress, share, line)
+        if time.monotonic() - self._logged >= (_OFTEN if VOICE.verbose else _LOG_EVERY):
+            self._logged = time.monotonic()
+            if self.display() is not None:
+                keep(line)
+            else:
+                say(line)
+
+    def display(self) -> Console | None:
+        """Return where something is shown that moves; None if nothing is."""
+        return None if self._bar is None else self._bar.console
+
+    def paint(self, progress: Progress, share: float, line: str) -> None:
+        """Renew what moves, if anything does."""
         if self._bar is not None:
             self._bar.update(self._task, completed=share, description=line)
-        if self.is_due():
-            (say if self._bar is None else keep)(line)
-
-    def is_due(self) -> bool:
-        """Tell whether it is time for another line of progress."""
-        now = time.monotonic()
-        if now - self._logged < (_OFTEN if VOICE.verbose else _LOG_EVERY):
-            return False
-        self._logged = now
-        return True
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._stop or not self._started:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
@@ -15,11 +16,10 @@ from calibrate.chain.problem import posterior_in
 from calibrate.config import Config
 from calibrate.draws import Draws
 from calibrate.errors import ChainError
-from calibrate.journal import keep
+from calibrate.journal import VOICE
 from calibrate.posterior import Posterior
 from calibrate.sampling.loop import Progress
 from calibrate.screen import Watch
-from calibrate.texts import printable
 from calibrate.watching.glance import glance_of
 from calibrate.watching.view import view
 
@@ -41,7 +41,7 @@ class WatchBeside(Watch):
 
     def start_display(self) -> None:
         """Begin with nothing but what is done before the first step."""
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
+        if self._console.is_terminal and not self._console.is_dumb_terminal and not VOICE.quiet:
             self._live = Live(Text("fitting"), console=self._console, auto_refresh=False)
             self._live.start(refresh=True)
 
@@ -52,21 +52,14 @@ class WatchBeside(Watch):
             self._live.stop()
         super().__exit__(kind, error, traceback)
 
-    def on_warning(self, message: str) -> None:
-        """Pass on what the user should know, above the view."""
-        if self._live is None:
-            super().on_warning(message)
-        else:
-            keep(f"warning: {printable(message)}")
-            self._live.console.print(f"calibrate: warning: {printable(message)}", markup=False, soft_wrap=True)
+    def display(self) -> Console | None:
+        """Return where the view is; None if there is none."""
+        return None if self._live is None else self._live.console
 
-    def on_progress(self, progress: Progress) -> None:
+    def paint(self, progress: Progress, share: float, line: str) -> None:
         """Look at what is stored, now and then."""
         if self._live is None:
-            super().on_progress(progress)
             return
-        if self.is_due():
-            keep(self._line(progress, self._share_done(progress)))
         now = time.monotonic()
         if now < self._next:
             return
