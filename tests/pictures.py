@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.patches import Polygon
 
 # The quantiles of a median with its two bands.
 FIVE = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -32,6 +33,14 @@ def corner_axes(figure: Any) -> np.ndarray:
     for place, ax in places.items():
         panels[place] = ax
     return panels
+
+
+def counted(ax: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the counts and the bins' edges of a filled histogram."""
+    (steps,) = (patch for patch in ax.patches if isinstance(patch, Polygon))
+    outline = steps.get_xy()  # up and down over all bins, and back along the bottom
+    bins = (len(outline) - 1) // 4
+    return outline[1 : 2 * bins : 2, 1], outline[: 2 * bins + 1 : 2, 0]
 
 
 def edges(band: Any) -> tuple[Any, Any, Any]:

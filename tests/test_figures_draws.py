@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from pictures import corner_axes, marked, texts, x_of, y_of
+from pictures import corner_axes, counted, marked, texts, x_of, y_of
 from planted import TRUTH, VARUS_NAMES, constant, plant, varus_draws
 
 from calibrate import figures
@@ -63,10 +63,8 @@ def test_a_parameters_own_panel(corner: np.ndarray, true: Run, i: int) -> None:
         across = [y_of(line).tolist() for line in marked(panel, "truth") if np.ptp(y_of(line)) == 0.0]
         assert across == [[truth, truth]]
     # All 5088 draws are in the histogram, each in its bin.
-    (steps,) = marked(ax, "histogram")
-    counts, ends = np.histogram(column, bins=24, range=limits)
-    np.testing.assert_array_equal(steps.get_data().values, counts)
-    np.testing.assert_allclose(steps.get_data().edges, ends)
+    for found, wanted in zip(counted(ax), np.histogram(column, bins=24, range=limits), strict=True):
+        np.testing.assert_allclose(found, wanted)
     # The best draw is on top.
     best = EVERY[:, 15:].reshape(-1, 7)[int(np.argmax(true.chains.log_prob[:, 15:].reshape(-1)))]
     (wedge,) = marked(ax, "map")

@@ -9,16 +9,18 @@ import math
 import numpy as np
 import pytest
 import shown_runs
+from matplotlib.colors import to_hex
+from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
-from pictures import marked, texts, x_of, y_of
+from pictures import corner_axes, marked, texts, x_of, y_of
 from rigs import TESTS, three_tests
 from scipy import stats
 
 from calibrate import figures
 from calibrate.draws import Draws
 from calibrate.errors import ChainError
-from calibrate.figures.panels import levels_of
 from calibrate.figures.residuals import sampling_band
+from calibrate.figures.style import BAND_50, BAND_90
 from calibrate.literature import laxity_band
 from calibrate.results import Run
 from calibrate.scores.pointwise import foretold
@@ -56,6 +58,14 @@ def test_the_accessor_has_the_registrys_names_and_options() -> None:
     assert len(plot.corner(names=["mcl.k"]).axes) == 1
     with pytest.raises(AttributeError, match="no picture is called 'corer'; did you mean 'corner'"):
         plot.corer()
+
+
+def test_a_corner_of_fewer_draws_than_parameters_is_refused_in_one_sentence() -> None:
+    run = DRAWN["ugly"]()
+    few = shown_runs.drawn(run.posterior, run.chains.coords[:1, :1, :6], dropped=0)
+    with pytest.raises(ChainError, match="6 draws are too few for 7 parameters; sample more or name fewer of them"):
+        figures.corner_plot(few)
+    assert figures.corner_plot(few, names=run.names[:2]).axes
 
 
 @pytest.mark.parametrize("name", figures.FIGURES)
@@ -113,10 +123,17 @@ def test_correlations_are_those_of_ranks() -> None:
 
 
 def test_contours_hold_their_shares() -> None:
-    density = np.random.default_rng(1).dirichlet(np.ones(400)).reshape(20, 20)
-    outer, inner = levels_of(density) or (0.0, 0.0)
-    for level, share in ((outer, 0.9), (inner, 0.5)):
-        assert density[density >= level].sum() >= share > density[density > level].sum()
+    """Of pairs along a line they hold more: counts are smoothed over a bin."""
+    run = DRAWN["real"]()
+    axes, draws = corner_axes(drawn("corner", "real")), run.samples()
+    for row, column in zip(*np.tril_indices(len(axes), -1), strict=True):
+        filled, lines = (found for found in axes[row, column].collections if isinstance(found, ContourSet))
+        assert filled.filled
+        assert [to_hex(colour).upper() for colour in filled.get_facecolor()] == ["#FFFFFF", BAND_90, BAND_50]
+        pair = draws[:, [column, row]]
+        found = [path.contains_points(pair).mean() for path in lines.get_paths()]
+        rank = abs(stats.spearmanr(*pair.T).statistic)
+        assert found == pytest.approx([0.9, 0.5], abs=0.04 if rank < 0.5 else 0.25)
 
 
 def test_the_best_draw_is_marked_where_it_is() -> None:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from calibrate.canvas import plainly
 from calibrate.draws import Draws
+from calibrate.errors import ChainError
 from calibrate.figures.labels import broken, labels_of, symbol
 from calibrate.figures.marginals import columns_of, narrowed, prior_density
-from calibrate.figures.panels import binned, draw_histogram, draw_pair
 from calibrate.figures.style import (
     BAND_50,
     BAND_90,
@@ -40,11 +40,12 @@ from calibrate.figures.style import (
 FloatArray = NDArray[np.float64]
 _Axes: TypeAlias = "np.ndarray[Any, Any]"  # a square of panels
 
-# More parameters than this cannot be read on one page.
-MOST = 12
+# Each of the n x n panels costs time, those that stay empty as well, and a picture may take two seconds.
+MOST = 10
 # A corner of more draws than this looks the same and takes longer.
-_DRAWS = 50_000
-_LONG = 500_000
+_DRAWS = 20_000
+# Of more than the second number, the first are what quantiles are taken of.
+_SOME, _LONG = 50_000, 500_000
 # Margins [mm], and of more than a line's label the rest.
 _LEFT, _BOTTOM, _TOP, _RIGHT, _LINE = 17.0, 15.0, 17.0, 4.0, 3.2
 _GAP = 0.8  # mm between panels
@@ -56,8 +57,8 @@ _NAMED = 24
 def corner_pages(run: Draws) -> dict[str, tuple[str, ...]]:
     """Share the free parameters out over pages that can be read.
 
-    Up to twelve are on one page, `corner`. Of more, those of the geometry have a page of their own,
-    `corner_geometry`. Where that leaves more than twelve on a page, it has those whose 90 % interval the data have
+    Up to ten are on one page, `corner`. Of more, those of the geometry have a page of their own,
+    `corner_geometry`. Where that leaves more than ten on a page, it has those whose 90 % interval the data have
     narrowed most against the prior's.
 
     Raises
@@ -88,7 +89,7 @@ def corner_plot(run: Draws, *, names: Sequence[str] | None = None, map: bool = T
     run : Draws
         A run, finished or still going, or draws in memory.
     names : sequence of str, optional
-        Which free parameters; by default all, or of more than twelve those of the first of `corner_pages`.
+        Which free parameters; by default all, or of more than ten those of the first of `corner_pages`.
     map : bool
         Whether to mark the best of the draws (maximum a posteriori), a cross in pairs.
 
@@ -101,12 +102,14 @@ def corner_plot(run: Draws, *, names: Sequence[str] | None = None, map: bool = T
     Raises
     ------
     ChainError
-        If nothing is stored yet.
+        If nothing is stored yet, or fewer draws than parameters.
     ValueError
         If no free parameter has such a name.
     """
     columns = columns_of(run, corner_pages(run)["corner"] if names is None else names)
     ndim, draws = len(columns), run.thinned(_DRAWS)[:, columns]
+    if len(draws) < ndim:
+        raise ChainError(f"{len(draws)} draws are too few for {ndim} parameters; sample more or name fewer of them")
     limits = [_limits(run, draws[:, i], column) for i, column in enumerate(columns)]
     labels = [labels_of(run.posterior)[i] for i in columns]
     small = TEXT if ndim <= 5 else SMALL - (0.5 if ndim <= 9 else 1.0)
@@ -119,13 +122,13 @@ def corner_plot(run: Draws, *, names: Sequence[str] | None = None, map: bool = T
     height = panel if ndim > 1 else 0.75 * panel
     width, tall = left + _RIGHT + ndim * panel, bottom + top + ndim * height + (10.0 if ndim == 1 else 0.0)
     figure = new_figure(width, tall, constrained=False)
-    axes = _panels(figure, ndim, (left, bottom), (panel, height))
     bins = 30 if ndim < 6 else 24
-    _fill(axes, draws, limits, bins)
-    _tidy(axes, limits, axis_labels, (panel, height), small)
+    axes = _panels(figure, draws, limits, axis_labels, bins, small)
+    _place(figure, ndim, (left, bottom), (panel, height))
+    _tidy(axes, limits, (panel, height), small)
     best = run.best if map else None
-    # All draws that the summary's numbers are of, too; of a very long chain those that are drawn do.
-    whole = run.some_samples()[:, columns] if run.draws <= _LONG else draws
+    # All draws that the summary's numbers are of, too, but of a very long chain.
+    whole = (run.some_samples() if run.draws <= _LONG else run.thinned(_SOME))[:, columns]
     for i, column in enumerate(columns):
         _mark(run, axes, i, column, whole[:, i], axis_labels[i], limits[i], small)
         _draw_prior(run, axes[i, i], column, limits[i], len(draws) / bins)
@@ -156,54 +159,78 @@ def corner_plot(run: Draws, *, names: Sequence[str] | None = None, map: bool = T
     return figure
 
 
-def _panels(figure: Figure, ndim: int, corner: tuple[float, float], sides: tuple[float, float]) -> _Axes:
-    """Return the panels of a lower triangle, None above it; the lower left corner and sides are in mm."""
-    width, tall = (INCH * size for size in figure.get_size_inches())
-    axes: _Axes = np.full((ndim, ndim), None, dtype=object)
+def _panels(
+    figure: Figure, draws: FloatArray, limits: list[tuple[float, float]], labels: list[str], bins: int, small: float
+) -> _Axes:
+    """Return the panels of a lower triangle with histograms and contours, None above it."""
+    import corner  # imports pyplot, so only those who want a corner pay for it
+
+    ndim = len(limits)
+    axes: _Axes = figure.subplots(ndim, ndim, squeeze=False)
+    corner.corner(
+        draws,
+        fig=figure,
+        bins=bins,
+        range=limits,
+        levels=(0.5, 0.9),
+        smooth=1.0,
+        quiet=True,
+        plot_datapoints=False,
+        plot_density=False,
+        no_fill_contours=True,
+        fill_contours=True,
+        contourf_kwargs={"colors": ["white", BAND_90, BAND_50]},
+        contour_kwargs={"colors": MEDIAN, "linewidths": 0.5},
+        hist_kwargs={"histtype": "stepfilled", "facecolor": BAND_90, "edgecolor": MEDIAN, "linewidth": 0.7},
+        labels=labels,
+        label_kwargs={"fontsize": small},
+        max_n_ticks=0,  # they take most of the time; `_tidy` sets those that have their numbers
+    )
     for row in range(ndim):
         for column in range(row + 1):
-            at = (corner[0] + column * sides[0], corner[1] + (ndim - 1 - row) * sides[1])
-            size = (sides[0] - _GAP, sides[1] - _GAP) if ndim > 1 else sides
-            ax = figure.add_axes((at[0] / width, at[1] / tall, size[0] / width, size[1] / tall))
-            ax.set_label(f"panel {row} {column}")
-            axes[row, column] = ax
+            axes[row, column].set_label(f"panel {row} {column}")
+        for column in range(row + 1, ndim):
+            axes[row, column].remove()
+            axes[row, column] = None
     return axes
 
 
-def _fill(axes: _Axes, draws: FloatArray, limits: list[tuple[float, float]], bins: int) -> None:
-    """Draw histograms and contours."""
-    at = [binned(draws[:, i], limits[i], bins) for i in range(len(limits))]
-    for row in range(len(limits)):
-        draw_histogram(axes[row, row], at[row], limits[row], bins)
-        for column in range(row):
-            draw_pair(axes[row, column], at[column], at[row], (limits[column], limits[row]), bins)
+def _place(figure: Figure, ndim: int, corner: tuple[float, float], sides: tuple[float, float]) -> None:
+    """Put the panels where they belong; the lower left corner and the sides are in mm."""
+    width, tall = (INCH * size for size in figure.get_size_inches())
+    gap = _GAP if ndim > 1 else 0.0
+    figure.subplots_adjust(
+        left=corner[0] / width,
+        right=(corner[0] + ndim * sides[0] - gap) / width,
+        bottom=corner[1] / tall,
+        top=(corner[1] + ndim * sides[1] - gap) / tall,
+        wspace=gap / (sides[0] - gap),
+        hspace=gap / (sides[1] - gap),
+    )
 
 
-def _tidy(
-    axes: _Axes, limits: list[tuple[float, float]], labels: list[str], sides: tuple[float, float], small: float
-) -> None:
-    """Set ticks and labels of all panels; `sides` are a panel's width and height [mm]."""
+def _tidy(axes: _Axes, limits: list[tuple[float, float]], sides: tuple[float, float], small: float) -> None:
+    """Set the ticks of the panels on the outside; `sides` are a panel's width and height [mm]."""
     ndim, (panel, height) = len(limits), sides
     ticks = [_inner_ticks(*one, 4 if ndim <= 9 else 3) for one in limits]
     for row in range(ndim):
         for column in range(row + 1):
             ax, lowest, first = axes[row, column], row == ndim - 1, column == 0 < row
-            # Ticks take most of the time, so only those panels have them that have their numbers, too.
-            ax.set_xticks(ticks[column] if lowest else [])
-            ax.set_yticks(ticks[row] if first else [])
             for spine in ax.spines.values():
                 spine.set_linewidth(0.6)
             if lowest or first:
                 dress(ax)
                 ax.tick_params(labelsize=SMALL if ndim <= 5 else SMALL - 1)
             if lowest:
+                ax.set_xticks(ticks[column])
                 ax.tick_params(axis="x", labelrotation=45 if ndim > 1 else 0)
-                ax.set_xlabel(labels[column], fontsize=small)
                 ax.xaxis.set_label_coords(0.5, -11.5 / height)
+                ax.xaxis.label.set_fontsize(small)
             if first:
+                ax.set_yticks(ticks[row])
                 ax.tick_params(axis="y", labelrotation=45)
-                ax.set_ylabel(labels[row], fontsize=small)
                 ax.yaxis.set_label_coords(-11.5 / panel, 0.5)
+                ax.yaxis.label.set_fontsize(small)
 
 
 def _mark(

@@ -36,7 +36,7 @@ def save_all(run: Run, folder: Path, *, only: Sequence[str] | None = None) -> li
     Returns
     -------
     list of Path
-        What was written: for each name a `.png` and a `.pdf`, and of more than twelve parameters `corner_geometry`, if
+        What was written: for each name a `.png` and a `.pdf`, and of more than ten parameters `corner_geometry`, if
         the geometry has any.
 
     Raises
