@@ -15,8 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Makes the pty the process's controlling terminal, and becomes the command.
-_BECOME = "import os, sys; os.login_tty(int(sys.argv[1])); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+# Makes the pty the process's controlling terminal, heeds Ctrl-C whatever the tests' own parent does (a background job
+# ignores it), and becomes the command.
+_BECOME = (
+    "import os, signal, sys; os.login_tty(int(sys.argv[1])); signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+)
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
