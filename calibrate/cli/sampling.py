@@ -77,7 +77,7 @@ def run(
         from calibrate.results import open_run
         from calibrate.scores.holdout import held_out
 
-        tests = held_out(open_run(target))
+        tests = [*held_out(open_run(target))]
         content["held_out"] = [test.content() for test in tests]
         if not as_json:
             print(*map(printable, tests), sep="\n")
