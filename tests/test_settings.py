@@ -87,7 +87,7 @@ run = open_run(sys.argv[1])
 out = {}
 for name in sys.argv[2:]:
     figure = getattr(figures, name)(run)
-    for kind in ("png", "svg"):
+    for kind in ("png", "svg") if name == "load_angle_plot" else ("png",):
         file = BytesIO()
         figure.savefig(file, format=kind, **({"metadata": {"Date": None}} if kind == "svg" else {}))
         text = file.getvalue()
