@@ -88,7 +88,6 @@ def _png(figure: Figure) -> tuple[str, int, int]:
     from PIL import Image
 
     figure.set_dpi(_DPI)
-    figure.set_dpi(_DPI)
     canvas: Any = FigureCanvasAgg(figure)  # which has no types
     figure.draw(canvas.get_renderer())  # once: saving would lay it out in a drawing of its own
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
