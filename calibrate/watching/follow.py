@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,8 @@ EVERY, EVERY_LINE = 1.0, 10.0
 _SHARE = 0.1
 # Seconds between two questions whether the run still goes.
 _ASK = 0.25
+# Shows the cursor again, below what was shown.
+_CURSOR = b"\x1b[?25h\n"
 _KEYS = "q leaves; the run goes on"
 
 
@@ -73,9 +76,9 @@ def _look_on(path: Path, every: float, live: Live | None) -> Glance | None:
 
     def tidy() -> None:
         if live is not None:
-            live.console.show_cursor()
-            live.console.file.write("\n")
-            live.console.file.flush()
+            with contextlib.suppress(OSError, ValueError):
+                # Past the stream, in whose midst a signal may have come.
+                os.write(live.console.file.fileno(), _CURSOR)
 
     with keyboard(live is not None, tidy) as keys:
         while True:
