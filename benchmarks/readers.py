@@ -128,7 +128,7 @@ def polls(path: Path, stop: Event) -> str:
         seen, there = judge(code, out.getvalue(), err.getvalue(), seen)
         count += there
         due = max(due + PAUSE, time.monotonic())
-        time.sleep(max(0.0, due - time.monotonic()))
+        time.sleep(max(0.0, due - time.monotonic()))  # leaves the writer some of the processor
     return f"{count} polls of calibrate summary in one process, the last one saw {seen} steps"
 
 

@@ -234,7 +234,7 @@ def test_arviz_plots_it_without_help(tree: Any) -> None:
 
     # The parts of ArviZ for Python 3.11 look for a module that matplotlib 3.11 has made one with its parent.
     if not hasattr(matplotlib.style, "core"):
-        matplotlib.style.core = matplotlib.style  # type: ignore[attr-defined]
+        matplotlib.style.core = matplotlib.style  # type: ignore[attr-defined]  # gone from matplotlib 3.11
     with warnings.catch_warnings(action="ignore"):  # what they say to each other is not ours to mend
         import arviz_plots
 

@@ -104,7 +104,7 @@ def test_sentences_tell_each_answer_once_with_its_interval(said: dict[str, Any],
     for told in said["learnt"]:
         entry = (content["derived"] | content["parameters"])[told.name]
         pattern = r"([−\d.,]+)(°| N/mm| mm| N|), 95 % interval ([−\d.,]+) to ([−\d.,]+?)(?:°| N/mm| mm| N|)(?:;|\.$)"
-        median, unit, low, high = re.search(pattern, told.text).groups()  # type: ignore[union-attr]
+        median, unit, low, high = re.search(pattern, told.text).groups()  # type: ignore[union-attr]  # None is a failure
         for shown, key in ((median, "median"), (low, "q2.5"), (high, "q97.5")):
             assert number(shown) == pytest.approx(entry[key], rel=6e-4), told
         assert unit.strip() == UNITS.get(entry["unit"], entry["unit"]).replace("–", "")

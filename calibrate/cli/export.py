@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +11,9 @@ from calibrate.ends import say
 from calibrate.errors import ConfigError
 from calibrate.options import BurnIn, Json, RunArgument, parsed_map, print_json
 from calibrate.texts import printable
+
+if TYPE_CHECKING:
+    from calibrate.results import Run
 
 
 def export(
@@ -69,12 +72,9 @@ def export(
         _refuse(["--derived"] if derived else [], "csv, parquet or json", chosen)
     if chosen == "osim":
         _refuse(["--draws"] if draws is not None else [], "netcdf, csv, parquet or json", chosen)
-        from calibrate.export import export_osim
-
         short = [f"{ours}={name}" for ours, name in (("mcl", mcl), ("lcl", lcl)) if name is not None]
         theirs = parsed_map([*(mapping or []), *short], "--map")
-        for note in export_osim(opened(path, burn_in), output, draw=draw, model=model, map=theirs, overwrite=overwrite):
-            say(note)
+        _save_osim(opened(path, burn_in), output, draw=draw, model=model, map=theirs, overwrite=overwrite)
     elif chosen == "netcdf":
         save_netcdf(opened(path, burn_in), output, predictive=1000 if draws is None else draws, overwrite=overwrite)
     else:
@@ -83,6 +83,14 @@ def export(
         print_json({"file": str(path), "format": chosen, "written": str(output)})
     else:
         print(printable(output))
+
+
+def _save_osim(run: Run, output: Path, **options: Any) -> None:
+    """Write an OpenSim model, and pass on what there is to say of it."""
+    from calibrate.export import export_osim
+
+    for note in export_osim(run, output, **options):
+        say(note)
 
 
 def _refuse(options: list[str], belongs: str, chosen: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,21 +74,31 @@ def run(
         lambda **calls: start_run(settings, target, overwrite=overwrite, on_note=say, **calls),
         view=view,
     )
-    if settings.held_out and code in (CONVERGED, NOT_CONVERGED):
-        from calibrate.results import open_run
-        from calibrate.scores.holdout import held_out
-
-        tests = [*held_out(open_run(target))]
-        content["held_out"] = [test.content() for test in tests]
-        if not as_json:
-            print(*map(printable, tests), sep="\n")
-    if report and code in (CONVERGED, NOT_CONVERGED):
-        content["report"] = str(page.make(target, overwrite=overwrite))
-        if not as_json:
-            print(printable(content["report"]))
+    if code in (CONVERGED, NOT_CONVERGED):
+        content |= _afterwards(target, settings.held_out, report, overwrite, silent=as_json)
     if as_json:
         print_json(content)
     raise typer.Exit(code)
+
+
+def _afterwards(
+    target: Path, held_out: Sequence[str], report: bool, overwrite: bool, *, silent: bool
+) -> dict[str, Any]:
+    """Score the tests that were held out and make the page, if asked to; print both, and return them for JSON."""
+    content: dict[str, Any] = {}
+    if held_out:
+        from calibrate.results import open_run
+        from calibrate.scores import holdout
+
+        tests = [*holdout.held_out(open_run(target))]
+        content["held_out"] = [test.content() for test in tests]
+        if not silent:
+            print(*map(printable, tests), sep="\n")
+    if report:
+        content["report"] = str(page.make(target, overwrite=overwrite))
+        if not silent:
+            print(printable(content["report"]))
+    return content
 
 
 def resume(

@@ -26,7 +26,7 @@ class Keys:
     def wait(self, seconds: float) -> str:
         """Return what was typed within so many seconds; empty if nothing was."""
         if self._descriptor is None:
-            time.sleep(max(0.0, seconds))
+            time.sleep(max(0.0, seconds))  # without a keyboard there is nothing else to wait for
             return ""
         ready, _, _ = select.select([self._descriptor], [], [], max(0.0, seconds))
         if not ready:
