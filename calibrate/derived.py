@@ -6,6 +6,7 @@ off. Searches go along half a degree at a time, then to the last digit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,14 @@ def most_draws(posterior: Posterior) -> int:
     return MOST_POSED if posed else MOST_DRAWS // len(posterior.tests)
 
 
+def enough_draws(min_ess: float) -> int:
+    """Return of how many draws derived quantities are computed where that many effective samples are wanted.
+
+    Two for each, so that the few add little to the chain's own errors.
+    """
+    return min(MOST_DRAWS, max(MOST_POSED, math.ceil(2.0 * min_ess)))
+
+
 def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
     """Return what follows from rows of free parameters.
 
@@ -65,7 +74,7 @@ def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        See `Run.derived`. Of several tests, what is a test's own has its name and a dot in front.
+        See `Draws.derived`. Of several tests, what is a test's own has its name and a dot in front.
     """
     full = posterior.full(q)
     reference = posterior.reference_lengths(full)

@@ -66,12 +66,15 @@ class Draws(Outward):
         Every stored step, burn-in included.
     dropped : int or None
         Stored steps to drop as burn-in, where somebody has chosen them; else the chains tell, see `burn_in`.
+    most_derived : int
+        Of how many draws at the most derived quantities are computed.
     """
 
     posterior: Posterior
     settings: SamplingConfig
     chains: Chains
     dropped: int | None = field(default=None, kw_only=True)
+    most_derived: int = field(default=MOST_DRAWS, kw_only=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -190,12 +193,9 @@ class Draws(Outward):
         return np.asarray(self.chains.coords[:, self.kept_steps()])
 
     def errors(self) -> FloatArray:
-        """Return the Monte-Carlo standard errors of the parameters' means and 5 and 95 % quantiles.
+        """Return the Monte-Carlo standard errors of the parameters' means and 5 and 95 % quantiles, (3, ndim).
 
-        Returns
-        -------
-        ndarray, shape (3, ndim)
-            In the parameters' units, of `some_samples`; NaN of very few steps.
+        In the parameters' units, of `some_samples`; NaN of very few steps.
         """
         return np.array([errors_of(self._kept[..., i], (0.05, 0.95)) for i in range(self.posterior.ndim)]).T
 
@@ -269,7 +269,7 @@ class Draws(Outward):
             return whatif.predict(self.posterior, self.thinned(draws), angles, change, test)
         return self.posterior.predict(self.thinned(draws), angles, test)
 
-    def derived(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
+    def derived(self, draws: int | None = None) -> dict[str, FloatArray]:
         """Return what people ask for besides the parameters, one value per posterior draw.
 
         For each strand: `stiffness_per_strain` `k l_0` [N]; `reference_strain` [-] and `reference_tension` [N] where
@@ -284,8 +284,8 @@ class Draws(Outward):
 
         Parameters
         ----------
-        draws : int
-            How many draws at the most; of a knee whose geometry or angle is free, never more than 2,000.
+        draws : int, optional
+            At the most, `most_derived` by default; of a knee whose geometry or angle is free, never more than 2,000.
 
         Returns
         -------
@@ -295,16 +295,17 @@ class Draws(Outward):
         """
         return {name: values.reshape(-1) for name, values in self.derived_by_ensemble(draws).items()}
 
-    def derived_by_ensemble(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
+    def derived_by_ensemble(self, draws: int | None = None) -> dict[str, FloatArray]:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
         rows = self.spread(draws)
         if draws not in self._asked:  # summary, findings and pictures ask for the same
             self._asked[draws] = self.derive(rows.reshape(-1, rows.shape[-1]))
         return {name: values.reshape(rows.shape[:-1]).copy() for name, values in self._asked[draws].items()}
 
-    def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
+    def spread(self, draws: int | None = None) -> FloatArray:
         """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
         self._need_steps()
+        draws = self.most_derived if draws is None else draws
         each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
         if each not in self._spread:  # steps far apart in a file are slow to read
             self._spread[each] = spread_draws(self.chains, self.burn_in, self.stored, each)
@@ -316,7 +317,7 @@ class Draws(Outward):
         return {}
 
     @cached_property
-    def _asked(self) -> dict[int, dict[str, FloatArray]]:
+    def _asked(self) -> dict[int | None, dict[str, FloatArray]]:
         """What `derived` has found, by draws asked for."""
         return {}
 
