@@ -6,7 +6,6 @@ off. Searches go along half a degree at a time, then to the last digit.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,14 +50,6 @@ def most_draws(posterior: Posterior) -> int:
     """Return of how many draws at the most derived quantities are computed."""
     posed = posterior.reference.posed or any(test.posed for test in posterior.tests)
     return MOST_POSED if posed else MOST_DRAWS // len(posterior.tests)
-
-
-def enough_draws(min_ess: float) -> int:
-    """Return of how many draws derived quantities are computed where that many effective samples are wanted.
-
-    Two for each, so that the few add little to the chain's own errors.
-    """
-    return min(MOST_DRAWS, max(MOST_POSED, math.ceil(2.0 * min_ess)))
 
 
 def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:

@@ -14,6 +14,7 @@ same library, same checksums (Fletcher32 of each chunk), same guard against what
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Iterable, Iterator, Sequence
@@ -107,6 +108,16 @@ def shard_file(folder: Path, shard: int, shards: int) -> Path:
 def parts_folder(folder: Path, shard: int, shards: int) -> Path:
     """Return the folder of a shard's finished batches."""
     return shard_file(folder, shard, shards).with_suffix(".parts")
+
+
+def batch_file(parts: Path, ids: Iterable[str]) -> Path:
+    """Return the file of a finished batch: the same knees, the same name."""
+    return parts / f"batch-{hashlib.sha256('/'.join(ids).encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.h5"
+
+
+def batches_in(parts: Path) -> list[Path]:
+    """Return the files of finished batches in a folder; none if there is no folder."""
+    return sorted(parts.glob("batch-*.h5"))
 
 
 def write(path: Path, head: Head, records: Iterable[Record], disk: Disk | None = None) -> None:

@@ -7,7 +7,7 @@ where it is not as it should be.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from calibrate.chain.layout import open_stream
 from calibrate.chain.origin import reason
 from calibrate.chain.reader import check_file, is_hdf5
 from calibrate.errors import CalibrateError, ChainError
-from calibrate.study.file import DRAWS, FORMAT, SCHEMA, STATUSES, TEXTS, Head, Record
+from calibrate.study.file import DRAWS, FORMAT, SCHEMA, STATUSES, TEXTS, Head, Record, Status
 
 # Bytes of a knee's texts: of its id and why it failed, its configuration and covariates, its summary, its data.
 _MOST = {"id": 2**8, "message": 2**14, "covariates": 2**18, "config": 2**20, "summary": 2**22, "data": 2**28}
@@ -32,6 +32,19 @@ class ShardFile:
 
     def __init__(self, path: Path, head: Head, ids: tuple[str, ...]) -> None:
         self.path, self.head, self.ids = path, head, ids
+
+    def texts(self, names: Sequence[str]) -> Iterator[tuple[Status, tuple[str, ...]]]:
+        """Yield each knee's status and some of its texts, without its draws.
+
+        Raises
+        ------
+        ChainError
+            If the file is damaged.
+        """
+        with _reading(self.path) as f:
+            columns = _Columns(f)
+            for row in range(columns.knees):
+                yield STATUSES[columns.status[row]], tuple(columns.text(name, row) for name in names)
 
     def records(self, first: int = 0) -> Iterator[Record]:
         """Yield what came of each knee, as the file has it.

@@ -18,7 +18,7 @@ from calibrate.config import Config, config_of
 from calibrate.data import Measurement, stored_measurement
 from calibrate.errors import ChainError
 from calibrate.posterior import Posterior
-from calibrate.study.file import Record, Status
+from calibrate.study.file import Record, Status, batches_in
 from calibrate.study.reader import ShardFile, open_shard, translated
 from calibrate.texts import count
 
@@ -187,21 +187,29 @@ def open_cohort(path: str | Path | Sequence[str | Path]) -> Cohort:
     return Cohort(names[0], files)
 
 
-def _in_folder(folder: Path) -> list[Path]:
-    """Return the files of finished shards, and of batches of the others."""
-    places: list[Path] = []
+def shards_in(folder: Path) -> Iterator[tuple[Path, int, int]]:
+    """Yield what a folder has of shards, by name: file or folder of batches, which shard, of how many.
+
+    Raises
+    ------
+    ChainError
+        If the folder cannot be read.
+    """
     try:
         for place in sorted(folder.iterdir()):
-            match = _NAME.fullmatch(place.name)
-            if match is None:
-                continue
-            if match[3] == ".h5":
-                places.append(place)
-            elif not place.with_suffix(".h5").exists():
-                places += sorted(place.glob("batch-*.h5"))
+            if match := _NAME.fullmatch(place.name):
+                yield place, int(match[1]), int(match[2])
     except OSError as error:
         raise ChainError(f"{folder}: cannot be read ({reason(error)})") from None
-    return places
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    """Yield the files of finished shards, and of batches of the others."""
+    for place, _, _ in shards_in(folder):
+        if place.suffix == ".h5":
+            yield place
+        elif not place.with_suffix(".h5").exists():
+            yield from batches_in(place)
 
 
 def _check_same(files: Sequence[ShardFile]) -> None:
