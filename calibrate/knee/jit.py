@@ -35,6 +35,7 @@ _SOURCES = (
     "knee/compress.py",
     "density.py",
     "sampling/block.py",
+    "sampling/climb.py",
     "sampling/pilot.py",
     "sampling/ladder.py",
     "chain/checksum.py",

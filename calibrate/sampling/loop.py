@@ -1,7 +1,7 @@
 """The run loop: independent ensembles step on all cores until they agree, or until the budget is spent.
 
-Takes emcee backends and drives one `emcee.EnsembleSampler` on each, in threads: a compiled move lets go of Python's
-lock for nearly all of its time. What is stored, and when the run stops, depends on the seed and the number of steps
+Takes emcee backends and makes emcee's steps on each, in threads: a compiled move lets go of Python's lock for nearly
+all of its time. What is stored, and when the run stops, depends on the seed and the number of steps
 alone: never on the number of threads, on the clock unless a time limit is given, nor on how often the run was
 interrupted.
 """
@@ -12,7 +12,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 from calibrate.config import SamplingConfig
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
-from calibrate.sampling.moves import moves_of
+from calibrate.sampling.moves import Moves, moves_of
+from calibrate.sampling.stepping import Stepper, random_state, threads
 from calibrate.sampling.verdict import Derive, Verdict, judge, look, next_look
 
 FloatArray = NDArray[np.float64]
@@ -79,11 +79,6 @@ def random_states(seed: int, ensembles: int) -> list[Any]:
     return [random_state(stream) for stream in np.random.SeedSequence(seed).spawn(ensembles)]
 
 
-def random_state(stream: np.random.SeedSequence) -> Any:
-    """Return a random state as emcee takes it."""
-    return np.random.RandomState(np.random.MT19937(stream)).get_state(legacy=True)
-
-
 def sample(
     posterior: Posterior,
     backends: Sequence[emcee.backends.Backend],
@@ -125,8 +120,9 @@ def sample(
         How it ended.
     """
     begin = time.monotonic()
+    moves = moves_of(posterior, settings.moves, starts if outposts else None)
     ensembles = [
-        _Ensemble(posterior, backend, start, state, settings, starts if outposts else None)
+        _Ensemble(posterior, backend, start, state, moves, settings.thin)
         for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
     ]
     last = budget.steps // settings.thin
@@ -149,10 +145,14 @@ def sample(
         return Outcome(reason, level() * settings.thin, elapsed(), verdict, (level() - first) * settings.thin)
 
     looks = _Looks(posterior.names, _Chains(_Rows(backends, "chain"), _Rows(backends, "log_prob")), settings)
-    with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
+    with threads(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
         while True:
             stored = level()
-            if stored not in looks.seen and stored > 0 and (stored >= last or next_look(stored - 1) == stored):
+            if (
+                stored not in looks.seen
+                and stored > 0
+                and (stored >= last or next_look(stored - 1, settings.min_ess) == stored)
+            ):
                 verdict = judge(looks.chains, stored, settings, looks, derive)
                 report()
                 if budget.until_converged and verdict.converged:
@@ -164,7 +164,7 @@ def sample(
             if budget.seconds is not None and stored > first and elapsed() > budget.seconds:
                 return outcome("time")
             # All go as far: so the ensembles are level, or get level if a killed run left them uneven.
-            target, turn = min(last, next_look(stored), stored + pace), time.monotonic()
+            target, turn = min(last, next_look(stored, settings.min_ess), stored + pace), time.monotonic()
             list(pool.map(_Ensemble.advance, ensembles, [target] * len(ensembles)))
             pace = 2 * pace if time.monotonic() - turn < 0.5 * _TURN else max(1, pace // 2)
             report()
@@ -182,7 +182,7 @@ def _heights(ensembles: Sequence[_Ensemble]) -> tuple[float, float]:
 
 
 class _Ensemble:
-    """One emcee sampler and the state it has reached."""
+    """The steps of one ensemble, and where they are stored."""
 
     def __init__(
         self,
@@ -190,36 +190,39 @@ class _Ensemble:
         backend: emcee.backends.Backend,
         start: FloatArray,
         random_state: Any,
-        settings: SamplingConfig,
-        starts: FloatArray | None,
+        moves: Moves,
+        thin: int,
     ) -> None:
-        walkers, ndim = start.shape
-        self._sampler = emcee.EnsembleSampler(
-            walkers,
-            ndim,
-            posterior.log_prob,
-            moves=moves_of(posterior, settings.moves, starts),
-            vectorize=True,
-            backend=backend,
-        )
-        self._thin = settings.thin
+        if not backend.initialized:
+            backend.reset(*start.shape)
+        self._backend, self._thin = backend, thin
         self.stored = int(backend.iteration)
         # emcee silently ignores a RandomState object: the state has to be its tuple.
-        self.state = backend.get_last_sample() if self.stored else emcee.State(start, random_state=random_state)
+        state = backend.get_last_sample() if self.stored else emcee.State(start, random_state=random_state)
+        self._stepper = Stepper(posterior, moves, state)
+        # What lies in memory alone is lost with the process: nobody goes on from the midst of a turn.
+        self._lasts = type(backend) is not emcee.backends.Backend
+
+    @property
+    def state(self) -> emcee.State:
+        """Where the walkers are."""
+        return self._stepper.state
 
     @property
     def acceptance(self) -> float:
         """Mean acceptance fraction of the stored steps."""
-        return float(self._sampler.backend.accepted.mean() / self.stored) if self.stored else math.nan
+        return float(self._backend.accepted.mean() / self.stored) if self.stored else math.nan
 
     def advance(self, target: int) -> None:
         """Step until `target` stored steps."""
-        # The check of the first state is for users' own walkers; a chain that goes on has no first state.
-        steps = self._sampler.sample(
-            self.state, iterations=target - self.stored, thin_by=self._thin, skip_initial_state_check=True
-        )
-        for state in steps:
-            self.state = state
+        stepper, backend = self._stepper, self._backend
+        backend.grow(target - self.stored, None)
+        while self.stored < target:
+            for _ in range(self._thin):
+                accepted = stepper.step()
+            if self._lasts or self.stored + 1 == target:
+                stepper.state.random_state = stepper.random_state()
+            backend.save_step(stepper.state, accepted)
             self.stored += 1
 
 
