@@ -180,11 +180,12 @@ def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int = _
         at = np.maximum(np.argmax(reached, axis=1), 1)
         inside = (values[:, 0] < slack[:, 0]) & (values.max(axis=1) > slack[:, 0])
         here, before, which = (_pick(part, at - i) for part, i in ((along, 0), (along, 1), (bears, 0)))
+        ends = [_pick(values, at - i) - slack for i in (1, 0)]
 
         def beyond(angle: FloatArray, s: int = s, which: BoolArray = which, slack: FloatArray = slack) -> FloatArray:
             return np.asarray(knees.pose(angle, which)[0][:, s] - slack)
 
-        out[:, s] = np.where(inside, _root(beyond, before, here, refinements)[:, 0], np.nan)
+        out[:, s] = np.where(inside, _root(beyond, before, here, *ends, refinements)[:, 0], np.nan)
     return np.asarray(sign * np.rad2deg(out) + 0.0)
 
 
@@ -224,12 +225,13 @@ def _reached(
     at = np.maximum(np.argmax(passed, axis=1), 1)
     angles = np.where(goes_out[:, np.newaxis], theta[:, outward], theta[:, inward])
     here, before = _pick(angles, at), _pick(angles, at - 1)
+    ends = [np.where(goes_out[:, np.newaxis], _pick(there, i), _pick(back, i)) - target for i in (at - 1, at)]
     lateral = (goes_out == (way > 0.0))[:, np.newaxis]
 
     def beyond(angle: FloatArray) -> FloatArray:
         return way * knees.moments(angle, lateral, law) - target
 
-    found = np.where(passed.any(axis=1), _root(beyond, before, here, refinements)[:, 0], np.nan)
+    found = np.where(passed.any(axis=1), _root(beyond, before, here, *ends, refinements)[:, 0], np.nan)
     jumps = ~goes_out & ~goes_back & np.isfinite(there[:, 0])
     return np.where(jumps, theta[:, _STEPS], found)
 
@@ -239,9 +241,15 @@ def _pick(values: NDArray[Any], at: NDArray[np.intp]) -> NDArray[Any]:
     return np.asarray(values[np.arange(len(at)) if len(values) > 1 else 0, at])[:, np.newaxis]
 
 
-def _root(function: Callable[[FloatArray], FloatArray], a: FloatArray, b: FloatArray, refinements: int) -> FloatArray:
+def _root(
+    function: Callable[[FloatArray], FloatArray],
+    a: FloatArray,
+    b: FloatArray,
+    f_a: FloatArray,
+    f_b: FloatArray,
+    refinements: int,
+) -> FloatArray:
     """Return where a function is zero between a and b, between which its sign changes: the Illinois method."""
-    f_a, f_b = function(a), function(b)
     for left in reversed(range(refinements)):
         with np.errstate(invalid="ignore", divide="ignore"):
             c = b - f_b * (b - a) / (f_b - f_a)

@@ -180,7 +180,7 @@ def _disagree(pilots: Sequence[Population], points: int) -> bool:
     """Tell whether evidences differ by more than their errors, `sqrt(H / n)` of pilots of n points (Skilling 2006)."""
     evidence = np.array([pilot.log_evidence for pilot in pilots])
     # H is what has been learnt: the mean of the log-likelihood less the logarithm of its mean over the prior.
-    learnt = np.mean([_mean(pilot) - pilot.log_evidence for pilot in pilots])
+    learnt = float(np.mean([_mean(pilot) - pilot.log_evidence for pilot in pilots]))
     return bool(evidence.std(ddof=1) > _ERRORS * np.sqrt(max(learnt, 1.0) / points))
 
 

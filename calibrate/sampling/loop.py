@@ -145,29 +145,33 @@ def sample(
         return Outcome(reason, level() * settings.thin, elapsed(), verdict, (level() - first) * settings.thin)
 
     looks = _Looks(posterior.names, _Chains(_Rows(backends, "chain"), _Rows(backends, "log_prob")), settings)
-    with threads(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
-        while True:
-            stored = level()
-            if (
-                stored not in looks.seen
-                and stored > 0
-                and (stored >= last or next_look(stored - 1, settings.min_ess) == stored)
-            ):
-                verdict = judge(looks.chains, stored, settings, looks, derive)
+    try:
+        with threads(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
+            while True:
+                stored = level()
+                if (
+                    stored not in looks.seen
+                    and stored > 0
+                    and (stored >= last or next_look(stored - 1, settings.min_ess) == stored)
+                ):
+                    verdict = judge(looks.chains, stored, settings, looks, derive)
+                    report()
+                    if budget.until_converged and verdict.converged:
+                        return outcome("converged")
+                if stored >= last:
+                    return outcome("converged" if verdict is not None and verdict.converged else "steps")
+                if should_stop():
+                    return outcome("interrupted")
+                if budget.seconds is not None and stored > first and elapsed() > budget.seconds:
+                    return outcome("time")
+                # All go as far: so the ensembles are level, or get level if a killed run left them uneven.
+                target, turn = min(last, next_look(stored, settings.min_ess), stored + pace), time.monotonic()
+                list(pool.map(_Ensemble.advance, ensembles, [target] * len(ensembles)))
+                pace = 2 * pace if time.monotonic() - turn < 0.5 * _TURN else max(1, pace // 2)
                 report()
-                if budget.until_converged and verdict.converged:
-                    return outcome("converged")
-            if stored >= last:
-                return outcome("converged" if verdict is not None and verdict.converged else "steps")
-            if should_stop():
-                return outcome("interrupted")
-            if budget.seconds is not None and stored > first and elapsed() > budget.seconds:
-                return outcome("time")
-            # All go as far: so the ensembles are level, or get level if a killed run left them uneven.
-            target, turn = min(last, next_look(stored, settings.min_ess), stored + pace), time.monotonic()
-            list(pool.map(_Ensemble.advance, ensembles, [target] * len(ensembles)))
-            pace = 2 * pace if time.monotonic() - turn < 0.5 * _TURN else max(1, pace // 2)
-            report()
+    finally:
+        for one in ensembles:
+            one.rest()
 
 
 def cores() -> int:
@@ -200,7 +204,7 @@ class _Ensemble:
         # emcee silently ignores a RandomState object: the state has to be its tuple.
         state = backend.get_last_sample() if self.stored else emcee.State(start, random_state=random_state)
         self._stepper = Stepper(posterior, moves, state)
-        # What lies in memory alone is lost with the process: nobody goes on from the midst of a turn.
+        # What lies in memory alone is lost with the process: nobody goes on from the midst of it.
         self._lasts = type(backend) is not emcee.backends.Backend
 
     @property
@@ -220,10 +224,14 @@ class _Ensemble:
         while self.stored < target:
             for _ in range(self._thin):
                 accepted = stepper.step()
-            if self._lasts or self.stored + 1 == target:
+            if self._lasts:
                 stepper.state.random_state = stepper.random_state()
             backend.save_step(stepper.state, accepted)
             self.stored += 1
+
+    def rest(self) -> None:
+        """Leave the backend as somebody needs it who goes on."""
+        self._backend.random_state = self._stepper.random_state()
 
 
 @dataclass(frozen=True)
