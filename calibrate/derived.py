@@ -219,20 +219,23 @@ def _reached(
     """Return the angles [rad] at which `way` times the moment reaches a target, (n,)."""
     outward = slice(_STEPS, None) if way > 0.0 else slice(_STEPS - 1, None, -1)
     inward = slice(_STEPS - 1, None, -1) if way > 0.0 else slice(_STEPS, None)
-    there, back = way * moments[:, outward], way * moments[:, inward]
-    goes_out, goes_back = there[:, 0] < target, back[:, 0] >= target
-    passed = np.where(goes_out[:, np.newaxis], there >= target, back < target)
+    there, angles = way * moments[:, outward], theta[:, outward]
+    goes_out, goes_back = there[:, 0] < target, way * moments[:, inward][:, 0] >= target
+    jumps = ~goes_out & ~goes_back & np.isfinite(there[:, 0])
+    passed = there >= target
+    if not goes_out.all():
+        back, out = way * moments[:, inward], goes_out[:, np.newaxis]
+        passed = np.where(out, passed, back < target)
+        there, angles = np.where(out, there, back), np.where(out, angles, theta[:, inward])
     at = np.maximum(np.argmax(passed, axis=1), 1)
-    angles = np.where(goes_out[:, np.newaxis], theta[:, outward], theta[:, inward])
     here, before = _pick(angles, at), _pick(angles, at - 1)
-    ends = [np.where(goes_out[:, np.newaxis], _pick(there, i), _pick(back, i)) - target for i in (at - 1, at)]
+    ends = [_pick(there, i) - target for i in (at - 1, at)]
     lateral = (goes_out == (way > 0.0))[:, np.newaxis]
 
     def beyond(angle: FloatArray) -> FloatArray:
         return way * knees.moments(angle, lateral, law) - target
 
     found = np.where(passed.any(axis=1), _root(beyond, before, here, *ends, refinements)[:, 0], np.nan)
-    jumps = ~goes_out & ~goes_back & np.isfinite(there[:, 0])
     return np.where(jumps, theta[:, _STEPS], found)
 
 
