@@ -66,12 +66,15 @@ class Draws(Outward):
         Every stored step, burn-in included.
     dropped : int or None
         Stored steps to drop as burn-in, where somebody has chosen them; else the chains tell, see `burn_in`.
+    judged : Verdict or None
+        The verdict on all of these chains, where who sampled has come to it; else it is found when it is asked for.
     """
 
     posterior: Posterior
     settings: SamplingConfig
     chains: Chains
     dropped: int | None = field(default=None, kw_only=True)
+    judged: Verdict | None = field(default=None, kw_only=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,6 +111,8 @@ class Draws(Outward):
     @cached_property
     def verdict(self) -> Verdict:
         """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
+        if self.judged is not None and self.dropped is None:
+            return self.judged
         return judge(self.chains, self.stored, self.settings, self.look, partial(roughly, self.posterior))
 
     def look(self, upto: int) -> Verdict:
@@ -120,6 +125,8 @@ class Draws(Outward):
     @cached_property
     def _look(self) -> Verdict:
         """What the chains look like as far as they go."""
+        if self.judged is not None and self.dropped is None:
+            return self.judged
         return look(self.names, self.chains, self.stored, self.settings, self.dropped)
 
     @property

@@ -231,7 +231,8 @@ class _Ensemble:
 
     def rest(self) -> None:
         """Leave the backend as somebody needs it who goes on."""
-        self._backend.random_state = self._stepper.random_state()
+        if not self._lasts:
+            self._backend.random_state = self._stepper.random_state()
 
 
 @dataclass(frozen=True)
