@@ -156,10 +156,12 @@ def sample(
     config, starts = begin(config, posterior)
     backends = [emcee.backends.Backend() for _ in starts]
     budget, derive = Budget(config.sampling.max_steps, config.sampling.max_time), partial(roughly, posterior)
-    advance(posterior, backends, starts, config.sampling, budget, derive=derive)
+    outcome = advance(posterior, backends, starts, config.sampling, budget, derive=derive)
     coords, log_prob = (np.stack([getattr(one, key)() for one in backends]) for key in ("get_chain", "get_log_prob"))
     acceptance = float(np.mean([one.accepted.mean() / one.iteration for one in backends]))
-    return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance))
+    # A budget of time may end between two looks.
+    judged = outcome.verdict if outcome.verdict is not None and outcome.verdict.steps == coords.shape[1] else None
+    return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance), judged=judged)
 
 
 def resume_run(

@@ -241,6 +241,8 @@ class _InMemory(_Ensemble):
             self.state = self._stepper.state
             backend.save_step(self.state, accepted)
             self.stored += 1
+        # The generator's 624 words are copied once a turn, and not after each step.
+        self.state.random_state = backend.random_state = self._stepper.random_state()
 
 
 @dataclass(frozen=True)
