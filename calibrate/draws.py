@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate import chain, whatif
 from calibrate.config import SamplingConfig
-from calibrate.derived import MOST_DRAWS, derived, most_draws, roughly
+from calibrate.derived import MOST_DRAWS, derived, looked_at, most_draws
 from calibrate.errors import ChainError
 from calibrate.findings import Findings, findings_of
 from calibrate.outward import Outward
@@ -99,7 +99,9 @@ class Draws(Outward):
         """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
         if self.judged is not None and self.dropped is None:
             return self.judged
-        return judge(self.chains, self.stored, self.settings, self.look, partial(roughly, self.posterior))
+        return judge(
+            self.chains, self.stored, self.settings, self.look, looked_at(self.posterior, self.settings.min_ess)
+        )
 
     def look(self, upto: int) -> Verdict:
         """Return what the chains looked like when so many steps were stored, by which the verdict judges them."""

@@ -15,7 +15,7 @@ from benchmarks.hills import real
 from benchmarks.manyknees import MIN_ESS, config_of, knees
 from calibrate import open_run, resume_run, sample, start_run
 from calibrate.config import Config, MovesConfig, SamplingConfig
-from calibrate.derived import derived, roughly
+from calibrate.derived import derived, looked_at
 from calibrate.errors import ConfigError
 from calibrate.posterior import Posterior
 from calibrate.sampling import brief as brief_module
@@ -211,12 +211,14 @@ def test_a_net_that_thins_out_leaves_the_pilot_right(knee: Posterior) -> None:
 
 def test_rough_angles_are_near_and_all_else_is_the_same(knee: Posterior) -> None:
     q = knee.prior_sample(np.random.default_rng(0), 200)
-    exact, rough = derived(knee, q), roughly(knee, q)
+    exact, rough = derived(knee, q), looked_at(knee, 2000.0)(q)
     assert [*exact] == [*rough]
     for name, values in exact.items():
         np.testing.assert_array_equal(np.isnan(rough[name]), np.isnan(values))
         off = np.nanmax(np.abs(rough[name] - values), initial=0.0)
         assert off < (0.05 if "laxity" in name or "angle" in name else 1e-12)
+    for name, values in looked_at(knee, 2001.0)(q).items():
+        np.testing.assert_array_equal(values, exact[name])
 
 
 # --- the run ---
