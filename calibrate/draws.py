@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate import chain, whatif
 from calibrate.config import SamplingConfig
-from calibrate.derived import MOST_DRAWS, derived, most_draws
+from calibrate.derived import MOST_DRAWS, derived, most_draws, roughly
 from calibrate.errors import ChainError
 from calibrate.findings import Findings, findings_of
 from calibrate.outward import Outward
@@ -97,7 +97,7 @@ class Draws(Outward):
     @cached_property
     def verdict(self) -> Verdict:
         """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
-        return judge(self.chains, self.stored, self.settings, self.look, self.derive)
+        return judge(self.chains, self.stored, self.settings, self.look, partial(roughly, self.posterior))
 
     def look(self, upto: int) -> Verdict:
         """Return what the chains looked like when so many steps were stored, by which the verdict judges them."""
