@@ -20,7 +20,7 @@ from calibrate.report.pictures import Picture, png_of
 from calibrate.report.words import number, sentence, title_of, unit_after, unit_alone
 from calibrate.study.content import SENSE
 from calibrate.study.overview import Spread, common, reasons, settled, spread, spreads, troubled, verdict
-from calibrate.study.table import CONVERGED, Quantity, StudyTable
+from calibrate.study.table import CONVERGED, FAILED, Quantity, StudyTable
 from calibrate.texts import count, digits, elided
 
 # What a page holds at the most, so that a registry's can be sent, too; tables in files have everything.
@@ -205,18 +205,19 @@ def _cell(table: StudyTable, row: int, column: Mapping[str, Any], quantities: Ma
     if kind == "status":
         return Cell("yes" if table.status[row] == CONVERGED else table.status[row])
     if kind == "findings":
-        return Cell(", ".join(table.findings[row]) or "none")
+        nothing = "-" if table.status[row] == FAILED else "none"
+        return Cell(", ".join(table.findings[row]) or nothing)
     if kind == "covariate":
         value = table.covariates[column["key"]][row]
         if isinstance(value, float):
-            return Cell(number(value), sort=f"{value:.17g}")
+            return Cell(number(value), sort=f"{value:.10g}")
         return Cell("-" if value is None else elided(value, _VALUE))
     one = quantities[column["key"]]
     low, median, high = (float(part[row]) for part in (one.low, one.median, one.high))
     if not one.known[row]:
         return Cell("-")
     form = digits(median, (high - low) / 3.29 if high > low else None)
-    return Cell(number(median, form), f"{number(low, form)} to {number(high, form)}", f"{median:.17g}")
+    return Cell(number(median, form), f"{number(low, form)} to {number(high, form)}", f"{median:.10g}")
 
 
 def _picture(table: StudyTable, one: StudyFigure) -> Picture:
