@@ -201,7 +201,7 @@ class Draws(Outward):
 
         In the parameters' units, of `some_samples`; NaN of very few steps.
         """
-        return np.array([errors_of(self._kept[..., i], (0.05, 0.95)) for i in range(self.posterior.ndim)]).T
+        return errors_of(np.ascontiguousarray(np.moveaxis(self._kept, -1, 0)), (0.05, 0.95))
 
     def thinned(self, draws: int) -> FloatArray:
         """Return at most `draws` of the samples, in their order: always the same random ones.
@@ -299,9 +299,9 @@ class Draws(Outward):
     def derived_by_ensemble(self, draws: int | None = None) -> dict[str, FloatArray]:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
         rows = self.spread(draws)
-        if draws not in self._asked:  # summary, findings and pictures ask for the same
-            self._asked[draws] = self.derive(rows.reshape(-1, rows.shape[-1]))
-        return {name: values.reshape(rows.shape[:-1]).copy() for name, values in self._asked[draws].items()}
+        if rows.size not in self._asked:  # summary, findings and pictures ask for the same
+            self._asked[rows.size] = self.derive(rows.reshape(-1, rows.shape[-1]))
+        return {name: values.reshape(rows.shape[:-1]).copy() for name, values in self._asked[rows.size].items()}
 
     def spread(self, draws: int | None = None) -> FloatArray:
         """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
@@ -316,8 +316,8 @@ class Draws(Outward):
         return {}
 
     @cached_property
-    def _asked(self) -> dict[int | None, dict[str, FloatArray]]:
-        """What `derived` has found, by draws asked for."""
+    def _asked(self) -> dict[int, dict[str, FloatArray]]:
+        """What `derived` has found, by the size of what it was computed from."""
         return {}
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite

@@ -73,7 +73,8 @@ def summarise(draws: Draws) -> Summary:
             entry["truth"] = draws.truth[name]
         parameters[name] = entry
     follows = draws.derived_by_ensemble()
-    derived = {name: _derived(name, values, parameters.get(name)) for name, values in follows.items()}
+    figures = _figures({name: values for name, values in follows.items() if name not in parameters})
+    derived = {name: _derived(name, values, parameters.get(name) or figures[name]) for name, values in follows.items()}
     flat = {name: values.reshape(-1) for name, values in follows.items()}
     for name, share in beyond(draws.posterior, draws.spread().reshape(-1, draws.posterior.ndim), flat).items():
         derived[name]["beyond"] = share
@@ -106,19 +107,28 @@ def summarise(draws: Draws) -> Summary:
     return Summary(content)
 
 
-def _derived(name: str, values: FloatArray, parameter: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Describe a derived quantity's values (ensembles, steps, walkers); it may be a parameter, too."""
+def _derived(name: str, values: FloatArray, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a derived quantity's values (ensembles, steps, walkers); what is known already is taken as it is."""
     finite = values[np.isfinite(values)]
     entry: dict[str, Any] = {"unit": unit_of(name)}
     entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
-    entry |= dict.fromkeys((*_ERRORS, *_CONVERGENCE))
-    if parameter is not None:  # of all draws, like there, and not of some
-        entry |= {key: parameter[key] for key in ("mean", "sd", *_QUANTILES, *_ERRORS, *_CONVERGENCE)}
-    elif finite.size == values.size and np.ptp(values) > 0.0:
-        found = diagnose(values[..., np.newaxis])
-        entry |= {key: _known(error) for key, error in zip(_ERRORS, errors_of(values, (0.05, 0.95)), strict=True)}
-        entry |= {key: _known(getattr(found, key)[0]) for key in _CONVERGENCE}
+    # Of a parameter of all draws, like there, and not of some.
+    entry |= {key: known[key] for key in ("mean", "sd", *_QUANTILES, *_ERRORS, *_CONVERGENCE) if key in known}
     return entry | {"share": finite.size / values.size}
+
+
+def _figures(follows: Mapping[str, FloatArray]) -> dict[str, dict[str, float | None]]:
+    """Return errors and convergence of derived quantities; unknown of those that some draws lack or that never move."""
+    out = {name: dict[str, float | None].fromkeys((*_ERRORS, *_CONVERGENCE)) for name in follows}
+    moving = [name for name, values in follows.items() if np.isfinite(values).all() and np.ptp(values) > 0.0]
+    if not moving:
+        return out
+    values = np.stack([follows[name] for name in moving])
+    errors, found = errors_of(values, (0.05, 0.95)), diagnose(np.moveaxis(values, 0, -1))
+    for i, name in enumerate(moving):
+        out[name] |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
+        out[name] |= {key: _known(getattr(found, key)[i]) for key in _CONVERGENCE}
+    return out
 
 
 def _test(test: LaxityTest, data: Measurement) -> dict[str, Any]:
