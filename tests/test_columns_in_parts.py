@@ -73,6 +73,6 @@ def test_what_a_run_has_stored_so_far_is_read_in_the_same_parts(monkeypatch: pyt
     whole = np.stack([backend.get_chain() for backend in backends])
     assert _Chains(rows, _Rows(backends, "log_prob")).log_prob.shape == (2, 12, 16)
     monkeypatch.setattr("calibrate.sampling.columns._AT_ONCE", 2 * 2 * 4 * 16)
-    parts = list(Columns(rows, slice(2, 12, 3)))
+    parts = Columns(rows, slice(2, 12, 3)).each(np.array)
     assert [part.shape for part in parts] == [(2, 4, 16, 2)] * 3 + [(2, 4, 16, 1)]
     np.testing.assert_array_equal(np.concatenate(parts, axis=-1), whole[:, 2:12:3])

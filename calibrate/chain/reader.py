@@ -61,8 +61,8 @@ class Stored:
         elif np.ndim(steps) == 0:
             steps = range(self.shape[1])[int(steps)]
         if isinstance(first, slice):
-            parts = [self._read(item, steps, rest) for item in self._datasets[first]]
-            return np.stack(parts)
+            items = self._datasets[first]
+            return _stacked((self._read(item, steps, rest) for item in items), len(items), axis=0)
         return self._read(self._datasets[first], steps, rest)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
@@ -75,12 +75,23 @@ class Stored:
                     values = np.asarray(item[(steps, *rest)])
                 else:
                     # A parameter at a time, as they lie: all at once, HDF5 would go number by number.
-                    columns = [item[(steps, rest[0], i)] for i in range(self.shape[3])[rest[1]]]
-                    values = np.stack(columns, axis=-1)
+                    columns = range(self.shape[3])[rest[1]]
+                    values = _stacked((item[(steps, rest[0], i)] for i in columns), len(columns), axis=-1)
             except OSError as error:
                 raise damaged_rows(self._path, self._file, error) from None
             guard.check_rows(values, item.name[1:])
             return values
+
+
+def _stacked(parts: Iterator[FloatArray], count: int, axis: int) -> FloatArray:
+    """Return what `numpy.stack` does, with one part in memory besides the whole."""
+    part = np.asarray(next(parts))
+    whole = np.empty((*part.shape, count) if axis else (count, *part.shape), part.dtype)
+    places = np.moveaxis(whole, axis, 0)
+    places[0] = part
+    for i, part in enumerate(parts, start=1):
+        places[i] = part
+    return whole
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ means of the log-probability), and the standard deviation, which the farthest wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -123,12 +122,12 @@ def diagnose(chains: FloatArray | Columns, log_prob: FloatArray | None = None, f
     if ensembles < 2 or steps - first < MIN_STEPS:
         unknown = np.full(quantities, np.nan)
         return Diagnosis(unknown, unknown, unknown, unknown, unknown, unknown)
-    parts = [chains] if isinstance(chains, np.ndarray) else chains
-    sums = reduce(add, (sums_of(part, first) for part in parts))
+    columns = Columns(chains, slice(None)) if isinstance(chains, np.ndarray) else chains
+    sums = reduce(add, columns.each(lambda part: sums_of(part, first)))
     if log_prob is None:
         return _figures(sums)
     both = _figures(sums + sums_of(log_prob[..., np.newaxis], first))
-    stragglers = find_stragglers((part[:, first:] for part in parts), log_prob[:, first:])
+    stragglers = find_stragglers(columns, log_prob, first)
     return replace(_part(both, slice(-1)), stragglers=stragglers, log_prob=_part(both, slice(-1, None)))
 
 
@@ -204,26 +203,29 @@ def largest_sd_error(min_ess: float) -> float:
     return float(np.sqrt(2.0 / min_ess))
 
 
-def find_stragglers(parts: Iterable[FloatArray], log_prob: FloatArray) -> Stragglers | None:
+def find_stragglers(columns: Columns, log_prob: FloatArray, first: int = 0) -> Stragglers | None:
     """Find walkers that stay far below the rest.
 
     Parameters
     ----------
-    parts : iterable of ndarray, shape (ensembles, steps, walkers, some parameters)
-        Ensembles whose burn-in has been dropped; all parameters in their order.
+    columns : Columns
+        Ensembles.
     log_prob : ndarray, shape (ensembles, steps, walkers)
         The log-posterior of the same draws.
+    first : int
+        The first step after the burn-in.
 
     Returns
     -------
     Stragglers or None
         None if there are none.
     """
+    log_prob = log_prob[:, first:]
     lost = straggling(log_prob)
     if not lost.any():
         return None
     depth = float(np.median(log_prob) - log_prob.mean(axis=1)[lost].mean())
-    places = [np.median(part.transpose(0, 2, 1, 3)[lost], axis=(0, 1)) for part in parts]
+    places = columns.each(lambda part: np.median(part[:, first:].transpose(0, 2, 1, 3)[lost], axis=(0, 1)))
     return Stragglers(float(lost.mean()), depth, np.concatenate(places))
 
 

@@ -303,7 +303,7 @@ def _means(coords: Columns, log_prob: FloatArray) -> FloatArray:
     """Return the ensembles' means (quantities, ensembles, steps); a lost walker moves the heights' but little."""
     with np.errstate(over="ignore", invalid="ignore"):
         heights = np.maximum(log_prob, floor(log_prob)).mean(axis=2)
-        means = [np.moveaxis(np.einsum("etwi->eti", part) / part.shape[2], -1, 0) for part in coords]
+        means = coords.each(lambda part: np.moveaxis(np.einsum("etwi->eti", part) / part.shape[2], -1, 0))
         return np.concatenate([*means, heights[np.newaxis]])
 
 
