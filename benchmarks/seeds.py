@@ -18,7 +18,6 @@ import argparse
 import json
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ import numpy as np
 from benchmarks.hill_references import Figures, reference, stored
 from benchmarks.hills import POSTERIORS
 from benchmarks.table import busy, markdown, setting
-from calibrate.derived import roughly
+from calibrate.derived import looked_at
 from calibrate.posterior import Posterior
 from calibrate.sampling.brief import begin
 from calibrate.sampling.loop import Budget, sample
@@ -58,7 +57,7 @@ def run(posterior: Posterior, seed: int, limit: float, min_ess: float | None = N
         starts,
         settings,
         Budget(settings.max_steps),
-        derive=partial(roughly, posterior),
+        derive=looked_at(posterior, settings.min_ess),
         should_stop=lambda: time.process_time() - cpu > limit,
     )
     line: Line = {

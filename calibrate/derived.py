@@ -7,12 +7,14 @@ off. Searches go along half a degree at a time, then to the last digit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.ligament import tension
+from calibrate.sampling.verdict import FEW_SAMPLES
 
 if TYPE_CHECKING:
     from calibrate.knee.many import Knees
@@ -94,12 +96,13 @@ def derived(posterior: Posterior, q: FloatArray, refinements: int = _REFINEMENTS
     return shared if own is shared else shared | own
 
 
-def roughly(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
-    """Return what `derived` does, angles to some thousandths of a degree: what ranks of draws need.
+def looked_at(posterior: Posterior, min_ess: float) -> Callable[[FloatArray], dict[str, FloatArray]]:
+    """Return what gives the derived quantities that a run of so many effective samples has to agree on.
 
-    An angle is where a straight line through two that are half a degree apart says.
+    Where few are asked for, angles are where a straight line through two that are half a degree apart says: good to
+    some hundredths of a degree, which is what ranks of a thousand draws need, at a third of the cost.
     """
-    return derived(posterior, q, refinements=1)
+    return partial(derived, posterior, refinements=1 if min_ess <= FEW_SAMPLES else _REFINEMENTS)
 
 
 def laxity(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from calibrate import chain
 from calibrate.beside import changes
 from calibrate.chain.problem import posterior_of
 from calibrate.config import Config, SamplingConfig
-from calibrate.derived import roughly
+from calibrate.derived import looked_at
 from calibrate.draws import Draws
 from calibrate.errors import ChainError, RunError
 from calibrate.files import check_target
@@ -111,7 +110,7 @@ def start_run(
                 budget,
                 on_progress=on_progress,
                 should_stop=should_stop,
-                derive=partial(roughly, posterior),
+                derive=looked_at(posterior, settings.min_ess),
             )
 
 
@@ -155,11 +154,16 @@ def sample(
     posterior = problem if isinstance(problem, Posterior) else Posterior.from_config(config)
     config, starts = begin(config, posterior)
     backends = [emcee.backends.Backend() for _ in starts]
-    budget, derive = Budget(config.sampling.max_steps, config.sampling.max_time), partial(roughly, posterior)
-    advance(posterior, backends, starts, config.sampling, budget, derive=derive)
+    budget, derive = (
+        Budget(config.sampling.max_steps, config.sampling.max_time),
+        looked_at(posterior, config.sampling.min_ess),
+    )
+    outcome = advance(posterior, backends, starts, config.sampling, budget, derive=derive)
     coords, log_prob = (np.stack([getattr(one, key)() for one in backends]) for key in ("get_chain", "get_log_prob"))
     acceptance = float(np.mean([one.accepted.mean() / one.iteration for one in backends]))
-    return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance))
+    # A budget of time may end between two looks.
+    judged = outcome.verdict if outcome.verdict is not None and outcome.verdict.steps == coords.shape[1] else None
+    return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance), judged=judged)
 
 
 def resume_run(
@@ -238,7 +242,7 @@ def resume_run(
                 outposts=stored.outposts,
                 on_progress=on_progress,
                 should_stop=should_stop,
-                derive=partial(roughly, posterior),
+                derive=looked_at(posterior, settings.min_ess),
             )
 
 

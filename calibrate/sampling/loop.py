@@ -241,6 +241,8 @@ class _InMemory(_Ensemble):
             self.state = self._stepper.state
             backend.save_step(self.state, accepted)
             self.stored += 1
+        # The generator's 624 words are copied once a turn, and not after each step.
+        self.state.random_state = backend.random_state = self._stepper.random_state()
 
 
 @dataclass(frozen=True)
@@ -257,11 +259,15 @@ class _Rows:
         steps = min(int(backend.iteration) for backend in self.backends)
         return (len(self.backends), steps, walkers, ndim)[: 4 if self.name == "chain" else 3]
 
-    def __getitem__(self, key: tuple[slice, slice]) -> FloatArray:
-        steps = range(self.shape[1])[key[1]]
-        thin = steps.step
-        rows = [b.get_value(self.name, thin=thin, discard=steps.start - thin + 1)[: len(steps)] for b in self.backends]
-        return np.stack(rows[key[0]])
+    def __getitem__(self, key: tuple[slice, ...]) -> FloatArray:
+        first, some, *rest = key
+        steps = range(self.shape[1])[some]
+        thin, end, part = steps.step, len(steps), (..., *rest[1:])
+        rows = []
+        for b in self.backends[first]:
+            values = b.get_value(self.name, thin=thin, discard=steps.start - thin + 1)[:end]
+            rows.append(values[part].copy() if rest else values)  # of a part, all that was read need not be kept
+        return np.stack(rows)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.sampling.burnin import burn_in, drift
+from calibrate.sampling.columns import Columns
 from calibrate.sampling.convergence import MIN_STEPS, MIN_TIMES, Diagnosis, diagnose, floor, largest_sd_error
 from calibrate.sampling.remedy import estimate, phrase
 
@@ -212,7 +213,7 @@ def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, drop
     ensembles, _, walkers = chains.log_prob.shape
     thin = stride(stored, ensembles * walkers, wanted.min_ess)
     some = slice(thin - 1, stored, thin)
-    coords, log_prob = np.asarray(chains.coords[:, some]), np.asarray(chains.log_prob[:, some])
+    coords, log_prob = Columns(chains.coords, some), np.asarray(chains.log_prob[:, some])
     means = _means(coords, log_prob) if stored else np.empty((len(names) + 1, ensembles, 0))
     drop = burn_in(means) if dropped is None else min(dropped, stored) // thin
     diagnosis = diagnose(coords, log_prob, drop)
@@ -298,13 +299,12 @@ def spread_draws(chains: Chains, first: int, stored: int, each: int) -> FloatArr
     return np.take_along_axis(coords, order[np.newaxis, :, : max(1, some), np.newaxis], axis=2)
 
 
-def _means(coords: FloatArray, log_prob: FloatArray) -> FloatArray:
+def _means(coords: Columns, log_prob: FloatArray) -> FloatArray:
     """Return the ensembles' means (quantities, ensembles, steps); a lost walker moves the heights' but little."""
     with np.errstate(over="ignore", invalid="ignore"):
         heights = np.maximum(log_prob, floor(log_prob)).mean(axis=2)
-        return np.concatenate(
-            [np.moveaxis(np.einsum("etwi->eti", coords) / coords.shape[2], -1, 0), heights[np.newaxis]]
-        )
+        means = [np.moveaxis(np.einsum("etwi->eti", part) / part.shape[2], -1, 0) for part in coords]
+        return np.concatenate([*means, heights[np.newaxis]])
 
 
 def _checks(names: Sequence[str], found: Diagnosis, off: float, wanted: Wanted) -> Iterator[Check]:
