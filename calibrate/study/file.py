@@ -19,6 +19,7 @@ import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -156,10 +157,15 @@ def sealed(values: Mapping[str, str | int]) -> str:
     return hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()
 
 
+@cache
+def _versions() -> str:
+    """Return JSON of the versions of Python and the packages; to look them up takes longer than to write a knee."""
+    own = {"calibrate": __version__, "python": platform.python_version()}
+    return json.dumps(own | {name: version(name) for name in _PACKAGES})
+
+
 def _fill(f: h5py.File, head: Head, records: Iterator[Record], stream: HDF5Stream) -> None:
-    versions = {"calibrate": __version__, "python": platform.python_version()}
-    versions |= {name: version(name) for name in _PACKAGES}
-    said: dict[str, str | int] = {"format": FORMAT, "schema_version": SCHEMA, "versions": json.dumps(versions)}
+    said: dict[str, str | int] = {"format": FORMAT, "schema_version": SCHEMA, "versions": _versions()}
     said |= asdict(head)
     for name, value in (said | {"sha256": sealed(said)}).items():
         f.attrs[name] = np.bytes_(value) if isinstance(value, str) else value
@@ -192,7 +198,7 @@ def _column(f: h5py.File, name: str, kind: str, chunk: int) -> None:
         maxshape=(None,),
         chunks=(chunk,),
         shuffle=kind != "u1",
-        compression=4,
+        compression=1 if kind == "<f8" else 4,  # there is little to gain in draws
         fletcher32=True,
         fillvalue=_NOTHING[kind],
     )
