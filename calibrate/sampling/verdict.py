@@ -24,6 +24,9 @@ Derive = Callable[[FloatArray], Mapping[str, FloatArray]]
 
 # Stored steps per ensemble, burn-in included, at the first look of a run.
 FIRST_LOOK = 64
+# Where few effective samples are asked for, looks come before that, too.
+EARLY_LOOKS = (32, 40, 50)
+FEW_SAMPLES = 2000.0
 # Each look comes after so many times the steps of the one before.
 GROWTH = 1.25
 # A look takes all steps up to so many, and evenly spread ones of more; but so many draws, and so many times the wanted
@@ -160,20 +163,29 @@ class Verdict:
         }
 
 
-def next_look(stored: int) -> int:
+def next_look(stored: int, min_ess: float = math.inf) -> int:
     """Return the stored step at which a run looks next: a growing grid that does not depend on the past."""
-    look = FIRST_LOOK
-    while look <= stored:
-        look = math.ceil(GROWTH * look)
-    return look
+    return next(look for look in _grid(min_ess) if look > stored)
 
 
-def look_before(stored: int) -> int:
+def look_before(stored: int, min_ess: float = math.inf) -> int:
     """Return the last look of the grid that is at least a fifth of the steps back; 0 if there is none."""
-    before, look = 0, FIRST_LOOK
-    while math.ceil(GROWTH * look) <= stored:
-        before, look = look, math.ceil(GROWTH * look)
-    return before
+    before = 0
+    for look in _grid(min_ess):
+        if math.ceil(GROWTH * look) > stored:
+            return before
+        before = look
+    raise AssertionError  # the grid has no end
+
+
+def _grid(min_ess: float) -> Iterator[int]:
+    """Yield the steps at which a run looks that is to have so many effective samples."""
+    if min_ess <= FEW_SAMPLES:
+        yield from EARLY_LOOKS
+    look = FIRST_LOOK
+    while True:
+        yield look
+        look = math.ceil(GROWTH * look)
 
 
 def stride(stored: int, draws: int, min_ess: float) -> int:
@@ -223,7 +235,7 @@ def judge(
     derive : callable, optional
         Returns derived quantities of rows of parameters; without it, they are not looked at.
     """
-    found, before = looks(stored), look_before(stored)
+    found, before = looks(stored), look_before(stored, wanted.min_ess)
     if not found.converged:
         return found
     agreed = before > 0 and looks(before).converged
