@@ -22,10 +22,10 @@ from calibrate.figures.style import (
     entitle,
     new_figure,
     open_frame,
+    written,
 )
 from calibrate.study.overview import counts, reasons, settled, verdict
 from calibrate.study.table import CONVERGED, FAILED, NOT_CONVERGED, StudyTable
-from calibrate.texts import elided
 
 FloatArray = NDArray[np.float64]
 
@@ -131,7 +131,7 @@ def _name(ax: Axes, table: StudyTable, excess: FloatArray, far: NDArray[np.intp]
             continue
         taken.append(place)
         ax.annotate(
-            elided(table.ids[row], 16),
+            written(table.ids[row], 16),
             (table.ess[row], excess[row]),
             xytext=(4.0, 0.0),
             textcoords="offset points",

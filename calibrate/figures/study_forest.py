@@ -28,8 +28,9 @@ from calibrate.figures.style import (
     dress,
     new_figure,
     open_frame,
+    written,
 )
-from calibrate.texts import count, elided
+from calibrate.texts import count
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -182,13 +183,13 @@ def _quantile(values: FloatArray, share: float) -> float:
 def _name(ax: Axes, knees: Sequence[str], rows: NDArray[np.intp], doubts: BoolArray, *, named: bool) -> None:
     """Write the knees' names, or of many those at the ends."""
     if named:
-        names = [elided(knees[row], _LETTERS) for row in rows]
+        names = [written(knees[row], _LETTERS) for row in rows]
         ax.set_yticks(np.arange(len(rows)), names, parse_math=False)
         for text, row in zip(ax.get_yticklabels(), rows, strict=True):
             text.set_color(WARNING if doubts[row] else "black")
         return
     ax.set_ylabel(f"{count(len(rows), 'knee')}, by the median")
-    names = [elided(knees[row], _LETTERS) for row in rows]
+    names = [written(knees[row], _LETTERS) for row in rows]
     ends = f"smallest: {', '.join(names[:_ENDS])}; largest: {', '.join(reversed(names[-_ENDS:]))}"
     ax.set_title(ends, fontsize=SMALL, loc="left", color=FAINT, parse_math=False)
 

@@ -26,10 +26,10 @@ from calibrate.figures.style import (
     entitle,
     new_figure,
     open_frame,
+    written,
 )
 from calibrate.study.overview import settled, verdict
 from calibrate.study.table import Quantity, StudyTable
-from calibrate.texts import elided
 
 FloatArray = NDArray[np.float64]
 
@@ -110,7 +110,7 @@ def spread_plot(table: StudyTable, covariate: str | None = None) -> Figure:
         ax.yaxis.set_major_locator(MaxNLocator(5))
         dress(ax)
         open_frame(ax)
-    by = "" if covariate is None else f" by {elided(covariate, 24)}"
+    by = "" if covariate is None else f" by {written(covariate, 24)}"
     said = f"{verdict(table)}; medians of converged knees{by}"
     entitle(figure, table.name, said, good=settled(table))
     return figure
@@ -126,7 +126,7 @@ def _scatter(ax: Axes, one: Quantity, table: StudyTable, covariate: str, chosen:
     if of.sum() > _VECTORS:
         for artist in (*ax.lines, *ax.collections):
             artist.set_rasterized(True)
-    ax.set_xlabel(elided(covariate, 24), parse_math=False)
+    ax.set_xlabel(written(covariate, 24), parse_math=False)
     ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
@@ -138,7 +138,7 @@ def _strips(ax: Axes, one: Quantity, table: StudyTable, covariate: str | None, c
     for place, group in enumerate(groups):
         of = chosen & (np.array([value == group for value in values]))
         many = int(of.sum())
-        names.append(f"{'all' if group is None else elided(group, _LETTERS)}\n{many:,}")
+        names.append(f"{'all' if group is None else written(group, _LETTERS)}\n{many:,}")
         if not many:
             continue
         medians, colour = one.median[of], ENSEMBLES[place % len(ENSEMBLES)]

@@ -7,11 +7,13 @@ setting: so a picture is the same in any process, and a notebook's own style sta
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from numpy.typing import ArrayLike, NDArray
 
 from calibrate.canvas import PlainFigure
@@ -33,6 +35,7 @@ COLUMN_WIDTH = 90.0  # mm, one column
 
 TEXT = 8.0  # pt
 SMALL = 7.0  # pt
+_FONT = "DejaVu Sans"
 
 # Okabe & Ito's colours keep apart for colour-blind eyes; the posterior's shades keep apart in grey as well.
 ENSEMBLES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
@@ -98,7 +101,7 @@ def entitle(figure: Figure, name: str, state: str, *, good: bool, x: float = 0.0
     # A long name gives way, so that what follows it is never cut off; 2.1 mm hold a bold letter.
     room = max(8, int((1.0 - x) * figure.get_figwidth() * INCH / 2.1) - len(state) - 4)
     figure.suptitle(
-        f"{elided(name, room)}: {state}",
+        f"{written(name, room)}: {state}",
         x=x,
         ha="left",
         fontsize=TEXT,
@@ -107,6 +110,23 @@ def entitle(figure: Figure, name: str, state: str, *, good: bool, x: float = 0.0
         parse_math=False,  # a dollar sign in a file's name is no formula
         **place,
     )
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """Return the letters of the font that pictures are written in, which comes with matplotlib."""
+    return frozenset(get_font(findfont(FontProperties(family=_FONT))).get_charmap())
+
+
+def written(text: object, most: int) -> str:
+    r"""Return text as a picture can have it, its middle left out if it has more than so many letters.
+
+    A letter that the font lacks is written out like `\u819d`, and so is what steers terminals or turns the direction of
+    writing: a picture does not depend on which fonts a machine has.
+    """
+    whole = str(text)
+    part = whole if len(whole) <= 4 * most else whole[: 2 * most] + whole[-2 * most :]
+    return elided("".join(one if ord(one) in _letters() else ascii(one)[1:-1] for one in part), most)
 
 
 def dress(ax: Axes) -> None:
