@@ -183,12 +183,12 @@ def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int = _
         at = np.maximum(np.argmax(reached, axis=1), 1)
         inside = (values[:, 0] < slack[:, 0]) & (values.max(axis=1) > slack[:, 0])
         here, before, which = (_pick(part, at - i) for part, i in ((along, 0), (along, 1), (bears, 0)))
-        f_before, f_here = (_pick(values, at - i) - slack for i in (1, 0))
+        ends = _pick(values, at - 1) - slack, _pick(values, at) - slack
 
         def beyond(angle: FloatArray, s: int = s, which: BoolArray = which, slack: FloatArray = slack) -> FloatArray:
             return np.asarray(knees.pose(angle, which)[0][:, s] - slack)
 
-        out[:, s] = np.where(inside, _root(beyond, before, here, f_before, f_here, refinements)[:, 0], np.nan)
+        out[:, s] = np.where(inside, _root(beyond, before, here, ends, refinements)[:, 0], np.nan)
     return np.asarray(sign * np.rad2deg(out) + 0.0)
 
 
@@ -232,13 +232,13 @@ def _reached(
         there, angles = np.where(out, there, back), np.where(out, angles, theta[:, inward])
     at = np.maximum(np.argmax(passed, axis=1), 1)
     here, before = _pick(angles, at), _pick(angles, at - 1)
-    f_before, f_here = (_pick(there, i) - target for i in (at - 1, at))
+    ends = _pick(there, at - 1) - target, _pick(there, at) - target
     lateral = (goes_out == (way > 0.0))[:, np.newaxis]
 
     def beyond(angle: FloatArray) -> FloatArray:
         return way * knees.moments(angle, lateral, law) - target
 
-    found = np.where(passed.any(axis=1), _root(beyond, before, here, f_before, f_here, refinements)[:, 0], np.nan)
+    found = np.where(passed.any(axis=1), _root(beyond, before, here, ends, refinements)[:, 0], np.nan)
     return np.where(jumps, theta[:, _STEPS], found)
 
 
@@ -251,11 +251,11 @@ def _root(
     function: Callable[[FloatArray], FloatArray],
     a: FloatArray,
     b: FloatArray,
-    f_a: FloatArray,
-    f_b: FloatArray,
+    ends: tuple[FloatArray, FloatArray],
     refinements: int,
 ) -> FloatArray:
-    """Return where a function is zero between a and b, between which its sign changes: the Illinois method."""
+    """Return where a function is zero between a and b, at whose ends it has other signs: the Illinois method."""
+    f_a, f_b = ends
     for left in reversed(range(refinements)):
         with np.errstate(invalid="ignore", divide="ignore"):
             c = b - f_b * (b - a) / (f_b - f_a)
