@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cohorts
 import h5py
@@ -113,6 +113,7 @@ class Failing(Disk):
 
     left = 0
     error: BaseException | None = None
+    order: ClassVar[list[str]] = []
 
     def _count(self) -> None:
         Failing.left -= 1
@@ -126,16 +127,19 @@ class Failing(Disk):
 
     def sync(self, fd: int) -> None:
         """Sync, unless it is its turn."""
+        Failing.order.append("sync")
         self._count()
         super().sync(fd)
 
     def replace(self, new: Path, old: Path) -> None:
         """Rename, unless it is its turn."""
+        Failing.order.append("replace")
         self._count()
         super().replace(new, old)
 
     def sync_folder(self, folder: Path) -> None:
         """Sync a folder, unless it is its turn."""
+        Failing.order.append("folder")
         self._count()
         super().sync_folder(folder)
 
@@ -148,9 +152,11 @@ def test_whatever_call_fails_all_before_is_kept_and_goes_on(
     monkeypatch.setattr("calibrate.study.file.Disk", Failing)
     study, options = load_study(root / "study.csv"), {"executor": cohorts.Here(), "batch": 2, "draws": 3}
     Failing.left, Failing.error = 0, error
+    Failing.order.clear()
     run_cohort(study, tmp_path / "sound", **options)
     calls, sound = -Failing.left, cohorts.files(tmp_path / "sound")
     assert calls > 40
+    assert Failing.order == ["sync", "replace", "folder"] * 4  # three batches, then all: on the disk before it counts
     for number in {*range(1, calls + 1, calls // 7), calls}:
         out, told = tmp_path / f"out{number}", list[int]()
         Failing.left = number
