@@ -401,7 +401,7 @@ def interweave(
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
-            group = int(numbers[move, order[turn], 1] * sizes.size)
+            group = of
             columns, n = groups[group : group + 1], sizes[group : group + 1]
             fitted = what == KERNEL and _fit(coords, others[:count], columns[0], n[0], far, center[0], scale[0], at[0])
             for j in range(half):
