@@ -247,10 +247,32 @@ def parse_config(text: str, source: str | Path | None = None) -> Config:
         raise ConfigError(f"{where}: not valid TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{where}: not valid TOML: nested too deeply") from None
+    return config_of(document, where, path, text)
+
+
+def config_of(document: Mapping[str, Any], where: str, source: Path | None = None, text: str = "") -> Config:
+    """Validate what a TOML file says, given as tables in memory.
+
+    Parameters
+    ----------
+    document : mapping
+        The tables.
+    where : str
+        What errors name.
+    source : Path, optional
+        The file, base of relative names of files; none is read.
+    text : str
+        Its text.
+
+    Raises
+    ------
+    ConfigError
+        As `load_config`.
+    """
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
         raise ConfigError(f"{where}: {explain(error, Config)}") from None
-    config._source, config._text = path, text
+    config._source, config._text = source, text
     refuse(doubts_of_config(config), ConfigError, where=where)
     return config
