@@ -39,6 +39,7 @@ _SOURCES = (
     "sampling/climb.py",
     "sampling/pilot.py",
     "sampling/ladder.py",
+    "population/block.py",
     "chain/checksum.py",
 )
 _PACKAGE = Path(__file__).parent.parent

@@ -1,0 +1,10 @@
+"""From one knee to a population: a joint posterior over the knees of a study."""
+
+from __future__ import annotations
+
+from calibrate.population.components import Component
+from calibrate.population.draws import PopulationDraws
+from calibrate.population.model import Member, Population
+from calibrate.population.sampler import sample
+
+__all__ = ["Component", "Member", "Population", "PopulationDraws", "sample"]

@@ -1,0 +1,360 @@
+"""Moves of a population together with all its knees, at fixed standard coordinates of these (Yu & Meng 2011).
+
+Given its knees, a population of few or ill-known knees hardly moves: knees are drawn towards it, and it to them. So it
+is also moved with its knees. What is held are not the knees, nor the knees standardised by their population, but what
+lies in between as far as their data tell (Papaspiliopoulos, Roberts & Sköld 2007): the coordinates `e = R' (z - m)` of
+`calibrate.population.block`. If knees were as normal as their approximation, this would sample the population with all
+knees integrated out.
+
+- shift: `B -> B + d`;
+- spread: `Sigma -> G Sigma G'` with `G = diag(exp(s))`;
+- shear: the same with `G = 1 + c e_k e_l'`, which changes correlations.
+
+Shift and spread are of all components, of one strand's or of one. Where there are persons, Sigma_u and u are spread and
+sheared as well, `u -> G u`, and knees follow.
+
+A move is accepted with the ratio of the densities times the Jacobian:
+
+- of B and Sigma: `p(B) p(Sigma)`, and `|det G|^(P + 1)` for `Sigma -> G Sigma G'`: 1 for a shear, `exp((P + 1) sum s)`
+  for a spread;
+- of each knee: `N(phi; mean, Sigma) L(z)`, and `|R| / |R'|` for `z -> z'`;
+- of the persons: nothing, for `N(u; 0, Sigma_u) du` stays.
+
+Of `p(Sigma)`, Huang & Wand's auxiliary numbers are integrated out; who needs these draws them anew from Sigma:
+
+    p(Sigma) ~ |Sigma|^-(nu + 2 P) / 2  prod_k (nu (Sigma^-1)_kk + 1 / A_k^2)^-(nu + P) / 2
+
+Steps `d`, `s` and `c` are differences between two populations of the other half of the walkers, times a factor: so they
+fit the posterior's shape, and a step is as probable as its reverse (ter Braak 2006).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.density import likelihood_one, log_prior_one, room_of
+from calibrate.knee.jit import borrowing, compiled
+from calibrate.population.block import apart, condition, parameters, place, standardise
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# What a move changes, and of which components.
+SHIFT, SPREAD, SHEAR, SPREAD_PERSONS, SHEAR_PERSONS, SINGLE = range(6)
+ALL, STRAND, ONE = range(3)
+# Moves of a sweep, and those more where there are persons. A single move shifts or spreads one component, those most
+# often that are slowest without.
+MOVES = (*[(SINGLE, ONE)] * 3, (SHIFT, STRAND), *[(SINGLE, ONE)] * 3, (SHEAR, ALL))
+OF_PERSONS = ((SPREAD_PERSONS, ALL), (SPREAD_PERSONS, ONE), (SHEAR_PERSONS, ALL))
+# Uniform numbers of one move.
+NUMBERS = 6
+# Degrees of freedom of the standard deviations' half-t.
+NU = 2.0
+# Factors of the steps, against 2.38 / sqrt(2 d) for d numbers at once: evenly drawn on a logarithmic scale.
+_SHORTEST, _LONGEST = 0.2, 1.2
+
+
+@borrowing
+def jacobian(log_det: float, size: int) -> float:
+    """Return the logarithm of the Jacobian of `Sigma -> G Sigma G'`, of P components, given that of `|det G|`."""
+    return (size + 1.0) * log_det
+
+
+@borrowing
+def _log_covariance(precision: FloatArray, log_det: float, spread: FloatArray) -> float:
+    """Return the prior log-density of a covariance, given its inverse and the logarithm of its root's determinant."""
+    size = spread.size
+    value = -(NU + 2.0 * size) * log_det
+    for k in range(size):
+        value -= 0.5 * (NU + size) * math.log(NU * precision[k, k] + 1.0 / (spread[k] * spread[k]))
+    return value
+
+
+@borrowing
+def _log_effects(b: FloatArray, centre: FloatArray, sd: FloatArray) -> float:
+    """Return the prior log-density of B, without its constant."""
+    value = 0.0
+    for i in range(b.shape[0]):
+        for k in range(b.shape[1]):
+            off = (b[i, k] - centre[i, k]) / sd[i, k]
+            value -= 0.5 * off * off
+    return value
+
+
+@borrowing
+def _mean(x: FloatArray, b: FloatArray, u: FloatArray, person: int, mean: FloatArray) -> None:
+    """Compute what a knee's components scatter about."""
+    for k in range(mean.size):
+        value = u[person, k] if person >= 0 else 0.0
+        for i in range(x.size):
+            value += x[i] * b[i, k]
+        mean[k] = value
+
+
+@borrowing
+def _spread(sigma: FloatArray, precision: FloatArray, s: FloatArray) -> float:
+    """Change a covariance and its inverse by `G = diag(exp(s))`; return the logarithm of `|det G|`."""
+    log_det = 0.0
+    for k in range(s.size):
+        log_det += s[k]
+        for m in range(s.size):
+            factor = math.exp(s[k] + s[m])
+            sigma[k, m] *= factor
+            precision[k, m] /= factor
+    return log_det
+
+
+@borrowing
+def _shear(sigma: FloatArray, precision: FloatArray, k: int, m: int, c: float) -> None:
+    """Change a covariance and its inverse by `G = 1 + c e_k e_m'`."""
+    size = sigma.shape[0]
+    for i in range(size):
+        sigma[k, i] += c * sigma[m, i]
+        precision[m, i] -= c * precision[k, i]
+    for i in range(size):
+        sigma[i, k] += c * sigma[i, m]
+        precision[i, m] -= c * precision[i, k]
+
+
+@borrowing
+def _factor(u: float, dims: int) -> float:
+    """Return the factor of a step of so many numbers."""
+    return 2.38 / math.sqrt(2.0 * dims) * _SHORTEST * math.exp(u * math.log(_LONGEST / _SHORTEST))
+
+
+@borrowing
+def _choose(of: int, u: float, strands: FloatArray, mask: FloatArray) -> int:
+    """Choose components; return how many."""
+    size, count = mask.size, 0
+    for k in range(size):
+        if of == ALL:
+            mask[k] = 1.0
+        elif of == STRAND:
+            mask[k] = strands[int(u * strands.shape[0]), k]
+        else:
+            mask[k] = 1.0 if int(u * size) == k else 0.0
+        count += mask[k] > 0.0
+    return count
+
+
+@borrowing
+def _pick(singles: FloatArray, u: float) -> int:
+    """Return which single move is made, given the chances summed up."""
+    single = 0
+    while single < singles.size - 1 and u >= singles[single]:
+        single += 1
+    return single
+
+
+@borrowing
+def _propose(
+    asked: int,
+    of: int,
+    singles: FloatArray,
+    numbers: FloatArray,
+    b: FloatArray,
+    sigma: FloatArray,
+    precision: FloatArray,
+    u: FloatArray,
+    sigma_u: FloatArray,
+    precision_u: FloatArray,
+    b_1: FloatArray,
+    sigma_1: FloatArray,
+    b_2: FloatArray,
+    sigma_2: FloatArray,
+    strands: FloatArray,
+    mask: FloatArray,
+    s: FloatArray,
+) -> float:
+    """Change a population by the difference of two others; return the logarithm of `|det G|`.
+
+    The others' sigma are those of persons where these move.
+    """
+    effects, size = b.shape
+    what, pick = asked, numbers[3]
+    if asked == SINGLE:
+        single = _pick(singles, pick)
+        what, pick = SHIFT if single < size else SPREAD, (single % size + 0.5) / size
+    if what in (SHEAR, SHEAR_PERSONS):
+        k = int(numbers[3] * size)
+        m = (k + 1 + int(numbers[4] * (size - 1))) % size
+        c = _factor(numbers[5], 1) * (sigma_1[k, m] / sigma_1[m, m] - sigma_2[k, m] / sigma_2[m, m])
+        if what == SHEAR:
+            _shear(sigma, precision, k, m, c)
+        else:
+            _shear(sigma_u, precision_u, k, m, c)
+            for i in range(u.shape[0]):
+                u[i, k] += c * u[i, m]
+        return 0.0
+    count = _choose(of, pick, strands, mask)
+    if what == SHIFT:
+        # All of the covariates' effects, or one of them.
+        row = int(numbers[4] * 2.0 * effects)
+        factor = _factor(numbers[5], count * (1 if row < effects else effects))
+        for i in range(effects):
+            if i == row or row >= effects:
+                for k in range(size):
+                    b[i, k] += factor * mask[k] * (b_1[i, k] - b_2[i, k])
+        return 0.0
+    factor = _factor(numbers[5], count)
+    for k in range(size):
+        s[k] = factor * mask[k] * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
+    if what == SPREAD:
+        return _spread(sigma, precision, s)
+    for i in range(u.shape[0]):
+        for k in range(size):
+            u[i, k] *= math.exp(s[k])
+    return _spread(sigma_u, precision_u, s)
+
+
+@compiled
+def interweave(
+    z: FloatArray,
+    height: FloatArray,
+    b: FloatArray,
+    sigma: FloatArray,
+    precision: FloatArray,
+    u: FloatArray,
+    sigma_u: FloatArray,
+    precision_u: FloatArray,
+    x: FloatArray,
+    person: IntArray,
+    centre: FloatArray,
+    sd: FloatArray,
+    spread: FloatArray,
+    strands: FloatArray,
+    moves: IntArray,
+    singles: FloatArray,
+    order: IntArray,
+    numbers: FloatArray,
+    h: FloatArray,
+    g: FloatArray,
+    densities: Any,
+    dims: IntArray,
+    kinds: IntArray,
+    references: FloatArray,
+) -> IntArray:
+    """Make some moves of each walker in place; return how many walkers took each of them.
+
+    Parameters
+    ----------
+    z, height : ndarray, shapes (N, W, D) and (N, W)
+        The knees, and what their own data and priors say of them.
+    b, sigma, precision : ndarray, shapes (W, q, P), (W, P, P) and (W, P, P)
+        The populations; precision is sigma's inverse.
+    u, sigma_u, precision_u : ndarray, shapes (W, persons, P), (W, P, P) and (W, P, P)
+        Of the persons.
+    x, person : ndarray, shapes (N, q) and (N,)
+        Covariates, and whose knee each is; -1 where that does not matter.
+    centre, sd, spread : ndarray
+        The priors, see `Design`.
+    strands : ndarray, shape (strands, P)
+        1 where a component is of a strand.
+    moves : ndarray of int, shape (M, 2)
+        What changes, of which components.
+    singles : ndarray, shape (2 P,)
+        Chances, summed up, of which component is shifted, or spread, by a move of one.
+    order : ndarray of int, shape (W,)
+        Its first half is moved first.
+    numbers : ndarray, shape (M, W, NUMBERS)
+        Uniform on [0, 1).
+    h, g : ndarray, shapes (N, D, D) and (N, D)
+        Of the approximations.
+    densities, dims, kinds, references
+        See `Forms`.
+    """
+    knees, walkers, most = z.shape
+    size = spread.size
+    half = walkers // 2
+    e, new_z, new_height = np.empty(z.shape), np.empty(z.shape), np.empty(height.shape)
+    middle_, root_, theta_, q_ = np.empty(most), np.empty((most, most)), np.empty(most), np.empty(most)
+    mean, mask, s = np.empty(size), np.empty(size), np.empty(size)
+    new_b, new_sigma, new_precision = b.copy(), sigma.copy(), precision.copy()
+    new_u, new_sigma_u, new_precision_u = u.copy(), sigma_u.copy(), precision_u.copy()
+    # Of all knees together, what is sampled at fixed standard coordinates.
+    value, new_value, log_dets = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
+    taken = np.zeros(moves.shape[0], dtype=np.int64)
+    for i in range(knees):
+        ndim = dims[i]
+        middle = middle_[:ndim]
+        for w in range(walkers):
+            _mean(x[i], b[w], u[w], person[i], mean)
+            log_det = condition(h[i], g[i], precision[w], mean, root_, middle)
+            standardise(z[i, w], middle, root_, e[i, w])
+            value[w] += height[i, w] - apart(z[i, w], mean, precision[w]) - log_det
+    for move in range(moves.shape[0]):
+        what, of = moves[move, 0], moves[move, 1]
+        of_persons = what in (SPREAD_PERSONS, SHEAR_PERSONS)
+        for turn in range(2):
+            moving = order[:half] if turn == 0 else order[half:]
+            others = order[half:] if turn == 0 else order[:half]
+            for j in range(half):
+                me, mine = moving[j], numbers[move, moving[j]]
+                first = int(mine[0] * half)
+                second = int(mine[1] * (half - 1))
+                one, two = others[first], others[second if second < first else second + 1]
+                sigma_1 = sigma_u[one] if of_persons else sigma[one]
+                sigma_2 = sigma_u[two] if of_persons else sigma[two]
+                log_dets[me] = _propose(
+                    what,
+                    of,
+                    singles,
+                    mine,
+                    new_b[me],
+                    new_sigma[me],
+                    new_precision[me],
+                    new_u[me],
+                    new_sigma_u[me],
+                    new_precision_u[me],
+                    b[one],
+                    sigma_1,
+                    b[two],
+                    sigma_2,
+                    strands,
+                    mask,
+                    s,
+                )
+                new_value[me] = 0.0
+            for i in range(knees):
+                d, ndim = densities[i], dims[i]
+                prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
+                room = room_of(knee)
+                middle, theta, q = middle_[:ndim], theta_[:ndim], q_[:ndim]
+                for j in range(half):
+                    me = moving[j]
+                    _mean(x[i], new_b[me], new_u[me], person[i], mean)
+                    log_det = condition(h[i], g[i], new_precision[me], mean, root_, middle)
+                    place(e[i, me], middle, root_, q)
+                    own = log_prior_one(q, prior)
+                    if own > -np.inf:
+                        parameters(q, theta, kinds[i], references[i])
+                        own += likelihood_one(theta, p, columns, knee, room)
+                    new_value[me] += own - apart(q, mean, new_precision[me]) - log_det
+                    new_height[i, me] = own
+                    for m in range(ndim):
+                        new_z[i, me, m] = q[m]
+            for j in range(half):
+                me = moving[j]
+                gain = new_value[me] - value[me]
+                gain += _log_effects(new_b[me], centre, sd) - _log_effects(b[me], centre, sd)
+                gain += jacobian(log_dets[me], size)
+                if of_persons:
+                    gain += _log_covariance(new_precision_u[me], log_dets[me], spread)
+                    gain -= _log_covariance(precision_u[me], 0.0, spread)
+                else:
+                    gain += _log_covariance(new_precision[me], log_dets[me], spread)
+                    gain -= _log_covariance(precision[me], 0.0, spread) + knees * log_dets[me]
+                if gain > math.log(numbers[move, me, 2]):
+                    taken[move] += 1
+                    value[me] = new_value[me]
+                    b[me], sigma[me], precision[me] = new_b[me], new_sigma[me], new_precision[me]
+                    u[me], sigma_u[me], precision_u[me] = new_u[me], new_sigma_u[me], new_precision_u[me]
+                    z[:, me], height[:, me] = new_z[:, me], new_height[:, me]
+                else:
+                    new_b[me], new_sigma[me], new_precision[me] = b[me], sigma[me], precision[me]
+                    new_u[me], new_sigma_u[me], new_precision_u[me] = u[me], sigma_u[me], precision_u[me]
+    return taken
