@@ -58,7 +58,7 @@ def _first(candidates: Iterator[Path]) -> Path | None:
 def _differs(path: Path, stored: chain.RunFile) -> str:
     """Say how a configuration differs from the one that a run was started with; nothing if only in its comments."""
     try:
-        now, then = load_config(path), parse_config(stored.config.text, path)
+        now, then = load_config(path), parse_config(stored.config.text, path, known=stored.config)
     except CalibrateError:
         return "is another now than when the run was started"
     found = chain.differences(then.model_dump(mode="json"), now.model_dump(mode="json"))

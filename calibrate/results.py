@@ -56,9 +56,9 @@ class Run(Draws):
         Summary
             A mapping with `file`, `converged`, `steps`, `draws`, `parameters` (by name: `unit`, `mean`, `sd`,
             `median`, `q2.5`, `q5`, `q95`, `q97.5`, the Monte-Carlo standard errors `mcse_mean`, `mcse_q5`, `mcse_q95`,
-            `rhat`, `ess_bulk`, `ess_tail`, and `truth` if known), `derived` (the same, of the draws that they are
-            computed from), `checks` (the verdict's numbers and thresholds), `warnings` and more. Numbers that are
-            unknown are None, such as the errors of an angle that some draws do not reach.
+            `rhat`, `ess_bulk`, `ess_tail`, `prior_from` if the prior says, and `truth` if known), `derived` (the same,
+            of the draws that they are computed from), `checks` (the verdict's numbers and thresholds), `warnings` and
+            more. Numbers that are unknown are None, such as the errors of an angle that some draws do not reach.
 
         Raises
         ------

@@ -23,10 +23,12 @@ from pydantic_core import PydanticUndefined
 from rigs import FREE, THREE
 
 from calibrate.config import Config, KneeConfig, ParametersConfig, SamplingConfig, parse_config
+from calibrate.config.base import Model
 from calibrate.config.knee import Attachments, KneePart
+from calibrate.config.knees import Named
 from calibrate.config.parameters import StrandConfig, TestConfig
 from calibrate.config.schema import forms, help_of, json_schema, keys
-from calibrate.config.values import Bounds, Distribution, Gaussian, LogGaussian, Model, Published
+from calibrate.config.values import Bounds, Distribution, Gaussian, LogGaussian, Published
 from calibrate.errors import ConfigError
 from calibrate.literature import entries
 from calibrate.problem.quantities import LOAD, quantity_of
@@ -246,7 +248,7 @@ def test_units_are_those_of_the_quantities() -> None:
 
 
 def test_the_forms_of_a_value_are_those_of_the_models() -> None:
-    models = (Bounds, Gaussian, LogGaussian, Published)
+    models = (Bounds, Gaussian, LogGaussian, Published, Named)
     assert {key.name for key in forms()} == {name for model in models for name in model.model_fields}
 
 

@@ -1,0 +1,1 @@
+"""Many knees at once: what they have in common, and how they differ."""
