@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from bad_general import TEXT, Bad
 from bad_knees import GEOMETRY, STRANDS
+from bad_knees_prior import KNEES
 from bad_tests import ERRORS, TESTS
 from bad_values import LITERATURE, PRIORS, TIES
 from commands import check_refused
@@ -37,7 +38,7 @@ TOP = Path(__file__).parent.parent
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 BAD: dict[str, Bad] = {
     f"{table} {name}": bad
-    for table, of in zip("STGEPLV", (STRANDS, TESTS, GEOMETRY, ERRORS, PRIORS, LITERATURE, TIES), strict=True)
+    for table, of in zip("STGEPLKV", (STRANDS, TESTS, GEOMETRY, ERRORS, PRIORS, LITERATURE, KNEES, TIES), strict=True)
     for name, bad in of.items()
 }
 GOOD = {

@@ -261,7 +261,7 @@ def _numbers(place: _Place, folder: Path, read: dict[str, tuple[KneesPrior, str]
         raise ConfigError(f"{place.key}: knees: {error}") from None
     of = asked.parameter or (place.name if place.name in prior.priors else place.shared)
     if of not in prior.priors:
-        raise ConfigError(f'{place.key}: knees = "{file}": it has no {of}; {did_you_mean(of, [*prior.priors])}')
+        raise ConfigError(f'{place.key}: knees = "{file}": it has no {of}, but {", ".join(prior.priors)}')
     rest = {at: value for at in ("lower", "upper", "start") if (value := getattr(asked, at)) is not None}
     return {**prior.priors[of].numbers, **rest, "knees": prior.made_of(file, sha256, of).model_dump()}
 
@@ -275,7 +275,7 @@ def _places(document: Any) -> Iterator[_Place]:
 
 def _within(node: Any, path: tuple[str, ...], holder: Any, at: str | int) -> Iterator[_Place]:
     if isinstance(node, dict):
-        if isinstance(node.get("knees"), str) and len(path) > 1:
+        if not isinstance(node.get("knees", {}), dict) and len(path) > 1:  # a table is what stands there afterwards
             own = f"{path[1]}." if path[0] == "tests" else ""
             rest = path[2:] if own else path
             shared = ".".join(rest[1:] if rest[:1] == ("parameters",) else rest)

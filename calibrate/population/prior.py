@@ -98,7 +98,7 @@ def poor(prior: KneesPrior) -> Iterator[str]:
     for name, one in prior.priors.items():
         if one.misfit > POOR:
             yield (
-                f"{name}: no family of priors fits the prediction well: quantiles of the {one.family} one are off by up to "
+                f"{name}: no family of priors fits the prediction well: quantiles of the {one.family} one are off by "
                 f"{one.misfit:.2f} of its standard deviations"
             )
 
