@@ -1,0 +1,196 @@
+"""A population from calibrations of single knees that are finished, without their data: draws weighed anew.
+
+Two stages (Lunn et al. 2013, J. R. Stat. Soc. C 62:551). In the first, each knee was calibrated by itself. Here its
+draws stand for its likelihood: given a population `N(m_i, Sigma)`, knee i is at draw s with a probability proportional
+to
+
+    w_s = N(phi_s; m_i, Sigma) / p_interim(phi_s)
+
+and given where the knees are, the population is drawn as in the joint sampler. Each knee's step offers some draws of
+its own, evenly chosen, besides the one it is at, and takes one of them by these weights: an independence step with
+several proposals, which leaves the weights invariant, because each of a set of equally likely draws might have been the
+one to begin with (Tjelmeland 2004).
+
+Whether draws of one prior can stand for a likelihood under another is another question, and `trust` answers it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.knee.jit import compiled
+from calibrate.population.atoms import Atoms
+from calibrate.population.draws import PopulationDraws
+from calibrate.population.gibbs import drawn, first_laws, roots
+from calibrate.population.model import Population
+from calibrate.population.record import Record
+from calibrate.population.sampler import Progress, advance, settings_of
+from calibrate.population.sweep import Ensemble, State
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Draws that a knee is offered in a step, that it is at included, and steps of all knees in a sweep.
+OFFERED, _STEPS = 32, 2
+# Draws of a population while its knees stay.
+_DRAWS = 2
+# Draws of the first populations, from where knees start.
+_FIRST = 20
+# Numbers in an array at once.
+_NUMBERS = 2**21
+
+
+@dataclass
+class Held(State):
+    """Where walkers are whose knees are at draws of their own.
+
+    Attributes
+    ----------
+    at : ndarray of int, shape (N, walkers)
+        Which of its draws each knee is at.
+    """
+
+    at: IntArray
+
+
+class AtomEnsemble(Ensemble):
+    """Walkers whose knees move over the draws that there are of them.
+
+    Parameters
+    ----------
+    population : Population
+        What to sample.
+    atoms : sequence of Atoms
+        Of each knee.
+    seed, number : int
+        The seed, and which of the ensembles this is.
+    """
+
+    def __init__(self, population: Population, atoms: Sequence[Atoms], seed: int, number: int) -> None:
+        super().__init__(population, seed, number)
+        size, dims = max(map(len, atoms)), int(population.forms.dims.max())
+        self._counts = np.array([len(one) for one in atoms])
+        self._z = np.zeros((len(atoms), size, dims))
+        self._log_interim = np.zeros((len(atoms), size))
+        for i, one in enumerate(atoms):
+            self._z[i, : len(one), : one.z.shape[1]] = one.z
+            self._log_interim[i, : len(one)] = one.log_interim
+        self._components = len(population.components)
+
+    def start(self, walkers: int) -> Held:
+        """Return the first state: each knee of each walker at one of its draws, evenly."""
+        rng = self._generator(0)
+        at = rng.integers(self._counts[:, np.newaxis], size=(len(self._counts), walkers))
+        laws = first_laws(self._design, walkers)
+        phi = self._phi(at)
+        for _ in range(_FIRST):
+            laws = drawn(rng, self._design, laws, phi)
+        return Held(0, *self._put(at), laws, at)
+
+    def sweep(self, state: State) -> None:
+        """Make one sweep."""
+        assert isinstance(state, Held)
+        state.sweeps += 1
+        rng = self._generator(state.sweeps)
+        for _ in range(_STEPS):
+            mean, root = state.laws.means(self._design), roots(state.laws.sigma)
+            state.at = self._moved(rng, state.at, mean, root)
+            for _ in range(_DRAWS):
+                state.laws = drawn(rng, self._design, state.laws, self._phi(state.at))
+        state.z, state.height = self._put(state.at)
+
+    def _moved(self, rng: np.random.Generator, at: IntArray, mean: FloatArray, root: FloatArray) -> IntArray:
+        """Return where knees (N, W) are after a step under populations of means (N, W, P) and roots (W, P, P)."""
+        knees, walkers = at.shape
+        out = np.empty_like(at)
+        some = max(1, _NUMBERS // (walkers * OFFERED))
+        for first in range(0, knees, some):
+            part = slice(first, min(first + some, knees))
+            counts = self._counts[part, np.newaxis, np.newaxis]
+            offered = rng.integers(counts, size=(len(counts), walkers, OFFERED))
+            offered[..., 0] = at[part]
+            u = rng.random((len(counts), walkers))
+            out[part] = _chosen(offered, u, self._z[part], self._log_interim[part], mean[part], root)
+        return out
+
+    def _phi(self, at: IntArray) -> FloatArray:
+        return self._z[np.arange(len(at))[:, np.newaxis], at, : self._components]
+
+    def _put(self, at: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return coordinates (N, W, D); what the data say of them is not known here, and nought."""
+        return self._z[np.arange(len(at))[:, np.newaxis], at], np.zeros(at.shape)
+
+
+def sample_atoms(
+    population: Population,
+    atoms: Sequence[Atoms],
+    seed: int | None = None,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    **settings: float | None,
+) -> tuple[PopulationDraws, list[Held]]:
+    """Sample a population whose knees are given by draws, whatever these are worth; parameters as `sample`.
+
+    Returns
+    -------
+    PopulationDraws
+        What `sample` returns.
+    list of Held
+        The last state of each ensemble, whose walkers know nothing of each other.
+    """
+    chosen = settings_of(population, seed, **settings)
+    ensembles = [AtomEnsemble(population, atoms, chosen.seed, number) for number in range(chosen.ensembles)]
+    states = [ensemble.start(chosen.walkers) for ensemble in ensembles]
+    record = Record()
+    verdict, _ = advance(
+        population,
+        list(ensembles),
+        list[State](states),
+        record,
+        chosen,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    return PopulationDraws.of(population, record, verdict), states
+
+
+@compiled
+def _chosen(
+    offered: IntArray, u: FloatArray, z: FloatArray, log_interim: FloatArray, mean: FloatArray, root: FloatArray
+) -> IntArray:
+    """Return one of the draws that each knee is offered (N, W, O), by their weights and a uniform number (N, W)."""
+    knees, walkers, many = offered.shape
+    size = root.shape[1]
+    out = np.empty((knees, walkers), dtype=np.int64)
+    log_weights = np.empty(many)
+    for i in range(knees):
+        for w in range(walkers):
+            largest = -np.inf
+            for o in range(many):
+                s = offered[i, w, o]
+                value = -log_interim[i, s]
+                for k in range(size):
+                    white = 0.0
+                    for j in range(k + 1):
+                        white += root[w, k, j] * (z[i, s, j] - mean[i, w, j])
+                    value -= 0.5 * white * white
+                log_weights[o] = value
+                largest = max(largest, value)
+            total = 0.0
+            for o in range(many):
+                log_weights[o] = math.exp(log_weights[o] - largest)
+                total += log_weights[o]
+            rest, last = u[i, w] * total, many - 1
+            for o in range(many):
+                rest -= log_weights[o]
+                if rest < 0.0:
+                    last = o
+                    break
+            out[i, w] = offered[i, w, last]
+    return out
