@@ -37,6 +37,7 @@ _SOURCES = (
     "sampling/block.py",
     "sampling/pilot.py",
     "sampling/ladder.py",
+    "population/block.py",
     "chain/checksum.py",
 )
 _PACKAGE = Path(__file__).parent.parent

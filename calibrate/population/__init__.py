@@ -1,1 +1,10 @@
-"""Many knees at once: what they have in common, and how they differ."""
+"""From one knee to a population: a joint posterior over the knees of a study."""
+
+from __future__ import annotations
+
+from calibrate.population.components import Component
+from calibrate.population.draws import PopulationDraws
+from calibrate.population.model import Member, Population
+from calibrate.population.sampler import sample
+
+__all__ = ["Component", "Member", "Population", "PopulationDraws", "sample"]

@@ -1,0 +1,241 @@
+"""The run loop of a population: independent ensembles sweep on all cores until they agree, or out of budget.
+
+What is drawn depends on the seed and the number of sweeps alone, not on threads or interruptions.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.errors import ConfigError
+from calibrate.population.draws import PopulationDraws
+from calibrate.population.model import Population
+from calibrate.population.record import Record
+from calibrate.population.start import first_knees
+from calibrate.population.sweep import Ensemble, State
+from calibrate.sampling.loop import cores
+from calibrate.sampling.verdict import Verdict, judge, look, next_look
+
+FloatArray = NDArray[np.float64]
+Reason = Literal["converged", "steps", "time", "interrupted"]
+
+# Walkers of an ensemble where nobody says, and for each parameter of the knee that has most.
+_WALKERS, _PER_DIMENSION = 64, 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a population is sampled, and when to stop.
+
+    Attributes
+    ----------
+    seed : int
+        One seed gives one chain.
+    ensembles : int
+        Independent ensembles of walkers.
+    walkers : int
+        In each ensemble; an even number.
+    thin : int
+        Sweeps in a stored step.
+    max_steps : int
+        Stored steps at the most.
+    max_time : float or None
+        Seconds of a sitting at the most.
+    max_rhat, min_ess : float
+        Converged: R-hat below this, and at least so many effective samples, of every parameter of the population.
+    workers : int or None
+        Threads; one for each core by default.
+    """
+
+    seed: int = 1
+    ensembles: int = 4
+    walkers: int = _WALKERS
+    thin: int = 4
+    max_steps: int = 5000
+    max_time: float | None = None
+    max_rhat: float = 1.01
+    min_ess: float = 1000.0
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run can say of itself while it runs."""
+
+    steps: int
+    max_steps: int
+    seconds: float
+    verdict: Verdict | None
+
+
+@dataclass
+class Chains:
+    """Stored steps as the verdict reads them."""
+
+    record: Record
+    _joined: tuple[int, FloatArray, FloatArray] | None = field(default=None, repr=False)
+
+    @property
+    def coords(self) -> FloatArray:
+        """Populations, (ensembles, steps, walkers, n)."""
+        return self._arrays()[0]
+
+    @property
+    def log_prob(self) -> FloatArray:
+        """What the knees' data say, (ensembles, steps, walkers)."""
+        return self._arrays()[1]
+
+    def _arrays(self) -> tuple[FloatArray, FloatArray]:
+        if self._joined is None or self._joined[0] != self.record.steps:
+            coords, log_prob = np.stack(self.record.rows, axis=1), np.stack(self.record.log_prob, axis=1)
+            self._joined = self.record.steps, coords, log_prob
+        return self._joined[1:]
+
+
+def sample(
+    population: Population,
+    seed: int | None = None,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    **settings: float | None,
+) -> PopulationDraws:
+    """Sample a population and its knees in memory, until converged or out of budget.
+
+    Parameters
+    ----------
+    population : Population
+        What to sample.
+    seed : int, optional
+        1 by default. The same seed gives the same draws.
+    on_progress : callable
+        Told after each stored step.
+    should_stop : callable
+        Asked before each stored step; True ends the run.
+    **settings
+        See `Settings`.
+
+    Raises
+    ------
+    ConfigError
+        If a knee cannot be started, or there are too few walkers.
+    """
+    chosen = settings_of(population, seed, **settings)
+    starts = first_knees(population, chosen.seed, chosen.ensembles, chosen.walkers, chosen.workers)
+    ensembles = [Ensemble(population, chosen.seed, number) for number in range(chosen.ensembles)]
+    states = [ensemble.begin(z) for ensemble, z in zip(ensembles, starts, strict=True)]
+    record = Record()
+    verdict, _ = advance(
+        population, ensembles, states, record, chosen, on_progress=on_progress, should_stop=should_stop
+    )
+    return PopulationDraws.of(population, record, verdict)
+
+
+def settings_of(population: Population, seed: int | None, **settings: float | None) -> Settings:
+    """Fill in settings that nobody has chosen.
+
+    Raises
+    ------
+    ConfigError
+        If one has no meaning.
+    """
+    given = {key: value for key, value in settings.items() if value is not None}
+    most = int(population.forms.dims.max())
+    chosen = Settings(**{"walkers": max(_WALKERS, _PER_DIMENSION * most), "seed": 1 if seed is None else seed, **given})  # type: ignore[arg-type]  # each is of its own type
+    if chosen.walkers % 2 or chosen.walkers < max(8, 2 * most):
+        raise ConfigError(
+            f"walkers = {chosen.walkers}: an even number is wanted, {max(8, 2 * most)} at the least, because a knee "
+            f"has {most} free parameters"
+        )
+    if chosen.ensembles < 2:
+        raise ConfigError(
+            f"ensembles = {chosen.ensembles}: two at the least are wanted, or nobody can tell convergence"
+        )
+    for name in ("thin", "max_steps"):
+        if getattr(chosen, name) < 1:
+            raise ConfigError(f"{name} = {getattr(chosen, name)}: one at the least is wanted")
+    return chosen
+
+
+def advance(
+    population: Population,
+    ensembles: list[Ensemble],
+    states: list[State],
+    record: Record,
+    settings: Settings,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_look: Callable[[Verdict], None] = lambda verdict: None,
+) -> tuple[Verdict, Reason]:
+    """Go on from some states until converged or out of budget; states and record change in place.
+
+    Parameters
+    ----------
+    population, ensembles, states, record, settings
+        What is sampled, by whom, from where, into what, and how far.
+    on_progress, should_stop : callable
+        See `sample`.
+    on_look : callable
+        Told each verdict: a time to write things down.
+
+    Returns
+    -------
+    verdict : Verdict
+        The last one.
+    reason : str
+        Why it ended.
+    """
+    begin, first = time.monotonic(), record.steps
+    chains, seen = Chains(record), dict[int, Verdict]()
+    verdict: Verdict | None = None
+
+    def looks(stored: int) -> Verdict:
+        if stored not in seen:
+            seen[stored] = look(population.names, chains, stored, settings)
+        return seen[stored]
+
+    def step(ensemble: Ensemble, state: State) -> tuple[FloatArray, FloatArray]:
+        for _ in range(settings.thin):
+            ensemble.sweep(state)
+        return ensemble.row(state), ensemble.log_prob(state)
+
+    def judged() -> Verdict:
+        return judge(chains, record.steps, settings, looks) if record.steps else _nothing(population, settings)
+
+    with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
+        while True:
+            stored = record.steps
+            if stored and (stored >= settings.max_steps or next_look(stored - 1) == stored):
+                verdict = judged()
+                on_look(verdict)
+                if verdict.converged:
+                    return verdict, "converged"
+            if stored >= settings.max_steps:
+                return judged(), "steps"
+            if should_stop():
+                return judged(), "interrupted"
+            if settings.max_time is not None and stored > first and time.monotonic() - begin > settings.max_time:
+                return judged(), "time"
+            rows = list(pool.map(step, ensembles, states))
+            record.add(
+                np.stack([one for one, _ in rows]), np.stack([one for _, one in rows]), [state.z for state in states]
+            )
+            on_progress(Progress(record.steps, settings.max_steps, time.monotonic() - begin, verdict))
+
+
+def _nothing(population: Population, settings: Settings) -> Verdict:
+    """Return the verdict on a run without a step."""
+    none = Record([np.empty((settings.ensembles, settings.walkers, len(population.names)))])
+    none.log_prob = [np.empty((settings.ensembles, settings.walkers))]
+    found = look(population.names, Chains(none), 1, settings)
+    assert not found.converged or math.isnan(found.diagnosis.worst_rhat)
+    return found
