@@ -33,6 +33,8 @@ class Atoms:
         Components, then other free parameters; in the order of the chain.
     log_interim : ndarray, shape (S,)
         Log-density of the components under the interim prior, over the components.
+    height : ndarray, shape (S,)
+        What the knee's own data and the priors of its other parameters say.
     lower, upper : ndarray, shape (P,)
         Bounds of the interim prior, as components; infinite where there is none.
     efficiency : float
@@ -41,6 +43,7 @@ class Atoms:
 
     z: FloatArray
     log_interim: FloatArray
+    height: FloatArray
     lower: FloatArray
     upper: FloatArray
     efficiency: float
@@ -57,11 +60,16 @@ class Atoms:
         """Return the first half or the second: chains are ordered by ensemble or by time, so the two hardly meet."""
         middle = len(self) // 2
         part = slice(middle, None) if second else slice(middle)
-        return Atoms(self.z[part], self.log_interim[part], self.lower, self.upper, self.efficiency)
+        return Atoms(self.z[part], self.log_interim[part], self.height[part], self.lower, self.upper, self.efficiency)
 
 
 def atoms_of(
-    knee: str, posterior: Posterior, components: Sequence[Component], draws: FloatArray, effective: float
+    knee: str,
+    posterior: Posterior,
+    components: Sequence[Component],
+    draws: FloatArray,
+    log_prob: FloatArray,
+    effective: float,
 ) -> Atoms:
     """Put a knee's draws into the form of a population's.
 
@@ -75,6 +83,8 @@ def atoms_of(
         The population's.
     draws : ndarray, shape (n, ndim)
         As the posterior has them, in the order of the chain.
+    log_prob : ndarray, shape (n,)
+        Their log-posterior.
     effective : float
         How many independent draws they are worth.
 
@@ -87,28 +97,32 @@ def atoms_of(
         raise ConfigError(f"knee {knee}: its draws are not of the {posterior.ndim} free parameters that it has")
     if len(draws) < FEWEST:
         raise ConfigError(f"knee {knee}: has {len(draws)} draws, and {FEWEST} at the least are needed to weigh them")
-    some = draws[np.linspace(0, len(draws) - 1, min(len(draws), MOST)).astype(np.int64)]
+    which = np.linspace(0, len(draws) - 1, min(len(draws), MOST)).astype(np.int64)
+    some = draws[which]
     columns = columns_of(posterior, components)
     count = len(components)
     phi = values(posterior, components, some)
-    interim = log_interim(posterior, components, some)
-    if not (np.isfinite(phi).all() and np.isfinite(interim).all()):
+    own, jacobian = interim(posterior, components, some)
+    height = log_prob[which] - own
+    if not (np.isfinite(phi).all() and np.isfinite(jacobian).all() and np.isfinite(height).all()):
         raise ConfigError(f"knee {knee}: some of its draws are impossible under its own configuration")
     lower, upper = _bounds(posterior, components)
     efficiency = min(1.0, effective / len(some)) if effective > 0.0 else 0.0
-    return Atoms(np.column_stack([phi, some[:, columns[count:]]]), interim, lower, upper, efficiency)
+    return Atoms(np.column_stack([phi, some[:, columns[count:]]]), own + jacobian, height, lower, upper, efficiency)
 
 
-def log_interim(posterior: Posterior, components: Sequence[Component], q: FloatArray) -> FloatArray:
-    """Return the log-density of the components under the knee's own priors, over the components, (n,).
+def interim(posterior: Posterior, components: Sequence[Component], q: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the log-density of the components' parameters under the knee's own priors, (n,), and the log-Jacobian.
+
+    Their sum is the log-density over the components.
 
     A prior of `k` becomes one of `log k` by the Jacobian `k`, one of `l_0` one of the reference strain `e` by
-    `|d l_0 / d e| = l_0^2 / L_ref` at the draw's own geometry. Walls that a penalty stands for are in it.
+    `|d l_0 / d e| = l_0^2 / L_ref` at the draw's own geometry. Penalties outside of bounds are in it.
     """
     full = posterior.full(q)
     lengths = posterior.reference_lengths(full)
     weight = _penalty(posterior)
-    out = np.zeros(len(q))
+    out, jacobian = np.zeros((2, len(q)))
     for one in components:
         name = one.parameter(posterior)
         assert name is not None
@@ -118,12 +132,12 @@ def log_interim(posterior: Posterior, components: Sequence[Component], q: FloatA
         outside = np.maximum(0.0, np.maximum(prior.lower - value, value - prior.upper))
         out -= np.where(outside > 0.0, weight * outside**2, 0.0)
         if one.transform in (LOG, LOGIT):
-            out += np.log(value)
+            jacobian += np.log(value)
         if one.transform == LOGIT:
-            out += np.log1p(-value)
+            jacobian += np.log1p(-value)
         if name.endswith("l_0"):
-            out += 2.0 * np.log(value) - np.log(lengths[:, posterior.strands.index(one.strand)])
-    return out
+            jacobian += 2.0 * np.log(value) - np.log(lengths[:, posterior.strands.index(one.strand)])
+    return out, jacobian
 
 
 def _penalty(posterior: Posterior) -> float:

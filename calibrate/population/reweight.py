@@ -16,18 +16,17 @@ Whether draws of one prior can stand for a likelihood under another is another q
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.knee.jit import compiled
 from calibrate.population.atoms import Atoms
 from calibrate.population.draws import PopulationDraws
 from calibrate.population.gibbs import drawn, first_laws, roots
 from calibrate.population.model import Population
+from calibrate.population.offers import chosen
 from calibrate.population.record import Record
 from calibrate.population.sampler import Progress, advance, settings_of
 from calibrate.population.sweep import Ensemble, State
@@ -35,10 +34,8 @@ from calibrate.population.sweep import Ensemble, State
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Draws that a knee is offered in a step, that it is at included, and steps of all knees in a sweep.
-OFFERED, _STEPS = 32, 2
-# Draws of a population while its knees stay.
-_DRAWS = 2
+# Draws that a knee is offered in a sweep, that it is at included.
+OFFERED = 32
 # Draws of the first populations, from where knees start.
 _FIRST = 20
 # Numbers in an array at once.
@@ -76,10 +73,11 @@ class AtomEnsemble(Ensemble):
         size, dims = max(map(len, atoms)), int(population.forms.dims.max())
         self._counts = np.array([len(one) for one in atoms])
         self._z = np.zeros((len(atoms), size, dims))
-        self._log_interim = np.zeros((len(atoms), size))
+        self._log_interim, self._height = np.zeros((2, len(atoms), size))
         for i, one in enumerate(atoms):
             self._z[i, : len(one), : one.z.shape[1]] = one.z
             self._log_interim[i, : len(one)] = one.log_interim
+            self._height[i, : len(one)] = one.height
         self._components = len(population.components)
 
     def start(self, walkers: int) -> Held:
@@ -97,11 +95,9 @@ class AtomEnsemble(Ensemble):
         assert isinstance(state, Held)
         state.sweeps += 1
         rng = self._generator(state.sweeps)
-        for _ in range(_STEPS):
-            mean, root = state.laws.means(self._design), roots(state.laws.sigma)
-            state.at = self._moved(rng, state.at, mean, root)
-            for _ in range(_DRAWS):
-                state.laws = drawn(rng, self._design, state.laws, self._phi(state.at))
+        mean, root = state.laws.means(self._design), roots(state.laws.sigma)
+        state.at = self._moved(rng, state.at, mean, root)
+        state.laws = drawn(rng, self._design, state.laws, self._phi(state.at))
         state.z, state.height = self._put(state.at)
 
     def _moved(self, rng: np.random.Generator, at: IntArray, mean: FloatArray, root: FloatArray) -> IntArray:
@@ -112,18 +108,19 @@ class AtomEnsemble(Ensemble):
         for first in range(0, knees, some):
             part = slice(first, min(first + some, knees))
             counts = self._counts[part, np.newaxis, np.newaxis]
-            offered = rng.integers(counts, size=(len(counts), walkers, OFFERED))
+            offered = (rng.random((len(counts), walkers, OFFERED)) * counts).astype(np.int64)
             offered[..., 0] = at[part]
             u = rng.random((len(counts), walkers))
-            out[part] = _chosen(offered, u, self._z[part], self._log_interim[part], mean[part], root)
+            out[part] = chosen(offered, u, self._z[part], self._log_interim[part], mean[part], root)
         return out
 
     def _phi(self, at: IntArray) -> FloatArray:
         return self._z[np.arange(len(at))[:, np.newaxis], at, : self._components]
 
     def _put(self, at: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return coordinates (N, W, D); what the data say of them is not known here, and nought."""
-        return self._z[np.arange(len(at))[:, np.newaxis], at], np.zeros(at.shape)
+        """Return coordinates (N, W, D), and what the knees' own data and priors say of them."""
+        knee = np.arange(len(at))[:, np.newaxis]
+        return self._z[knee, at], self._height[knee, at]
 
 
 def sample_atoms(
@@ -158,39 +155,3 @@ def sample_atoms(
         should_stop=should_stop,
     )
     return PopulationDraws.of(population, record, verdict), states
-
-
-@compiled
-def _chosen(
-    offered: IntArray, u: FloatArray, z: FloatArray, log_interim: FloatArray, mean: FloatArray, root: FloatArray
-) -> IntArray:
-    """Return one of the draws that each knee is offered (N, W, O), by their weights and a uniform number (N, W)."""
-    knees, walkers, many = offered.shape
-    size = root.shape[1]
-    out = np.empty((knees, walkers), dtype=np.int64)
-    log_weights = np.empty(many)
-    for i in range(knees):
-        for w in range(walkers):
-            largest = -np.inf
-            for o in range(many):
-                s = offered[i, w, o]
-                value = -log_interim[i, s]
-                for k in range(size):
-                    white = 0.0
-                    for j in range(k + 1):
-                        white += root[w, k, j] * (z[i, s, j] - mean[i, w, j])
-                    value -= 0.5 * white * white
-                log_weights[o] = value
-                largest = max(largest, value)
-            total = 0.0
-            for o in range(many):
-                log_weights[o] = math.exp(log_weights[o] - largest)
-                total += log_weights[o]
-            rest, last = u[i, w] * total, many - 1
-            for o in range(many):
-                rest -= log_weights[o]
-                if rest < 0.0:
-                    last = o
-                    break
-            out[i, w] = offered[i, w, last]
-    return out

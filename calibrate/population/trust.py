@@ -33,7 +33,7 @@ from calibrate.texts import count
 FloatArray = NDArray[np.float64]
 
 # Effective draws of a knee below which its likelihood is a guess.
-LEAST_EFFECTIVE = 50.0
+LEAST_EFFECTIVE = 20.0
 # Pareto's k above which single draws decide.
 LARGEST_K = 0.7
 # Share of a knee that lies within a quarter of a standard deviation of a bound: a normal that is cut at 1.7 of its
