@@ -31,6 +31,8 @@ _MANY = 20_000
 # Draws that leverage is worked out from, and numbers in all: beyond, no reading has any.
 _HAT_DRAWS = 1000
 _HAT_NUMBERS = 4_000_000
+# No slope that means anything is as large, and its square is a number still.
+_STEEPEST = 1e100
 # A loop of less than this probability in noise is taken out before neighbours are compared.
 CHANCE = 1e-3
 
@@ -168,7 +170,7 @@ def _of_test(
     slopes = None
     if whole.slopes is not None:
         slopes = _beyond_others(
-            whole.slopes[here] / _noise(tidy[here]), whole.slopes[left & ~here] / _noise(tidy[left & ~here])
+            _scaled(whole.slopes[here], tidy[here]), _scaled(whole.slopes[left & ~here], tidy[left & ~here])
         )
     direction = None if data.direction is None else data.direction[rest]
     seen = tidy[here] if rows.size else whole.mean[part]
@@ -222,18 +224,24 @@ def _taken(whole: _Whole, tests: Sequence[LaxityTest], fitted: int, *, flat: boo
     """
     if whole.slopes is None or (len(tests) == 1 and flat):
         return [fitted] * len(tests)
-    scaled = whole.slopes / _noise(whole.residuals)
-    decided = np.linalg.solve(np.eye(scaled.shape[1]) + scaled.T @ scaled, scaled.T)
-    leverage = np.einsum("np,pn->n", scaled, decided)
+    axes, size, _ = np.linalg.svd(_scaled(whole.slopes, whole.residuals), full_matrices=False)
+    leverage = axes**2 @ (size**2 / (1.0 + size**2))
     return [math.ceil(min(fitted, float(leverage[part].sum()))) for _, part in _parts(tests)]
 
 
 def _beyond_others(slopes: FloatArray, others: FloatArray) -> FloatArray:
-    """Return slopes by parameters in units of what the prior and the other tests together leave of them."""
+    """Return slopes by combinations of parameters, in units of what prior and other tests together leave of them."""
     if not others.size:
         return slopes
-    left = np.linalg.cholesky(np.eye(slopes.shape[1]) + others.T @ others)
-    return np.asarray(np.linalg.solve(left, slopes.T).T)
+    _, size, axes = np.linalg.svd(np.linalg.qr(others, mode="r"))
+    told = np.zeros(len(axes))
+    told[: size.size] = np.where(size > size[0] * len(others) * np.finfo(float).eps, size, 0.0)  # the rest is rounding
+    return np.asarray(slopes @ axes.T / np.sqrt(1.0 + told**2))
+
+
+def _scaled(slopes: FloatArray, residuals: FloatArray) -> FloatArray:
+    """Return slopes in units of the residuals' noise; those of a stranger's file may be near any number's end."""
+    return np.clip(slopes / _noise(residuals), -_STEEPEST, _STEEPEST)
 
 
 def _noise(residuals: FloatArray) -> float:

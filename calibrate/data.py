@@ -117,12 +117,23 @@ def read_measurement(path: str | Path) -> Measurement:
     """
     path = Path(path)
     try:
-        measurement = parse_measurement(read_text(path, DataError, "CSV"), str(path))
+        return checked_measurement(read_text(path, DataError, "CSV"), str(path))
     except MemoryError:
         raise DataError(f"{path}: is too large for the memory that there is") from None
-    text = _plain_text(measurement)
-    _refuse_decimal_commas(measurement, text)
-    refuse(doubts_of_data(measurement), DataError, lambda row: f"{path}, line {line_of(text, row)}")
+
+
+def checked_measurement(text: str, source: str) -> Measurement:
+    """Parse the text of a user's file, and refuse what can hardly be meant; `source` is the name used in errors.
+
+    Raises
+    ------
+    DataError
+        As `read_measurement`.
+    """
+    measurement = parse_measurement(text, source)
+    plain = _plain_text(measurement)
+    _refuse_decimal_commas(measurement, plain)
+    refuse(doubts_of_data(measurement), DataError, lambda row: f"{source}, line {line_of(plain, row)}")
     return measurement
 
 

@@ -65,7 +65,7 @@ def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        See `Run.derived`. Of several tests, what is a test's own has its name and a dot in front.
+        See `Draws.derived`. Of several tests, what is a test's own has its name and a dot in front.
     """
     full = posterior.full(q)
     reference = posterior.reference_lengths(full)

@@ -6,14 +6,14 @@ No path and no file: `runner.sample` makes draws in memory, and `results.Run` is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibrate import whatif
+from calibrate import chain, whatif
 from calibrate.config import SamplingConfig
 from calibrate.derived import MOST_DRAWS, derived, most_draws
 from calibrate.errors import ChainError
@@ -34,22 +34,8 @@ _DRAWS = 2_000_000
 _STEPS = 1000
 # Beyond so many draws, some are picked without reading all.
 _LONG = 500_000
-
-
-class Chains(Protocol):
-    """The stored steps of all ensembles, burn-in included: arrays, or what is read from a file when asked for."""
-
-    @property
-    def coords(self) -> Any:
-        """Walkers' parameters, shape (ensembles, steps, walkers, ndim)."""
-
-    @property
-    def log_prob(self) -> Any:
-        """Their log-posterior, shape (ensembles, steps, walkers)."""
-
-    @property
-    def acceptance(self) -> float:
-        """Mean acceptance fraction; NaN if nothing is stored."""
+# Numbers of a chain that are held in memory at the most, lest a file be unpacked time and again.
+_HELD = 2**23
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,16 +48,19 @@ class Draws(Outward):
         What was sampled.
     settings : SamplingConfig
         How: thinning, and the thresholds of convergence.
-    chains : Chains
+    chains : chain.Chains
         Every stored step, burn-in included.
     dropped : int or None
         Stored steps to drop as burn-in, where somebody has chosen them; else the chains tell, see `burn_in`.
+    most_derived : int
+        Of how many draws at the most derived quantities are computed.
     """
 
     posterior: Posterior
     settings: SamplingConfig
-    chains: Chains
+    chains: chain.Chains
     dropped: int | None = field(default=None, kw_only=True)
+    most_derived: int = field(default=MOST_DRAWS, kw_only=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,17 +176,32 @@ class Draws(Outward):
     @cached_property
     def _kept(self) -> FloatArray:
         """What estimates are made from, shape (ensembles, steps, walkers, ndim)."""
-        return np.asarray(self.chains.coords[:, self.kept_steps()])
+        steps = self.kept_steps()
+        return np.asarray(self._near[0].coords[:, steps.start - self._near[1] :: steps.step])
+
+    @cached_property
+    def _near(self) -> tuple[chain.Chains, int]:
+        """The chains, and the first of their steps: in memory after burn-in if they take but some megabytes of it."""
+        ensembles, stored, walkers, ndim = self.chains.coords.shape
+        if ensembles * (stored - self.burn_in) * walkers * ndim > _HELD:
+            return self.chains, 0
+        # Figures, findings and tables ask for different parts of it: the file would be unpacked for each.
+        return replace(self.chains, coords=np.asarray(self.chains.coords[:, self.burn_in :])), self.burn_in
+
+    def _some(self, each: int) -> FloatArray:
+        """Return at most so many draws of each ensemble, see `spread_draws`; not to be changed."""
+        self._need_steps()
+        if each not in self._spread:
+            near, first = self._near
+            self._spread[each] = spread_draws(near, self.burn_in - first, self.stored - first, each)
+        return self._spread[each]
 
     def errors(self) -> FloatArray:
-        """Return the Monte-Carlo standard errors of the parameters' means and 5 and 95 % quantiles.
+        """Return the Monte-Carlo standard errors of the parameters' means and 5 and 95 % quantiles, (3, ndim).
 
-        Returns
-        -------
-        ndarray, shape (3, ndim)
-            In the parameters' units, of `some_samples`; NaN of very few steps.
+        In the parameters' units, of `some_samples`; NaN of very few steps.
         """
-        return np.array([errors_of(self._kept[..., i], (0.05, 0.95)) for i in range(self.posterior.ndim)]).T
+        return errors_of(np.ascontiguousarray(np.moveaxis(self._kept, -1, 0)), (0.05, 0.95))
 
     def thinned(self, draws: int) -> FloatArray:
         """Return at most `draws` of the samples, in their order: always the same random ones.
@@ -206,10 +210,7 @@ class Draws(Outward):
         steps are read, evenly spread, and random walkers of each are taken.
         """
         if self.draws > _LONG and draws < _LONG:
-            self._need_steps()
-            each = max(1, draws // self.chains.log_prob.shape[0])
-            some = spread_draws(self.chains, self.burn_in, self.stored, each)
-            return some.reshape(-1, self.posterior.ndim)
+            return self._some(max(1, draws // self.chains.log_prob.shape[0])).reshape(-1, self.posterior.ndim).copy()
         samples = self.some_samples()
         if draws >= len(samples):
             return samples
@@ -269,7 +270,7 @@ class Draws(Outward):
             return whatif.predict(self.posterior, self.thinned(draws), angles, change, test)
         return self.posterior.predict(self.thinned(draws), angles, test)
 
-    def derived(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
+    def derived(self, draws: int | None = None) -> dict[str, FloatArray]:
         """Return what people ask for besides the parameters, one value per posterior draw.
 
         For each strand: `stiffness_per_strain` `k l_0` [N]; `reference_strain` [-] and `reference_tension` [N] where
@@ -284,8 +285,8 @@ class Draws(Outward):
 
         Parameters
         ----------
-        draws : int
-            How many draws at the most; of a knee whose geometry or angle is free, never more than 2,000.
+        draws : int, optional
+            At the most, `most_derived` by default; of a knee whose geometry or angle is free, never more than 2,000.
 
         Returns
         -------
@@ -295,29 +296,28 @@ class Draws(Outward):
         """
         return {name: values.reshape(-1) for name, values in self.derived_by_ensemble(draws).items()}
 
-    def derived_by_ensemble(self, draws: int = MOST_DRAWS) -> dict[str, FloatArray]:
+    def derived_by_ensemble(self, draws: int | None = None) -> dict[str, FloatArray]:
         """Return what `derived` does, each (ensembles, steps, walkers): some steps, and some walkers of each."""
         rows = self.spread(draws)
-        if draws not in self._asked:  # summary, findings and pictures ask for the same
-            self._asked[draws] = self.derive(rows.reshape(-1, rows.shape[-1]))
-        return {name: values.reshape(rows.shape[:-1]).copy() for name, values in self._asked[draws].items()}
+        if rows.size not in self._asked:  # summary, findings and pictures ask for the same
+            self._asked[rows.size] = self.derive(rows.reshape(-1, rows.shape[-1]))
+        return {name: values.reshape(rows.shape[:-1]).copy() for name, values in self._asked[rows.size].items()}
 
-    def spread(self, draws: int = MOST_DRAWS) -> FloatArray:
+    def spread(self, draws: int | None = None) -> FloatArray:
         """Return the draws that `derived` is computed from, shape (ensembles, steps, walkers, ndim)."""
         self._need_steps()
+        draws = self.most_derived if draws is None else draws
         each = max(1, min(draws, most_draws(self.posterior)) // self.chains.log_prob.shape[0])
-        if each not in self._spread:  # steps far apart in a file are slow to read
-            self._spread[each] = spread_draws(self.chains, self.burn_in, self.stored, each)
-        return self._spread[each].copy()
+        return self._some(each).copy()
 
     @cached_property
     def _spread(self) -> dict[int, FloatArray]:
-        """What `spread` has found, by draws of each ensemble."""
+        """What `_some` has found, by draws of each ensemble."""
         return {}
 
     @cached_property
     def _asked(self) -> dict[int, dict[str, FloatArray]]:
-        """What `derived` has found, by draws asked for."""
+        """What `derived` has found, by the size of what it was computed from."""
         return {}
 
     @np.errstate(all="ignore")  # draws of a spoilt file may be anything that is finite

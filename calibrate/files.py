@@ -12,6 +12,7 @@ from pathlib import Path
 
 from calibrate.errors import CalibrateError
 from calibrate.kinds import Kind, promised
+from calibrate.texts import printable
 
 # A text larger than this is none that a person keeps: a table of ten million readings has half of it.
 MOST = {"TOML": 2**20, "CSV": 2**30, "measurement": 2**28}
@@ -189,7 +190,10 @@ def replacing(path: Path, error: type[CalibrateError]) -> Iterator[Path]:
             yield temporary
             temporary.replace(path)
     except OSError as problem:
-        raise error(f"{path}: cannot be written ({problem.strerror or problem}); choose another with -o") from None
+        reason = problem.strerror or problem
+        if problem.filename not in (None, *map(str, (path, path.parent, temporary))):  # a font that is gone, say
+            raise error(f"{path}: cannot be made ({reason}: {printable(str(problem.filename))})") from None
+        raise error(f"{path}: cannot be written ({reason}); choose another with -o") from None
 
 
 # What this process has begun to write under hidden names.

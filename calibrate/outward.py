@@ -1,14 +1,16 @@
-"""How draws leave the program, in Python: to ArviZ, to pandas, to a file; the work is in `calibrate.export`."""
+"""How draws leave the program, in Python: as a summary, to ArviZ, to pandas, to a file; the work is elsewhere."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from calibrate import __version__
 from calibrate.texts import printable
 
 if TYPE_CHECKING:
     from calibrate.draws import Draws
+    from calibrate.summary import Summary
 
 
 class Outward:
@@ -27,6 +29,33 @@ class Outward:
         from calibrate.notebook_view import of_draws
 
         return of_draws(cast("Draws", self), self.title)
+
+    def summary(self) -> Summary:
+        """Return estimates, convergence and warnings.
+
+        Returns
+        -------
+        Summary
+            A mapping with `converged`, `steps`, `draws`, `parameters` (by name: `unit`, `mean`, `sd`,
+            `median`, `q2.5`, `q5`, `q95`, `q97.5`, the Monte-Carlo standard errors `mcse_mean`, `mcse_q5`, `mcse_q95`,
+            `rhat`, `ess_bulk`, `ess_tail`, and `truth` if known), `derived` (the same, of the draws that they are
+            computed from), `checks` (the verdict's numbers and thresholds), `warnings` and more. Numbers that are
+            unknown are None, such as the errors of an angle that some draws do not reach. Of a run, `file` and
+            `created`, too.
+
+        Raises
+        ------
+        ChainError
+            If nothing is stored yet.
+        """
+        from calibrate.summary import summarise  # which knows draws itself
+
+        return summarise(cast("Draws", self))
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What a summary says of where the draws are from."""
+        return {"calibrate": __version__}
 
     def to_arviz(self, predictive: int = 1000) -> Any:
         """Return the calibration as an xarray `DataTree`, as ArviZ takes it (needs the `export` extra).

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from calibrate import chain
 from calibrate.chain.problem import posterior_of
@@ -15,7 +16,6 @@ from calibrate.config import Config
 from calibrate.data import Measurement
 from calibrate.draws import Draws
 from calibrate.errors import ChainError
-from calibrate.summary import Summary, summarise
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,24 +48,14 @@ class Run(Draws):
         """The configuration, every default filled in."""
         return self.file.config
 
-    def summary(self) -> Summary:
-        """Return estimates, convergence and warnings.
-
-        Returns
-        -------
-        Summary
-            A mapping with `file`, `converged`, `steps`, `draws`, `parameters` (by name: `unit`, `mean`, `sd`,
-            `median`, `q2.5`, `q5`, `q95`, `q97.5`, the Monte-Carlo standard errors `mcse_mean`, `mcse_q5`, `mcse_q95`,
-            `rhat`, `ess_bulk`, `ess_tail`, `prior_from` if the prior says, and `truth` if known), `derived` (the same,
-            of the draws that they are computed from), `checks` (the verdict's numbers and thresholds), `warnings` and
-            more. Numbers that are unknown are None, such as the errors of an angle that some draws do not reach.
-
-        Raises
-        ------
-        ChainError
-            If nothing is stored yet.
-        """
-        return summarise(self)
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What a summary says of where the draws are from: the file, and what wrote it when."""
+        return {
+            "file": str(self.path),
+            "calibrate": self.file.versions.get("calibrate"),
+            "created": self.file.created,
+        }
 
     def _need_steps(self) -> None:
         if self.stored == 0:

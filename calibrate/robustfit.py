@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.cauchy import least_cauchy
 from calibrate.posterior import Posterior
 from calibrate.priors import Uniform
 
@@ -26,50 +26,46 @@ def robust_fit(posterior: Posterior, best: FloatArray, law: NDArray[np.bool_], w
     fits, that one is taken which two thirds of the readings lie nearest to. What a prior that is not flat expects
     counts like a reading.
     """
-    from scipy.optimize import least_squares  # late: only summaries need it
-
     rng = np.random.default_rng(0)
     width = posterior.scale
     count = min(_PRIOR_DRAWS, max(1, _PRIOR_READINGS // weight.size))
     draws = posterior.prior_sample(rng, count)
-    spread = np.quantile(np.abs(posterior.residuals(draws) * weight), _WITHIN_SIGMA, axis=1)
+    spread = _scales(posterior, draws, weight)
+    fits = np.vstack([best, draws[np.argsort(spread, kind="stable")[:_STARTS]]])
+    scales = _scales(posterior, fits, weight)
+    squares = np.isfinite((posterior.residuals(fits) * weight) ** 2).all(axis=1)
+    usable = np.flatnonzero(law.any() & (scales > 0.0) & squares)
     low, high = _inside(posterior)
     shaped = np.array([not isinstance(prior, Uniform) for prior in posterior.priors]) & law
     means = np.array([prior.mean for prior in posterior.priors])
-    fits = []
-    for start in (best, *draws[np.argsort(spread, kind="stable")[:_STARTS]]):
-        q = start.copy()
 
-        def at(x: FloatArray, q: FloatArray = q) -> FloatArray:
-            full = q.copy()
-            full[law] = x
-            return full
+    def at(x: FloatArray, which: NDArray[np.intp]) -> FloatArray:
+        full = fits[usable[which]]
+        full[:, law] = x
+        return full
 
-        scale = _scale(posterior, q, weight)
+    def residuals(x: FloatArray, which: NDArray[np.intp]) -> FloatArray:
+        q, scale = at(x, which), scales[usable[which], np.newaxis]
+        found = posterior.residuals(q) * weight
+        expected = ((q - means) / width)[:, shaped] * scale
+        return np.concatenate([np.where(np.isfinite(found), found, 1e6 * scale), expected], axis=1)
 
-        def residuals(x: FloatArray, at: Any = at, scale: float = scale) -> FloatArray:
-            found = posterior.residuals(at(x)[np.newaxis])[0] * weight
-            expected = ((at(x) - means) / width)[shaped] * scale
-            return np.concatenate([np.where(np.isfinite(found), found, 1e6 * scale), expected])
+    def jacobian(x: FloatArray, which: NDArray[np.intp]) -> FloatArray:
+        found = posterior.jacobian(at(x, which)) * weight[:, np.newaxis]
+        expected = scales[usable[which], np.newaxis, np.newaxis] * np.diag(1.0 / width)[shaped]
+        return np.concatenate([found, expected], axis=1)[..., law]
 
-        def jacobian(x: FloatArray, at: Any = at, scale: float = scale) -> FloatArray:
-            found = posterior.jacobian(at(x)[np.newaxis])[0] * weight[:, np.newaxis]
-            return np.concatenate([found, scale * np.diag(1.0 / width)[shaped]])[:, law]
-
-        if law.any() and scale > 0.0 and np.isfinite((posterior.residuals(q[np.newaxis]) * weight) ** 2).all():
-            q[law] = least_squares(
-                residuals,
-                np.clip(q, low, high)[law],
-                jac=jacobian,
-                bounds=(posterior.lower[law], posterior.upper[law]),
-                x_scale=width[law],
-                loss="cauchy",
-                f_scale=0.5 * scale,
-                max_nfev=100,
-            ).x
-        spread_there = _scale(posterior, q, weight)
-        fits.append((spread_there if math.isfinite(spread_there) else math.inf, q))
-    return np.asarray(min(fits, key=lambda fit: fit[0])[1])
+    if usable.size:
+        fits[np.ix_(usable, law)] = least_cauchy(
+            residuals,
+            jacobian,
+            np.clip(fits[usable], low, high)[:, law],
+            (posterior.lower[law], posterior.upper[law]),
+            width[law],
+            0.5 * scales[usable],
+        )
+    there = _scales(posterior, fits, weight)
+    return np.asarray(fits[int(np.argmin(np.where(np.isfinite(there), there, math.inf)))])
 
 
 def _inside(posterior: Posterior) -> tuple[FloatArray, FloatArray]:
@@ -79,5 +75,6 @@ def _inside(posterior: Posterior) -> tuple[FloatArray, FloatArray]:
     return np.maximum(posterior.lower + margin, np.where(positive, margin, -np.inf)), posterior.upper - margin
 
 
-def _scale(posterior: Posterior, q: FloatArray, weight: FloatArray) -> float:
-    return float(np.quantile(np.abs(posterior.residuals(q[np.newaxis])[0] * weight), _WITHIN_SIGMA))
+def _scales(posterior: Posterior, q: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return within which distance two thirds of the readings lie, of rows `q`."""
+    return np.asarray(np.quantile(np.abs(posterior.residuals(q) * weight), _WITHIN_SIGMA, axis=1))

@@ -45,7 +45,7 @@ def _never() -> bool:
 
 
 def start_run(
-    config: Config,
+    problem: Config | Posterior,
     output: str | Path,
     *,
     overwrite: bool = False,
@@ -58,8 +58,8 @@ def start_run(
 
     Parameters
     ----------
-    config : Config
-        What to do; `config.sampling` holds seed, thresholds and budget.
+    problem : Config or Posterior
+        What to do; `config.sampling` holds seed, thresholds and budget. A posterior brings its configuration along.
     output : str or Path
         The chain file to create, and its folder if need be.
     overwrite : bool
@@ -83,9 +83,9 @@ def start_run(
     RunError
         If writing fails in mid-run; then the file is whole up to some step, and can be resumed.
     """
-    path = Path(output)
+    path, config = Path(output), problem.config if isinstance(problem, Posterior) else problem
     _check_output(path, overwrite, config)
-    posterior = Posterior.from_config(config)
+    posterior = problem if isinstance(problem, Posterior) else Posterior.from_config(config)
     check_held_out(posterior)
     for measurement in posterior.measurements.values():
         if measurement.understood:

@@ -1,9 +1,10 @@
-"""What a run says in numbers: estimates and convergence, with the findings that go with them (`findings`)."""
+"""What draws say in numbers: estimates and convergence, with the findings that go with them (`findings`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +23,9 @@ from calibrate.texts import printable
 
 if TYPE_CHECKING:
     from calibrate.data import Measurement
+    from calibrate.draws import Draws
     from calibrate.findings import Finding
     from calibrate.problem.laxity_test import LaxityTest
-    from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ _CONVERGENCE = ("rhat", "ess_bulk", "ess_tail")
 
 
 class Summary(Mapping[str, Any]):
-    """What `Run.summary` returns: a read-only mapping, equal to `summary --json`, that notebooks show as a table."""
+    """What `Draws.summary` returns: a read-only mapping that notebooks show as a table; of a run, `summary --json`."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self._content = content
@@ -50,50 +51,50 @@ class Summary(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         state = "converged" if self["converged"] else "not converged"
-        return f"Summary({printable(self['file'])}: {state}, {len(self['parameters'])} parameters)"
+        name = printable(self.get("file", "draws in memory"))
+        return f"Summary({name}: {state}, {len(self['parameters'])} parameters)"
 
     def _repr_html_(self) -> str:
         return of_summary(self)
 
 
 @np.errstate(all="ignore")  # what overflows in a spoilt file is unknown, and said to be
-def summarise(run: Run) -> Summary:
-    """Return a run's summary; `Run.summary` says what is in it."""
-    samples, errors = run.some_samples(), run.errors()
-    diagnosis, verdict = run.diagnosis, run.verdict
+def summarise(draws: Draws) -> Summary:
+    """Return a summary; `Draws.summary` says what is in it."""
+    samples, errors = draws.some_samples(), draws.errors()
+    diagnosis, verdict = draws.diagnosis, draws.verdict
     parameters = {}
-    for i, parameter in enumerate(run.posterior.table.free):
-        name, unit, prior = parameter.name, parameter.unit, run.posterior.priors[i]
+    for i, parameter in enumerate(draws.posterior.table.free):
+        name, unit, prior = parameter.name, parameter.unit, draws.posterior.priors[i]
         entry: dict[str, Any] = {"unit": unit, "prior": prior.describe(unit), **_describe(samples[:, i])}
         entry["sd_of_prior"] = _known(float(samples[:, i].std()) / prior.sd)
         entry |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
         entry |= {key: _known(getattr(diagnosis, key)[i]) for key in _CONVERGENCE}
-        if source := source_of(run.config.resolved(name)):
+        if source := source_of(draws.posterior.config.resolved(name)):
             entry["prior_from"] = source
-        if name in run.truth:
-            entry["truth"] = run.truth[name]
+        if name in draws.truth:
+            entry["truth"] = draws.truth[name]
         parameters[name] = entry
-    follows = run.derived_by_ensemble()
-    derived = {name: _derived(name, values, parameters.get(name)) for name, values in follows.items()}
+    follows = draws.derived_by_ensemble()
+    figures = _figures({name: values for name, values in follows.items() if name not in parameters})
+    derived = {name: _derived(name, values, parameters.get(name) or figures[name]) for name, values in follows.items()}
     flat = {name: values.reshape(-1) for name, values in follows.items()}
-    for name, share in beyond(run.posterior, run.spread().reshape(-1, run.posterior.ndim), flat).items():
+    for name, share in beyond(draws.posterior, draws.spread().reshape(-1, draws.posterior.ndim), flat).items():
         derived[name]["beyond"] = share
-    tests = [_test(test, run.file.measurements[test.name]) for test in run.posterior.tests]
+    tests = [_test(test, draws.posterior.measurements[test.name]) for test in draws.posterior.tests]
     content = {
-        "file": str(run.path),
-        "calibrate": run.file.versions.get("calibrate"),
-        "created": run.file.created,
+        **draws.origin,
         "data": {key: value for key, value in tests[0].items() if key not in ("name", "flexion")},
         "tests": tests,
-        "held_out": [test.content() for test in held_out(run)],
-        "converged": run.converged,
-        "steps": run.steps,
-        "burn_in": run.burn_in * run.config.sampling.thin,
-        "ensembles": int(run.chains.coords.shape[0]),
-        "walkers": int(run.chains.coords.shape[2]),
-        "draws": run.draws,
-        "acceptance": _known(run.chains.acceptance),
-        "max_log_prob": _known(chain.extremes(run.chains.log_prob)[1]),
+        "held_out": [test.content() for test in held_out(draws)],
+        "converged": draws.converged,
+        "steps": draws.steps,
+        "burn_in": draws.burn_in * draws.settings.thin,
+        "ensembles": int(draws.chains.coords.shape[0]),
+        "walkers": int(draws.chains.coords.shape[2]),
+        "draws": draws.draws,
+        "acceptance": _known(draws.chains.acceptance),
+        "max_log_prob": _known(chain.extremes(draws.chains.log_prob)[1]),
         "checks": verdict.numbers(),
         "worst_rhat": _known(diagnosis.worst_rhat),
         "smallest_ess": _known(diagnosis.smallest_ess),
@@ -102,33 +103,42 @@ def summarise(run: Run) -> Summary:
         "stragglers": 0.0 if diagnosis.stragglers is None else diagnosis.stragglers.share,
         "parameters": parameters,
         "derived": derived,
-        "findings": [_finding(finding) for finding in run.findings()],
-        "warnings": list(run.warnings()),
-        "assumes": list(assumptions(run.posterior)),
+        "findings": [_finding(finding) for finding in draws.findings()],
+        "warnings": list(draws.warnings()),
+        "assumes": list(assumptions(draws.posterior)),
     }
     return Summary(content)
 
 
-def _derived(name: str, values: FloatArray, parameter: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Describe a derived quantity's values (ensembles, steps, walkers); it may be a parameter, too."""
+def _derived(name: str, values: FloatArray, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a derived quantity's values (ensembles, steps, walkers); what is known already is taken as it is."""
     finite = values[np.isfinite(values)]
     entry: dict[str, Any] = {"unit": unit_of(name)}
     entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
-    entry |= dict.fromkeys((*_ERRORS, *_CONVERGENCE))
-    if parameter is not None:  # of all draws, like there, and not of some
-        entry |= {key: parameter[key] for key in ("mean", "sd", *_QUANTILES, *_ERRORS, *_CONVERGENCE)}
-    elif finite.size == values.size and np.ptp(values) > 0.0:
-        found = diagnose(values[..., np.newaxis])
-        entry |= {key: _known(error) for key, error in zip(_ERRORS, errors_of(values, (0.05, 0.95)), strict=True)}
-        entry |= {key: _known(getattr(found, key)[0]) for key in _CONVERGENCE}
+    # Of a parameter of all draws, like there, and not of some.
+    entry |= {key: known[key] for key in ("mean", "sd", *_QUANTILES, *_ERRORS, *_CONVERGENCE) if key in known}
     return entry | {"share": finite.size / values.size}
+
+
+def _figures(follows: Mapping[str, FloatArray]) -> dict[str, dict[str, float | None]]:
+    """Return errors and convergence of derived quantities; unknown of those that some draws lack or that never move."""
+    out = {name: dict[str, float | None].fromkeys((*_ERRORS, *_CONVERGENCE)) for name in follows}
+    moving = [name for name, values in follows.items() if np.isfinite(values).all() and np.ptp(values) > 0.0]
+    if not moving:
+        return out
+    values = np.stack([follows[name] for name in moving])
+    errors, found = errors_of(values, (0.05, 0.95)), diagnose(np.moveaxis(values, 0, -1))
+    for i, name in enumerate(moving):
+        out[name] |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
+        out[name] |= {key: _known(getattr(found, key)[i]) for key in _CONVERGENCE}
+    return out
 
 
 def _test(test: LaxityTest, data: Measurement) -> dict[str, Any]:
     """Say what was measured in a test, and the file's name as the run has it."""
     return {
         "name": test.name,
-        "file": data.source,
+        "file": Path(data.source).name,
         "points": int(data.angles.size),
         "load": data.kind,
         "unit": data.unit,

@@ -255,6 +255,24 @@ def test_slopes_are_in_units_of_priors_and_errors() -> None:
     assert module._noise(np.zeros(2)) == module._noise(np.zeros(0)) == 1.0
 
 
+@pytest.mark.parametrize("rows", [0, 2, 3, 40])
+def test_what_other_tests_tell_is_taken_from_the_slopes(rows: int) -> None:
+    rng = np.random.default_rng(1)
+    slopes, others = rng.standard_normal((5, 3)), rng.standard_normal((rows, 3))
+    found = module._beyond_others(slopes, others)
+    np.testing.assert_allclose(found @ found.T, slopes @ np.linalg.inv(np.eye(3) + others.T @ others) @ slopes.T)
+
+
+@pytest.mark.parametrize("steep", [1e10, 1e100])
+def test_slopes_so_steep_that_a_square_forgets_the_prior_are_worked_out(steep: float) -> None:
+    """Other tests tell the sum of the first two parameters, and nothing of the rest: 1 + steep**2 is steep**2."""
+    others = np.outer(np.linspace(1.0, 2.0, 10), [steep, steep, 0.0])
+    found = module._beyond_others(np.array([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 3.0]]), others)
+    np.testing.assert_allclose(found @ found.T, np.diag([0.0, 2.0, 9.0]), atol=1e-6)
+    with np.errstate(over="ignore"):
+        assert np.abs(module._scaled(np.array([[1e305, -1e305]]), np.array([1e-9]))).max() == 1e100
+
+
 def test_neighbours_by_angle_and_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 

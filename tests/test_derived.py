@@ -218,4 +218,18 @@ def test_derived_quantities_of_a_long_run_are_of_twenty_thousand_draws(
         "calibrate.draws.spread_draws", lambda *all: asked.append(all[1:]) or varus.chains.coords[:, :2]
     )
     run.derived()
-    assert asked == [(15, 121, 20_000 // 3)]
+    assert asked == [(0, 106, 20_000 // 3)]  # of the steps after burn-in
+
+
+def test_draws_are_the_same_whether_the_chain_is_held_in_memory_or_read_in_parts(
+    varus: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibrate.draws._LONG", 300)
+    found = []
+    for most in (2**23, 0):
+        monkeypatch.setattr("calibrate.draws._HELD", most)
+        run = dataclasses.replace(varus)
+        found.append([run.some_samples(), run.thinned(90), run.spread(300)])
+    assert 0 < len(found[0][1]) <= 90
+    for held, parts in zip(*found, strict=True):
+        np.testing.assert_array_equal(held, parts)

@@ -1,13 +1,14 @@
 """The fit that far readings pull at little, on a straight line: what the solver is asked, and which answer is taken."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from lines import LAW, LOWER, SD, UPPER, WIDTH, Line, line, scale
+from scipy.optimize import least_squares
 
 from calibrate import robustfit as module
+from calibrate.cauchy import least_cauchy
 from calibrate.priors import Normal
 
 
@@ -21,16 +22,16 @@ def same(found: tuple[Any, ...], *expected: Any) -> None:
 
 
 class Solver:
-    """A stand-in for SciPy's solver: writes down what it is asked, and answers what it is told."""
+    """A stand-in for the solver: writes down what it is asked, and answers what it is told."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[float]) -> None:
-        self.calls: list[tuple[Any, np.ndarray, dict[str, Any]]] = []
-        self.answers = iter(answers)
-        monkeypatch.setattr("scipy.optimize.least_squares", self)
+        self.calls: list[tuple[Any, ...]] = []
+        self.answers = answers
+        monkeypatch.setattr(module, "least_cauchy", self)
 
-    def __call__(self, residuals: Any, start: np.ndarray, **options: Any) -> Any:
-        self.calls.append((residuals, start, options))
-        return SimpleNamespace(x=np.array(next(self.answers)))
+    def __call__(self, *asked: Any) -> np.ndarray:
+        self.calls.append(asked)
+        return np.array(self.answers[: len(asked[2])])
 
 
 def starts(posterior: Line, count: int) -> np.ndarray:
@@ -52,18 +53,17 @@ def test_the_robust_fit_starts_from_four_places_and_takes_the_nearest(
     answers = [[3.0, 0.0], [0.5, 0.1], [1.5, 0.5], [2.0, 2.0]]
     solver = Solver(monkeypatch, *answers)
     found = module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(n))
-    from_where = [BEST, *starts(posterior, count)]
-    assert len(solver.calls) == 4
-    for (residuals, start, options), where in zip(solver.calls, from_where, strict=True):
-        margin = 1e-9 * SD[LAW]
-        np.testing.assert_array_equal(start, np.clip(where[LAW], LOWER[LAW] + margin, UPPER[LAW] - margin))
-        jacobian, bounds = options.pop("jac"), options.pop("bounds")
-        same(bounds, LOWER[LAW], UPPER[LAW])
-        np.testing.assert_array_equal(options.pop("x_scale"), SD[LAW])
-        assert options.pop("f_scale") == pytest.approx(0.5 * scale(posterior.residuals(where)), rel=1e-12)
-        assert options == {"loss": "cauchy", "max_nfev": 100}
-        np.testing.assert_allclose(residuals(np.array([1.0, 2.0])), posterior.residuals(np.array([1.0, where[1], 2.0])))
-        np.testing.assert_allclose(jacobian(np.array([3.0, 2.0])), 3.0 * posterior.columns[:, LAW])
+    from_where = np.array([BEST, *starts(posterior, count)])
+    ((residuals, jacobian, begin, bounds, width, scales),) = solver.calls
+    margin = 1e-9 * SD[LAW]
+    np.testing.assert_array_equal(begin, np.clip(from_where[:, LAW], LOWER[LAW] + margin, UPPER[LAW] - margin))
+    same(bounds, LOWER[LAW], UPPER[LAW])
+    np.testing.assert_array_equal(width, SD[LAW])
+    np.testing.assert_allclose(scales, [0.5 * scale(posterior.residuals(where)) for where in from_where], rtol=1e-12)
+    for which, where in enumerate(from_where):
+        at = np.array([[3.0, 2.0]]), np.array([which])
+        np.testing.assert_allclose(residuals(*at)[0], posterior.residuals(np.array([3.0, where[1], 2.0])))
+        np.testing.assert_allclose(jacobian(*at)[0], 3.0 * posterior.columns[:, LAW])
     np.testing.assert_array_equal(found, [1.5, from_where[2][1], 0.5])
     np.testing.assert_array_equal(BEST, [0.0, 0.3, 2.0])
 
@@ -80,8 +80,8 @@ def test_prior_draws_are_as_many_as_there_is_room_for(n: int, count: int, monkey
     posterior.residuals = residuals
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
     module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
-    assert max(sizes) == count
-    assert len(solver.calls) == 1 + min(3, count)
+    assert sizes[0] == count
+    assert len(solver.calls[0][2]) == 1 + min(3, count)
 
 
 def test_residuals_whose_squares_are_numbers_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_residuals_whose_squares_are_numbers_are_fitted(monkeypatch: pytest.Monk
     posterior.residuals = lambda q: np.full((len(q), 30), 1e150)
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
     module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
-    assert len(solver.calls) == 4
+    assert len(solver.calls[0][2]) == 4
 
 
 def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytes
     module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
     draws = LOWER + WIDTH * np.random.default_rng(0).random((2048, 3))
     expected = draws[draws[:, 0] > 2.0][:3]
-    np.testing.assert_array_equal([start for _, start, _ in solver.calls[1:]], expected[:, LAW])
+    np.testing.assert_array_equal(solver.calls[0][2][1:], expected[:, LAW])
 
 
 def test_where_nothing_can_be_fitted_the_nearest_start_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,39 +128,68 @@ def test_the_robust_fit_weighs_readings_and_heeds_priors(monkeypatch: pytest.Mon
     posterior.priors = (posterior.priors[0], Normal(0.5, 0.1), Normal(0.7, 0.2))
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
     module.robust_fit(posterior, BEST, LAW_ONLY, weight)
-    residuals, _, options = solver.calls[0]
-    unit = scale(posterior.residuals(BEST) * weight)
-    found, slopes = residuals(np.array([1.0, 2.0])), options["jac"](np.array([1.0, 2.0]))
+    ((residuals, jacobian, _, _, _, scales),) = solver.calls
+    unit, at = scale(posterior.residuals(BEST) * weight), (np.array([[1.0, 2.0]]), np.array([0]))
+    found, slopes = residuals(*at)[0], jacobian(*at)[0]
     np.testing.assert_allclose(found[:30], posterior.residuals(np.array([1.0, 0.3, 2.0])) * weight)
     np.testing.assert_allclose(found[30:], unit * (2.0 - 0.7) / 0.2)  # that of sigma's is none of the law's
     np.testing.assert_allclose(slopes[:30], posterior.columns[:, LAW] * weight[:, np.newaxis])
     np.testing.assert_allclose(slopes[30:], [[0.0, unit / 0.2]])
-    assert options["f_scale"] == pytest.approx(0.5 * unit)
+    assert scales[0] == pytest.approx(0.5 * unit)
 
 
-def test_bounds_may_be_infinite_and_what_is_positive_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    posterior = line()
-    posterior.priors = (Normal(1.0, 1.0), Normal(0.5, 0.2), Normal(0.0, 2.0))
-    posterior.lower, posterior.upper = np.full(3, -np.inf), np.full(3, np.inf)
-    low, high = module._inside(posterior)
-    np.testing.assert_allclose(low, [1e-9, 2e-10, -np.inf])
-    np.testing.assert_array_equal(high, np.full(3, np.inf))
-    found = module.robust_fit(posterior, np.array([1.0, 0.5, 0.0]), LAW_ONLY, np.ones(30))
-    assert np.isfinite(found).all()
+# --- The solver. ------------------------------------------------------------------------------------------------------
+
+SLOPES = np.random.default_rng(3).standard_normal((4, 25, 3))
+AIMS = np.array([0.4, 1.5, -0.7])  # the second lies beyond its bound
+ENDS = np.array([-1.0, -1.0, -1.0]), np.array([1.0, 1.0, np.inf])
 
 
-def test_a_place_without_a_pose_is_far_beyond_all_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    posterior = line()
-    real, unit = posterior.residuals, scale(posterior.residuals(BEST))
-    posterior.residuals = lambda q: np.where(q[:, :1] < 3.0, real(q), np.nan)
-    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(30))
-    np.testing.assert_allclose(solver.calls[0][0](np.array([3.5, 1.0])), 1e6 * unit)
+def curved(x: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Return residuals of four problems, far ones and bends among them."""
+    away = np.einsum("krn,kn->kr", SLOPES[which], x - AIMS)
+    out = away + 0.3 * np.sin(away)
+    out[:, :3] += 20.0
+    return out
 
 
-def test_places_without_a_pose_are_no_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    posterior = line()
-    real = posterior.residuals
-    posterior.residuals = lambda q: np.where(q[:, :1] > 1.0, real(q), np.nan)
-    found = module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(30))
-    assert found[0] > 1.0
+def steepness(x: np.ndarray, which: np.ndarray) -> np.ndarray:
+    away = np.einsum("krn,kn->kr", SLOPES[which], x - AIMS)
+    return SLOPES[which] * (1.0 + 0.3 * np.cos(away))[..., np.newaxis]
+
+
+def test_the_solver_ends_where_scipys_does_each_start_by_itself() -> None:
+    scales, begin = np.array([1.0, 2.0, 3.0, 5.0]), np.zeros((4, 3))
+    found = least_cauchy(curved, steepness, begin, ENDS, np.ones(3), scales)
+    for i, of in enumerate(scales.tolist()):
+        own = np.array([i])
+        theirs = least_squares(
+            lambda x, own=own: curved(x[np.newaxis], own)[0],
+            begin[i],
+            jac=lambda x, own=own: steepness(x[np.newaxis], own)[0],
+            bounds=ENDS,
+            loss="cauchy",
+            f_scale=of,
+            xtol=1e-12,
+            ftol=1e-12,
+        )
+        np.testing.assert_allclose(found[i], theirs.x, atol=2e-4)
+    assert found[:, 1] == pytest.approx(1.0)
+    np.testing.assert_array_equal(begin, 0.0)
+
+
+def test_the_solver_stays_where_nothing_is_better_and_heeds_its_budget() -> None:
+    nothing = least_cauchy(
+        lambda x, _: np.full((len(x), 5), np.nan),
+        lambda x, _: np.ones((len(x), 5, 3)),
+        *[np.full((1, 3), 0.5), ENDS, np.ones(3), np.ones(1)],
+    )
+    np.testing.assert_array_equal(nothing, [[0.5, 0.5, 0.5]])
+    calls = []
+
+    def counted(x: np.ndarray, which: np.ndarray) -> np.ndarray:
+        calls.append(len(x))
+        return curved(x, which)
+
+    least_cauchy(counted, steepness, np.zeros((4, 3)), ENDS, np.ones(3), np.ones(4), most=3)
+    assert calls == [4] * 4  # the starts, and three steps

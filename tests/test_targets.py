@@ -311,6 +311,16 @@ def test_a_file_being_replaced_goes_under_a_name_of_nobody(folder: Path) -> None
     assert names[0] != names[1]
 
 
+def test_a_file_that_making_needs_is_named_and_not_the_target_blamed(folder: Path) -> None:
+    target = folder / "picture.png"
+    with (
+        pytest.raises(ChainError, match=r"picture\.png: cannot be made \(No such file or directory: font\\x1b\.ttf\)$"),
+        replacing(target, ChainError),
+    ):
+        Path("font\x1b.ttf").read_bytes()
+    assert not target.exists()
+
+
 @pytest.mark.parametrize("begin", [lambda path: replacing(path, ChainError), lambda path: _hidden(path)])
 def test_what_is_unfinished_is_removed_whatever_happens(begin: Any, folder: Path) -> None:
     before = {path.name for path in folder.iterdir()}

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from calibrate.cli.counting import Counter
 from calibrate.ends import CONVERGED, NOT_CONVERGED, say
 from calibrate.errors import ExportError
-from calibrate.journal import VOICE, keep
 from calibrate.options import Json, print_json
 from calibrate.settings import load_matplotlib
 
 if TYPE_CHECKING:
     from calibrate.config import Config
     from calibrate.results import Run
-    from calibrate.validate import Validation
-
-_LOG_EVERY = 10.0
+    from calibrate.validate import Trial, Validation
 
 
 def validate(
@@ -54,8 +51,8 @@ def validate(
     from calibrate.validate import validate as check
 
     announce_compiling()
-    with _Progress(runs) as progress:
-        found = check(knee, runs, seed=seed, workers=workers, on_trial=progress.on_trial)
+    with Counter(runs) as counter:
+        found = check(knee, runs, seed=seed, workers=workers, on_trial=_counted(counter, runs))
     if output is not None:
         _write(found, output)
     if as_json:
@@ -123,41 +120,13 @@ def _write(found: Validation, folder: Path) -> None:
         say(path)
 
 
-class _Progress:
-    """Show how far the trials are: a bar on a terminal, a line every ten seconds elsewhere."""
+def _counted(counter: Counter, runs: int) -> Callable[[Trial], None]:
+    """Return what is told of each trial and shows how many there were."""
+    done = lost = 0
 
-    def __init__(self, runs: int) -> None:
-        self._runs, self._done, self._lost = runs, 0, 0
-        self._begin = self._logged = time.monotonic()
-        self._bar: Any = None
+    def on_trial(trial: Trial) -> None:
+        nonlocal done, lost
+        done, lost = done + 1, lost + bool(trial.trouble)
+        counter.show(done, f"{done} of {runs} knees, {lost} without an answer, {counter.left(done):.0f} s left")
 
-    def __enter__(self) -> _Progress:
-        from calibrate.screen import console
-
-        paper = console(sys.stderr)
-        if paper.is_terminal and not VOICE.quiet:
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            self._bar = Progress(
-                BarColumn(bar_width=24), TextColumn("{task.description}"), console=paper, transient=True
-            )
-            self._task = self._bar.add_task("0 knees", total=self._runs)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def on_trial(self, trial: Any) -> None:
-        """Count one more."""
-        self._done += 1
-        self._lost += bool(trial.trouble)
-        now = time.monotonic()
-        left = (now - self._begin) * (self._runs - self._done) / self._done
-        line = f"{self._done} of {self._runs} knees, {self._lost} without an answer, {left:.0f} s left"
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, description=line)
-        if now - self._logged >= _LOG_EVERY:
-            self._logged = now
-            (say if self._bar is None else keep)(line)
+    return on_trial

@@ -1,7 +1,7 @@
 """What a configuration file says: models, loading, and what a value may be."""
 
 from calibrate.config.knee import MAIN_STRANDS, Attachments, Condyle, KneeConfig
-from calibrate.config.load import Config, load_config, parse_config
+from calibrate.config.load import Config, config_of, load_config, parse_config
 from calibrate.config.parameters import DataConfig, NoiseConfig, ParametersConfig, StrandConfig, TestConfig
 from calibrate.config.sampling import MovesConfig, PriorConfig, SamplingConfig
 from calibrate.config.values import AnyValue, Bounds, Distribution, Gaussian, LogGaussian, middle, reach
@@ -25,6 +25,7 @@ __all__ = [
     "SamplingConfig",
     "StrandConfig",
     "TestConfig",
+    "config_of",
     "load_config",
     "middle",
     "parse_config",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -211,13 +212,15 @@ def read_knees(path: Path) -> tuple[KneesPrior, str]:
     return found, hashlib.sha256(text.encode()).hexdigest()
 
 
-def put_numbers(document: Any, folder: Path, known: Mapping[str, Any] | None = None) -> None:
-    """Put numbers in the places of a configuration that name a prior made of knees.
+def with_numbers(
+    document: Mapping[str, Any], folder: Path, known: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
+    """Return a configuration with numbers in the places that name a prior made of knees.
 
     Parameters
     ----------
-    document : dict
-        The configuration as TOML has it; it is changed.
+    document : mapping
+        The configuration as TOML has it.
     folder : Path
         Where names of files start from.
     known : mapping, optional
@@ -229,13 +232,17 @@ def put_numbers(document: Any, folder: Path, known: Mapping[str, Any] | None = N
     ConfigError
         Naming the key, if a file cannot be read or does not have the parameter.
     """
+    if next(_places(document), None) is None:
+        return document
     read: dict[str, tuple[KneesPrior, str]] = {}
+    document = deepcopy(document)  # others may hold it, too
     for place in _places(document):
         before = None if known is None else known.get(place.name)
         if before is not None and getattr(before, "knees", None) is not None:
             place.holder[place.at] = before.model_dump(exclude_none=True)
         else:
             place.holder[place.at] = _numbers(place, folder, read)
+    return document
 
 
 class _Place(NamedTuple):

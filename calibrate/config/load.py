@@ -18,7 +18,7 @@ from calibrate.complaints import explain
 from calibrate.config.base import Model, said
 from calibrate.config.doubts import doubts_of_config, doubts_of_sigma
 from calibrate.config.knee import KneeConfig
-from calibrate.config.knees import put_numbers
+from calibrate.config.knees import with_numbers
 from calibrate.config.parameters import (
     DataConfig,
     MeasurementConfig,
@@ -258,14 +258,41 @@ def parse_config(text: str, source: str | Path | None = None, *, known: Config |
         raise ConfigError(f"{where}: not valid TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{where}: not valid TOML: nested too deeply") from None
+    return config_of(document, where, path, text, known=known)
+
+
+def config_of(
+    document: Mapping[str, Any], where: str, source: Path | None = None, text: str = "", *, known: Config | None = None
+) -> Config:
+    """Validate what a TOML file says, given as tables in memory.
+
+    Parameters
+    ----------
+    document : mapping
+        The tables.
+    where : str
+        What errors name.
+    source : Path, optional
+        The file, base of relative names of files; of these only priors made of knees are read.
+    text : str
+        Its text.
+    known : Config, optional
+        As for `parse_config`.
+
+    Raises
+    ------
+    ConfigError
+        As `load_config`.
+    """
     try:
-        put_numbers(document, Path() if path is None else path.parent, None if known is None else known.declared())
+        folder, before = Path() if source is None else source.parent, None if known is None else known.declared()
+        document = with_numbers(document, folder, before)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
         raise ConfigError(f"{where}: {explain(error, Config)}") from None
-    config._source, config._text = path, text
+    config._source, config._text = source, text
     refuse(doubts_of_config(config), ConfigError, where=where)
     return config

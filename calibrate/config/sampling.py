@@ -65,6 +65,7 @@ class SamplingConfig(Model):
     max_rhat: Annotated[Number, Field(gt=1), said("converged: R-hat between ensembles below this")] = 1.01
     min_ess: Annotated[
         Positive,
+        Field(le=1e9),
         said("converged: at least so many effective samples of every parameter and of the log-probability"),
     ] = 10_000.0
     durability: Annotated[

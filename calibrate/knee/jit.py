@@ -33,6 +33,7 @@ _SOURCES = (
     "knee/factors.py",
     "knee/sums.py",
     "knee/compress.py",
+    "knee/many.py",
     "density.py",
     "sampling/block.py",
     "sampling/pilot.py",

@@ -6,19 +6,22 @@ knees as an axis. Which condyle bears is the caller's to say, so that both sides
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.contact import Contact, rotate
-from calibrate.knee.ligament import tension
+from calibrate.knee.jit import compiled
+from calibrate.knee.pose import within_toe
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _MM_PER_M = 1000.0
 _LARGEST = np.pi / 4.0  # of theta_0, as in `Geometry`
+_NONE = np.empty((0, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,12 @@ class Knees:
 
     def moments(self, theta: FloatArray, lateral: BoolArray, law: FloatArray) -> FloatArray:
         """Return the pure moment [N·m], valgus positive, that holds each knee, (m, n), for laws (m, S, 4)."""
-        lengths, arms = self.pose(theta, lateral)
-        k, alpha, l_0, f_ref = np.moveaxis(law, 2, 0)[..., np.newaxis]
-        return np.asarray((arms * (tension(lengths, k, alpha, l_0) - f_ref)).sum(axis=1) / _MM_PER_M)
+        lengths, arms = self.pose(theta, lateral) if len(theta) == 1 else (_NONE, _NONE)  # the same angles for all
+        lateral = np.broadcast_to(lateral, theta.shape)
+        shape = self.theta_0, self.condyles, self.rolling, self.femur, self.tibia
+        out = np.empty((max(len(theta), len(law)), theta.shape[1]))
+        _moments(*shape, theta, lateral, law, lengths, arms, out)
+        return out
 
     def sides(self) -> FloatArray:
         """Return 1 for strands that valgus stretches at `theta_0`, -1 for those that varus does, shape (S,).
@@ -154,3 +160,47 @@ class Knees:
         _, arms = self.pose(theta, np.array([[False, True]]))
         mean = arms.mean(axis=2)[np.isfinite(self.theta_0)]
         return np.where(np.median(mean, axis=0) >= 0.0, 1.0, -1.0) if len(mean) else np.ones(arms.shape[1])
+
+
+@compiled
+def _moments(
+    theta_0: FloatArray,
+    condyles: FloatArray,
+    rolling: FloatArray,
+    femur: FloatArray,
+    tibia: FloatArray,
+    theta: FloatArray,
+    lateral: BoolArray,
+    laws: FloatArray,
+    lengths: FloatArray,
+    arms: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Fill in the moments (m, n) [N·m]; lengths and arms (1, S, n) are given where angles are the same for all."""
+    posed = lengths.size > 0
+    for i in range(len(out)):
+        knee, at = min(i, len(theta_0) - 1), min(i, len(theta) - 1)
+        law = laws[min(i, len(laws) - 1)]
+        s_0, c_0 = math.sin(theta_0[knee]), math.cos(theta_0[knee])
+        for j in range(out.shape[1]):
+            total = 0.0
+            x, y, r = condyles[int(lateral[at, j]), :, knee]
+            angle = theta[at, j]
+            sine = cosine = 0.0
+            if not posed:
+                sine, cosine = math.sin(angle), math.cos(angle)
+            for s in range(law.shape[0]):
+                if posed:
+                    length, arm = lengths[0, s, j], arms[0, s, j]
+                else:
+                    a_x = tibia[0, knee, s] - (c_0 * x + s_0 * y) - rolling[knee] * r * (angle - theta_0[knee])
+                    a_y = tibia[1, knee, s] - (c_0 * y - s_0 * x - r)
+                    w_x = cosine * (femur[0, knee, s] - x) + sine * (femur[1, knee, s] - y) - a_x
+                    w_y = cosine * (femur[1, knee, s] - y) - sine * (femur[0, knee, s] - x) + r - a_y
+                    away = femur[2, knee, s] - tibia[2, knee, s]
+                    length = math.sqrt(w_x * w_x + w_y * w_y + away * away)
+                    arm = (a_y * w_x - a_x * w_y) / length
+                e, toe = length - law[s, 2], law[s, 1] * law[s, 2]
+                m = within_toe(e, toe)
+                total += arm * (law[s, 0] * m * (2.0 * e - m) / (2.0 * toe) - law[s, 3])
+            out[i, j] = total / _MM_PER_M

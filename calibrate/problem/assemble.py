@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calibrate.config import Config
 from calibrate.config.doubts import doubts_of_sigma
-from calibrate.data import Measurement, read_measurement
+from calibrate.data import Measurement, checked_measurement, read_measurement
 from calibrate.density import Density, prior_rows
 from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.knee.pair import Pair
@@ -87,6 +87,31 @@ def assemble(
     return Parts(config, table, fitted, shared, middle, density, residuals, measurements)
 
 
+def read_measurements(config: Config, texts: Mapping[str, str] | None = None) -> dict[str, Measurement]:
+    """Read the data of each test, and refuse what the configuration contradicts.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    texts : mapping of str to str, optional
+        The files' texts by test, where they are at hand; else the files are read.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `Posterior.from_config`.
+    """
+    where = str(config.source or "configuration")
+    found = {}
+    for name, path in config.data_paths.items():
+        found[name] = _read(path, name, where) if texts is None else checked_measurement(texts[name], str(path))
+        _check_way(found[name], config.all_tests[name].positive, f"tests.{name}" if name else "data", where)
+        if found[name].kind == "moment":  # what is none of a force either, `load_config` refuses
+            refuse(doubts_of_sigma(config, "moment", name), ConfigError, where=where)
+    return found
+
+
 def _read(path: Path, test: str, where: str) -> Measurement:
     """Read a test's file; that there is none is the configuration's fault, and is said of its key."""
     try:
@@ -104,12 +129,7 @@ def _measurements(
 ) -> dict[str, Measurement]:
     """Return the data of each test, in the configuration's order; read where they are not given."""
     if given is None:
-        found = {name: _read(path, name, where) for name, path in config.data_paths.items()}
-        for name, measurement in found.items():
-            _check_way(measurement, config.all_tests[name].positive, f"tests.{name}" if name else "data", where)
-            if measurement.kind == "moment":  # what is none of a force either, `load_config` refuses
-                refuse(doubts_of_sigma(config, "moment", name), ConfigError, where=where)
-        return found
+        return read_measurements(config)
     named = given if isinstance(given, Mapping) else {next(iter(config.all_tests)): given}
     if missing := [name for name in config.all_tests if name not in named]:
         raise ConfigError(f"{where}: no data are given for tests.{missing[0]}")

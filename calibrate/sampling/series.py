@@ -94,39 +94,44 @@ def effective(means: FloatArray, variance: FloatArray, walkers: int, independent
     return np.asarray(np.where(about > 0.0, np.minimum(found, most), still))
 
 
-def standard_error(means: FloatArray) -> float:
-    """Return the standard error of the mean of all draws, from the ensembles' means (ensembles, steps)."""
-    return float(np.sqrt(means.var() / independent_draws(means)))
+def standard_error(means: FloatArray) -> FloatArray:
+    """Return the standard error of the mean of all draws (...), from the ensembles' means (..., ensembles, steps)."""
+    return np.asarray(np.sqrt(means.var(axis=(-2, -1)) / independent_draws(means)))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # draws of a spoilt file may be anything that is finite
-def errors_of(x: FloatArray, shares: Sequence[float]) -> tuple[float, ...]:
-    """Return the Monte-Carlo standard errors of the mean of a quantity and of some of its quantiles.
+def errors_of(x: FloatArray, shares: Sequence[float]) -> FloatArray:
+    """Return the Monte-Carlo standard errors of the means of quantities and of some of their quantiles.
 
     What is below a quantile is a share with a standard error of its own; the quantiles of the draws turn it into the
     quantity's unit (as Vehtari et al. 2021, section 4.3, do).
 
     Parameters
     ----------
-    x : ndarray, shape (ensembles, steps, walkers)
-        The quantity, of eight steps at the least.
+    x : ndarray, shape (..., ensembles, steps, walkers)
+        The quantities, of eight steps at the least.
     shares : sequence of float
         Which quantiles: 0.05, ...
 
     Returns
     -------
-    tuple of float
-        In the quantity's unit; infinite if no walker has ever moved, NaN of fewer steps or of one ensemble.
+    ndarray, shape (1 + shares, ...)
+        In the quantities' units; infinite if no walker has ever moved, NaN of fewer steps or of one ensemble.
     """
-    if x.shape[0] < 2 or x.shape[1] < _FEWEST:
-        return (float("nan"),) * (1 + len(shares))
-    means = x.mean(axis=2)
-    if not np.ptp(means, axis=1).any():
-        return (float("inf"),) * (1 + len(shares))
-    rising, found = np.sort(x, axis=None), [standard_error(means)]
-    for share in shares:
-        at = rising[[int(share * (x.size - 1)), int(np.ceil(share * (x.size - 1)))]].mean()
-        error = standard_error((x <= at).mean(axis=2))
-        low, high = (round(float(np.clip(end, 0.0, 1.0)) * (x.size - 1)) for end in (share - error, share + error))
-        found.append(float(0.5 * (rising[high] - rising[low])))
-    return tuple(found)
+    out = np.full((1 + len(shares), *x.shape[:-3]), np.nan)
+    if x.shape[-3] < 2 or x.shape[-2] < _FEWEST:
+        return out
+    means = x.mean(axis=-1)
+    rising = np.sort(x.reshape(*x.shape[:-3], -1), axis=-1)
+    last = rising.shape[-1] - 1
+    out[0] = standard_error(means)
+    for row, share in enumerate(shares, start=1):
+        at = rising[..., [int(share * last), int(np.ceil(share * last))]].mean(axis=-1)
+        error = standard_error((x <= at[..., np.newaxis, np.newaxis, np.newaxis]).mean(axis=-1))
+        ends = np.stack([share - error, share + error], axis=-1)
+        places = np.rint(np.clip(np.where(np.isnan(ends), 0.0, ends), 0.0, 1.0) * last).astype(np.int64)
+        found = np.diff(np.take_along_axis(rising, places, axis=-1), axis=-1)[..., 0]
+        out[row] = 0.5 * found
+    still = ~np.ptp(means, axis=-1).any(axis=-1)
+    out[:, still] = np.inf
+    return out
