@@ -223,4 +223,4 @@ def _errors(whole: PopulationDraws, first: PopulationDraws, second: PopulationDr
     for what in (np.mean, np.std):
         w, a, b = (np.asarray(what(samples, axis=0)) for samples in (all_samples, one, other))
         found.append(np.hypot(0.5 * (a - b), w - 0.5 * (a + b)) / sd)
-    return np.max(found, axis=0)
+    return np.asarray(np.max(found, axis=0))
