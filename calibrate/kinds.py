@@ -85,6 +85,11 @@ SCHEMA = Kind("a schema of a configuration", (".json",), lambda path, head: b'"$
 REPORT = Kind(
     "a report", (".html", ".htm"), lambda path, head: b'<meta name="generator" content="calibrate report' in head
 )
+STUDY_REPORT = Kind(
+    "a report of a study",
+    (".html", ".htm"),
+    lambda path, head: b'<meta name="generator" content="calibrate cohort-summary' in head,
+)
 CONFIGURATION = Kind("a configuration", (".toml",), lambda path, head: re.search(rb"(?m)^\[", head) is not None)
 PICTURES = (
     _picture("a PNG picture", (".png",), b"\x89PNG\r\n\x1a\n"),

@@ -14,6 +14,22 @@ def printable(text: object) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(text))
 
 
+def elided(text: object, most: int = 40) -> str:
+    """Return text as `printable` does, its middle left out if it has more than so many letters.
+
+    Examples
+    --------
+    >>> elided("subject-0001-left-knee", 11)
+    'subje\u2026-knee'
+    """
+    whole = str(text)
+    # Written out, a letter has ten at the most: what will not be seen need not be.
+    plain = printable(whole if len(whole) <= 4 * most else whole[: 2 * most] + whole[-2 * most :])
+    if len(plain) <= most:
+        return plain
+    return f"{plain[: most - most // 2 - 1]}\N{HORIZONTAL ELLIPSIS}{plain[-(most // 2) :]}"
+
+
 def known(value: float, form: str, unit: str = "") -> str:
     """Return a number in this format and unit, or say that it is unknown so far: a short chain has no R-hat yet."""
     return format(value, form) + unit if value == value else "unknown so far"

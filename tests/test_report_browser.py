@@ -1,19 +1,17 @@
 """The report in a browser: no errors, no requests, sliders that move knee and numbers, nothing in the way of anybody.
 
-Needs Chromium or Chrome on the path. Without one these tests are skipped, but not where CI is set.
+Needs a browser, see `browsers`.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import browsers
 import numpy as np
 import pytest
 from html_pages import number
@@ -23,28 +21,14 @@ from test_report_page import HOSTILE
 from calibrate.report import page
 from calibrate.results import Run
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FOUND = next(filter(None, map(shutil.which, BROWSERS)), None)
-OPTIONS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 WIDTHS = (360, 768, 1280)
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-
-if FOUND is None and not os.environ.get("CI"):
-    pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the path", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    assert FOUND is not None, f"no browser: none of {', '.join(BROWSERS)} is on the path; install chromium"
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as program:
-        started = program.chromium.launch(executable_path=FOUND, args=list(OPTIONS))
-        yield started
-        started.close()
+    with browsers.started() as one:
+        yield one
 
 
 @pytest.fixture(scope="module")
@@ -58,21 +42,8 @@ def shown(browser: Any, said: dict[str, Any], tmp_path_factory: pytest.TempPathF
     """Return a function that opens the page, or that of other contents, and checks that nothing went wrong in it."""
     folder = tmp_path_factory.mktemp("page")
 
-    @contextmanager
-    def opened(contents: dict[str, Any] = said, width: int = 1280, **options: Any) -> Iterator[Any]:
-        path = folder / "report.html"
-        path.write_text(page.render(contents, WHEN), encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        tab, asked, said_aloud = context.new_page(), [], []
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.on("console", lambda message: said_aloud.append(message.text))
-        tab.on("pageerror", lambda error: said_aloud.append(str(error)))
-        tab.on("dialog", lambda dialog: said_aloud.append(dialog.message))
-        tab.goto(path.as_uri())
-        yield tab
-        assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
-        assert said_aloud == []
-        context.close()
+    def opened(contents: dict[str, Any] = said, width: int = 1280, **options: Any) -> Any:
+        return browsers.shown(browser, page.render(contents, WHEN), folder / "report.html", width, **options)
 
     return opened
 
@@ -86,12 +57,8 @@ def test_nothing_sticks_out_at_the_side(shown: Callable[..., Any], width: int) -
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(shown: Callable[..., Any], scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     with shown(width=360 if scheme == "dark" else 1280, color_scheme=scheme, reduced_motion="reduce") as tab:
-        tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        found = Axe().run(tab).response["violations"]
-        assert [(one["id"], one["impact"], one["nodes"][0]["target"]) for one in found] == []
+        assert browsers.violations(tab) == []
 
 
 def drawing(tab: Any) -> list[float]:

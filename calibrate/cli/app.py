@@ -20,6 +20,7 @@ import typer
 from calibrate import __version__
 from calibrate.cli.check import check
 from calibrate.cli.cohort import cohort
+from calibrate.cli.cohort_summary import cohort_summary
 from calibrate.cli.design import design
 from calibrate.cli.export import export
 from calibrate.cli.importing import import_measurement, init
@@ -42,7 +43,7 @@ from calibrate.options import HelpfulGroup, OnceCommand
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
 _NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720, "watch": 440, "check": 640}
-_NEEDS |= {"cohort": 720}
+_NEEDS |= {"cohort": 720, "cohort-summary": 720}
 
 app = typer.Typer(
     name="calibrate",
@@ -56,7 +57,7 @@ app = typer.Typer(
 # The commands as the help has them: what each group is for, and its commands.
 COMMANDS = {
     "Calibrate": (run, resume, watch, repair),
-    "Calibrate many": (cohort,),
+    "Calibrate many": (cohort, cohort_summary),
     "Look at a run": (summary, plot, report, score, compare, export),
     "Ask the knee": (predict, design),
     "Prepare": (import_measurement, init, check, schema, knee, simulate, priors),
@@ -69,6 +70,7 @@ EXAMPLES = {
     "watch": "calibrate watch knee.h5",
     "repair": "calibrate repair broken.h5 -o saved.h5",
     "cohort": "calibrate cohort study.csv -o results --min-ess 1000",
+    "cohort-summary": "calibrate cohort-summary results -o views",
     "summary": "calibrate summary knee.h5 --json > knee.json",
     "plot": "calibrate plot knee.h5 -o pictures",
     "report": "calibrate report knee.h5 -o knee.html",
@@ -87,8 +89,8 @@ EXAMPLES = {
     "validate": "calibrate validate knee.toml --runs 100 -o validation",
     "profile": "calibrate profile --workers 2",
 }
-# What is a word of Python's cannot name a function.
-_NAMES: dict[Callable[..., None], str] = {import_measurement: "import"}
+# What is a word of Python's, or has a dash in it, cannot name a function.
+_NAMES: dict[Callable[..., None], str] = {import_measurement: "import", cohort_summary: "cohort-summary"}
 
 
 MESSAGES = "Messages"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from calibrate.errors import ExportError
 from calibrate.export.datatree import datatree, xarray_for
-from calibrate.export.rows import columns
-from calibrate.export.tables import MARK, Writer, write_csv, write_json, write_parquet
+from calibrate.export.sheets import WRITERS, kinds_of
+from calibrate.export.tables import MARK, sheet_of
 from calibrate.files import check_target, replacing
 from calibrate.kinds import Kind
 
@@ -23,14 +23,6 @@ Format = Literal["netcdf", "csv", "parquet", "json", "osim"]
 ENDINGS: Mapping[str, Format] = MappingProxyType(
     {".nc": "netcdf", ".csv": "csv", ".parquet": "parquet", ".json": "json", ".osim": "osim"}
 )
-# Enough of the end of a Parquet file, where its schema stands.
-_TAIL = 2**18
-
-
-def _is_parquet(path: Path, head: bytes) -> bool:
-    with path.open("rb") as file:
-        file.seek(-min(_TAIL, path.stat().st_size), 2)
-        return head.startswith(b"PAR1") and MARK.encode() in file.read()
 
 
 def _is_netcdf(path: Path, head: bytes) -> bool:
@@ -43,13 +35,8 @@ def _is_netcdf(path: Path, head: bytes) -> bool:
         return False
 
 
-_CSV = Kind("a table of draws", (".csv",), lambda path, head: head.startswith(f"# {MARK}\n".encode()))
-_JSON = Kind("a table of draws", (".json",), lambda path, head: head.startswith(f'{{"format": "{MARK}"'.encode()))
-_PARQUET = Kind("a table of draws", (".parquet",), _is_parquet)
+_KINDS = kinds_of("a table of draws", MARK)
 NETCDF = Kind("a netCDF file of draws", (".nc",), _is_netcdf)
-_TABLES: Mapping[str, tuple[Kind, Writer]] = MappingProxyType(
-    {"csv": (_CSV, write_csv), "json": (_JSON, write_json), "parquet": (_PARQUET, write_parquet)}
-)
 
 
 def format_of(path: Path) -> Format:
@@ -97,11 +84,11 @@ def save_table(
     ExportError
         If the file exists, is the run, or cannot be written; if a library is missing.
     """
-    path, (kind, write) = Path(path), _TABLES[to]
-    check_target(path, ExportError, kind=kind, overwrite=overwrite, spare=_inputs(draws))
-    table = columns(draws, most, derived=derived)
+    path = Path(path)
+    check_target(path, ExportError, kind=_KINDS[to], overwrite=overwrite, spare=_inputs(draws))
+    sheet = sheet_of(draws, most, derived=derived)
     with replacing(path, ExportError) as temporary:
-        write(draws, table, temporary)
+        WRITERS[to](sheet, temporary)
 
 
 def save_netcdf(draws: Draws, path: str | Path, *, predictive: int = 1000, overwrite: bool = False) -> None:

@@ -81,7 +81,7 @@ def laxity_plot(run: Draws, *, moment: float = 10.0) -> Figure:
         lost = float(np.isnan(found["total"]).mean())
         if lost >= _SAID:
             notes.append(f"{f'{test.name}: ' if test.name else ''}{100 * lost:.0f} % of draws do not reach it")
-    _draw_published(right, moment)
+    draw_published(right, moment)
     sense = tests[0].positive
     alike = all(test.positive == sense for test in tests)
     left.set_ylabel(f"Angle at {moment:g} N·m [°]" + (f", {sense} positive" if alike else ""))
@@ -164,7 +164,7 @@ def _draw_truth(run: Draws, test: LaxityTest, moment: float, left: Axes, right: 
         )
 
 
-def _draw_published(ax: Axes, moment: float) -> None:
+def draw_published(ax: Axes, moment: float) -> None:
     """Draw published laxities: bands of those that state a spread between knees, else points; or say there is none."""
     published = laxity_band(moment)
     banded = [one for one in published if one.band is not None]

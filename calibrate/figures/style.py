@@ -18,7 +18,7 @@ from calibrate.canvas import PlainFigure
 from calibrate.data import Measurement
 from calibrate.draws import Draws
 from calibrate.results import Run
-from calibrate.texts import printable
+from calibrate.texts import elided
 
 DPI = 300
 # The same picture gives the same bytes: no dates and no program versions inside.
@@ -90,18 +90,20 @@ def name_of(run: Draws) -> str:
 def heading(figure: Figure, run: Draws, x: float = 0.01, **place: Any) -> None:
     """Say on top, from `x` on (a share of the width), whose picture this is and whether it may be believed yet."""
     state = f"{'converged' if run.converged else 'NOT CONVERGED'} after {run.steps} step{'' if run.steps == 1 else 's'}"
-    name = printable(name_of(run))
+    entitle(figure, name_of(run), state, good=run.converged, x=x, **place)
+
+
+def entitle(figure: Figure, name: str, state: str, *, good: bool, x: float = 0.01, **place: Any) -> None:
+    """Say on top whose picture this is, and its state: in bold and red if it is not a good one."""
     # A long name gives way, so that what follows it is never cut off; 2.1 mm hold a bold letter.
     room = max(8, int((1.0 - x) * figure.get_figwidth() * INCH / 2.1) - len(state) - 4)
-    if len(name) > room:
-        name = f"{name[: room - room // 2 - 1]}…{name[-(room // 2) :]}"
     figure.suptitle(
-        f"{name}: {state}",
+        f"{elided(name, room)}: {state}",
         x=x,
         ha="left",
         fontsize=TEXT,
-        fontweight="normal" if run.converged else "bold",
-        color="black" if run.converged else WARNING,
+        fontweight="normal" if good else "bold",
+        color="black" if good else WARNING,
         parse_math=False,  # a dollar sign in a file's name is no formula
         **place,
     )

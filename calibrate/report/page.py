@@ -48,16 +48,16 @@ def report_of(run: Run, *, made: datetime | None = None) -> str:
     return render(contents(run), made or datetime.now(UTC))
 
 
-def render(said: Mapping[str, Any], made: datetime) -> str:
-    """Put what `contents` returns into the templates."""
+def render(said: Mapping[str, Any], made: datetime, name: str = "report") -> str:
+    """Put what `contents` returns into the templates: NAME.html, with NAME.js and the style that all pages share."""
     environment = _environment()
-    style, script = (_asset(environment, name) for name in ("report.css", "report.js"))
+    style, script = (_asset(environment, file) for file in ("report.css", f"{name}.js"))
     policy = (
         f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; "
         "form-action 'none'"
     )
     when = made.strftime("%Y-%m-%d %H:%M UTC")
-    return environment.get_template("report.html").render(
+    return environment.get_template(f"{name}.html").render(
         {**said, "style": style, "script": script, "policy": policy, "made": when, "version": __version__}
     )
 

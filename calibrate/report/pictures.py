@@ -74,7 +74,7 @@ def pictures(run: Run, content: Mapping[str, Any]) -> list[Picture]:
         if name in _MOVING:
             continue
         figure = kind.draw(run)
-        source, width, height = _png(figure)
+        source, width, height = png_of(figure)
         panels = tuple(_panels(run, figure))
         found.append(
             Picture(name, kind.title, kind.caption, source, _alt(kind, content, panels), width, height, panels)
@@ -82,7 +82,7 @@ def pictures(run: Run, content: Mapping[str, Any]) -> list[Picture]:
     return found
 
 
-def _png(figure: Figure) -> tuple[str, int, int]:
+def png_of(figure: Figure) -> tuple[str, int, int]:
     """Return a figure as a data URI, and its size in pixels; its panels then lie where they were drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
