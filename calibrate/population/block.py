@@ -1,11 +1,14 @@
-"""Compiled updates of all knees of an ensemble, each walker's knees under that walker's own population.
+"""Compiled work on all knees of an ensemble: updates given the populations, and moves of knees along with these.
 
-Of one knee, one half of the walkers moves several times by the positions of the other half, then the other half moves;
-proposals are those of `calibrate.sampling.block`. What is sampled differs between walkers, for each has its own
-population: that changes nothing, because a proposal depends on the other half alone, and each walker is accepted by
-its own density.
+Coordinates `z` of a knee are its components, then its other free parameters. Walkers of different populations are hard
+to compare: what is far in one is near in another. So each is looked at in standard coordinates `e = R' (z - m)`, with
+`m` and `Q = R R'` mean and precision of a normal approximation of the knee given that walker's population:
 
-Coordinates `z` of a knee are its components, then its other free parameters.
+    Q = H + Sigma^-1,   Q m = g + Sigma^-1 mean
+
+`H` and `g` stand for the knee's own data and are fixed (`calibrate.population.maps`). They decide how well walkers
+move, and nothing of what is sampled. Where data say nothing, H = 0, `e` is the knee standardised by its population;
+where they say all, it is the knee itself.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ _LOG, _LOGIT, _SLACK = 1, 2, 3
 
 
 @borrowing
-def _parameters(z: FloatArray, theta: FloatArray, kinds: IntArray, references: FloatArray) -> None:
+def parameters(z: FloatArray, theta: FloatArray, kinds: IntArray, references: FloatArray) -> None:
     """Turn coordinates (ndim,) into free parameters; NaN or infinite where they have no meaning."""
     for c in range(kinds.size):
         kind, x = kinds[c], z[c]
@@ -56,18 +59,77 @@ def _parameters(z: FloatArray, theta: FloatArray, kinds: IntArray, references: F
 
 
 @borrowing
-def _apart(z: FloatArray, mean: FloatArray, root: FloatArray) -> float:
-    """Return half the squared distance of a knee's components from their mean, in standard deviations.
-
-    `root` (P, P), lower triangular, makes the covariance the identity.
-    """
+def apart(z: FloatArray, mean: FloatArray, precision: FloatArray) -> float:
+    """Return half the squared distance of a knee's components from their mean, in standard deviations."""
     total = 0.0
     for i in range(mean.size):
-        value = 0.0
-        for j in range(i + 1):
-            value += root[i, j] * (z[j] - mean[j])
-        total += value * value
-    return 0.5 * total
+        x = z[i] - mean[i]
+        value = 0.5 * precision[i, i] * x
+        for j in range(i):
+            value += precision[i, j] * (z[j] - mean[j])
+        total += value * x
+    return total
+
+
+@borrowing
+def condition(
+    h: FloatArray, g: FloatArray, precision: FloatArray, mean: FloatArray, root: FloatArray, middle: FloatArray
+) -> float:
+    """Compute the approximation's root R and mean, of ndim = `middle.size`; return the logarithm of R's determinant.
+
+    R is lower triangular, with the inverse of each number on its diagonal in the place of that.
+    """
+    ndim, size = middle.size, mean.size
+    log_det = 0.0
+    for i in range(ndim):
+        value = g[i]
+        if i < size:
+            for j in range(size):
+                value += precision[i, j] * mean[j]
+        for j in range(i):
+            entry = h[i, j]
+            if i < size:
+                entry += precision[i, j]
+            for k in range(j):
+                entry -= root[i, k] * root[j, k]
+            entry *= root[j, j]
+            root[i, j] = entry
+            value -= entry * middle[j]
+        square = h[i, i]
+        if i < size:
+            square += precision[i, i]
+        for k in range(i):
+            square -= root[i, k] * root[i, k]
+        pivot = math.sqrt(square)
+        log_det += math.log(pivot)
+        root[i, i] = 1.0 / pivot
+        middle[i] = value * root[i, i]
+    for i in range(ndim - 1, -1, -1):
+        value = middle[i]
+        for k in range(i + 1, ndim):
+            value -= root[k, i] * middle[k]
+        middle[i] = value * root[i, i]
+    return log_det
+
+
+@borrowing
+def standardise(z: FloatArray, middle: FloatArray, root: FloatArray, e: FloatArray) -> None:
+    """Compute standard coordinates."""
+    for j in range(middle.size):
+        value = (z[j] - middle[j]) / root[j, j]
+        for k in range(j + 1, middle.size):
+            value += root[k, j] * (z[k] - middle[k])
+        e[j] = value
+
+
+@borrowing
+def place(e: FloatArray, middle: FloatArray, root: FloatArray, z: FloatArray) -> None:
+    """Compute coordinates from standard ones."""
+    for j in range(middle.size - 1, -1, -1):
+        value = e[j]
+        for k in range(j + 1, middle.size):
+            value -= root[k, j] * (z[k] - middle[k])
+        z[j] = middle[j] + value * root[j, j]
 
 
 @compiled
@@ -84,7 +146,7 @@ def heights(z: FloatArray, densities: Any, dims: IntArray, kinds: IntArray, refe
                 here[j] = z[i, w, j]
             value = log_prior_one(here, prior)
             if value > -np.inf:
-                _parameters(here, theta, kinds[i], references[i])
+                parameters(here, theta, kinds[i], references[i])
                 value += likelihood_one(theta, p, columns, knee, room)
             out[i, w] = value
     return out
@@ -96,10 +158,12 @@ def update(
     z: FloatArray,
     height: FloatArray,
     mean: FloatArray,
-    root: FloatArray,
+    precision: FloatArray,
     order: IntArray,
     numbers: FloatArray,
     below: tuple[float, float],
+    h: FloatArray,
+    g: FloatArray,
     densities: Any,
     dims: IntArray,
     kinds: IntArray,
@@ -109,22 +173,27 @@ def update(
 ) -> int:
     """Update some knees of all walkers in place, from knee `first` on; return how many proposals were taken.
 
+    Of one knee, one half of the walkers moves several times by the positions of the other half, then the other half
+    moves, by the proposals of `calibrate.sampling.block`, in standard coordinates. What is sampled differs between
+    walkers, for each has its own population. That changes nothing: a proposal depends on the other half alone, and
+    each walker is accepted by its own density.
+
     Parameters
     ----------
     first : int
         The first knee; as many as `numbers` has.
     z, height : ndarray, shapes (N, walkers, D) and (N, walkers)
         Coordinates, and what the knees' own data and priors say of them.
-    mean : ndarray, shape (N, walkers, P)
+    mean, precision : ndarray, shapes (N, walkers, P) and (walkers, P, P)
         Of each knee's components in each walker's population.
-    root : ndarray, shape (walkers, P, P)
-        Makes the covariance between knees the identity.
     order : ndarray of int, shape (walkers,)
         Its first half is moved first.
     numbers : ndarray, shape (knees, updates, walkers, NUMBERS + what proposals need)
         Uniform on [0, 1).
     below : tuple of float
         See `calibrate.sampling.block`.
+    h, g : ndarray, shapes (N, D, D) and (N, D)
+        Of the approximations.
     densities, dims, kinds, references, groups, all_sizes
         See `Forms`.
     """
@@ -132,59 +201,63 @@ def update(
     half = walkers // 2
     taken = 0
     count = min(half, _KERNELS)
-    for k in range(knees):
-        i = first + k
-        d, ndim, coords, sizes = densities[i], dims[i], z[i], all_sizes[i]
+    for a in range(knees):
+        i = first + a
+        d, ndim, sizes = densities[i], dims[i], all_sizes[i]
         prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
         room = room_of(knee)
-        q, theta = np.empty(ndim), np.empty(ndim)
+        x, q, theta = np.empty(ndim), np.empty(ndim), np.empty(ndim)
         fitted = np.empty(sizes.size, dtype=np.bool_)
-        middle, scale = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
+        center, scale = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
         at, kernels = np.empty((sizes.size, ndim, count)), np.empty(count)
         far = np.empty((0, ndim))
         here, there = np.empty(ndim), np.empty(ndim)
         density = np.empty((sizes.size, half))
-        # What is sampled, of the walkers that move.
-        value_at = np.empty(half)
+        e, middle, root = np.empty((walkers, ndim)), np.empty((walkers, ndim)), np.empty((walkers, ndim, ndim))
+        # What is sampled.
+        value_at = np.empty(walkers)
+        for w in range(walkers):
+            condition(h[i], g[i], precision[w], mean[i, w], root[w], middle[w])
+            standardise(z[i, w], middle[w], root[w], e[w])
+            value_at[w] = height[i, w] - apart(z[i, w], mean[i, w], precision[w])
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
-            for g in range(sizes.size):
-                fitted[g] = False
-                if sizes[g] > 0:
-                    fitted[g] = _fit(coords, others[:count], groups[i, g], sizes[g], far, middle[g], scale[g], at[g])
-                density[g, :] = -1.0
-            for j in range(half):
-                me = moving[j]
-                value_at[j] = height[i, me] - _apart(coords[me], mean[i, me], root[me])
+            for k in range(sizes.size):
+                fitted[k] = False
+                if sizes[k] > 0:
+                    fitted[k] = _fit(e, others[:count], groups[i, k], sizes[k], far, center[k], scale[k], at[k])
+                density[k, :] = -1.0
             for step in range(updates):
                 for j in range(half):
                     me = moving[j]
-                    u = numbers[k, step, j if turn == 0 else half + j]
+                    u = numbers[a, step, j if turn == 0 else half + j]
                     factor, proposed = 0.0, 0.0
-                    g, kernel = _picked(u, below[1], fitted, count)
-                    if g >= 0:
-                        _from_kernels(q, there, coords, me, u, g, kernel, groups[i], sizes, at, middle, scale)
+                    k, kernel = _picked(u, below[1], fitted, count)
+                    if k >= 0:
+                        _from_kernels(x, there, e, me, u, k, kernel, groups[i], sizes, at, center, scale)
                     else:
-                        factor = _from_walkers(q, coords, me, others, u, below)
+                        factor = _from_walkers(x, e, me, others, u, below)
+                    place(x, middle[me], root[me], q)
                     own = log_prior_one(q, prior)
                     if own > -np.inf:
-                        if g >= 0:
-                            if density[g, j] < 0.0:
-                                _into_kernels(here, coords, me, g, groups[i], sizes, middle, scale)
-                                density[g, j] = _kernel_density(here, sizes[g], at[g], kernels)
-                            proposed = _kernel_density(there, sizes[g], at[g], kernels)
-                            factor = math.log(density[g, j] / proposed)
-                        _parameters(q, theta, kinds[i], references[i])
+                        if k >= 0:
+                            if density[k, j] < 0.0:
+                                _into_kernels(here, e, me, k, groups[i], sizes, center, scale)
+                                density[k, j] = _kernel_density(here, sizes[k], at[k], kernels)
+                            proposed = _kernel_density(there, sizes[k], at[k], kernels)
+                            factor = math.log(density[k, j] / proposed)
+                        parameters(q, theta, kinds[i], references[i])
                         own += likelihood_one(theta, p, columns, knee, room)
-                    value = own - _apart(q, mean[i, me], root[me])
-                    if value + factor - value_at[j] > math.log(u[2]):
+                    value = own - apart(q, mean[i, me], precision[me])
+                    if value + factor - value_at[me] > math.log(u[2]):
                         taken += 1
-                        value_at[j] = value
+                        value_at[me] = value
                         height[i, me] = own
                         for m in range(ndim):
-                            coords[me, m] = q[m]
+                            e[me, m] = x[m]
+                            z[i, me, m] = q[m]
                         density[:, j] = -1.0
-                        if g >= 0:
-                            density[g, j] = proposed
+                        if k >= 0:
+                            density[k, j] = proposed
     return taken

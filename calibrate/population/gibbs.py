@@ -23,11 +23,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.population.interweave import NU
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-# Degrees of freedom of the standard deviations' half-t.
-NU = 2.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,10 @@ class Design:
         Normal priors of B.
     spread : ndarray, shape (P,)
         Scales of the standard deviations between knees, and between persons.
+    strands : ndarray, shape (strands, P)
+        1 where a component is of a strand.
+    groups, sizes : ndarray of int, shapes (G, q P + P) and (G,)
+        Of numbers that kernel proposals move together: see `calibrate.population.interweave`.
     """
 
     x: FloatArray
@@ -51,6 +54,9 @@ class Design:
     centre: FloatArray
     sd: FloatArray
     spread: FloatArray
+    strands: FloatArray
+    groups: IntArray
+    sizes: IntArray
 
     @property
     def persons(self) -> int:

@@ -1,18 +1,26 @@
-"""Moves of a population together with all its knees, at fixed standardised knees (Yu & Meng 2011).
+"""Moves of a population together with all its knees, at fixed standard coordinates of these (Yu & Meng 2011).
 
 Given its knees, a population of few or ill-known knees hardly moves: knees are drawn towards it, and it to them. So it
-is also moved with `eta_i = L^-1 (phi_i - m_i)` held, where `m_i = B' x_i + u_p(i)` and `L` is the root of Sigma:
+is also moved with its knees. What is held are not the knees, nor the knees standardised by their population, but what
+lies in between as far as their data tell (Papaspiliopoulos, Roberts & Sköld 2007): the coordinates `e = R' (z - m)` of
+`calibrate.population.block`. If knees were as normal as their approximation, this would sample the population with all
+knees integrated out.
 
-- shift: `B -> B + d`, so `phi_i -> phi_i + d' x_i`;
-- spread: `Sigma -> G Sigma G` with `G = diag(exp(s))`, so `phi_i -> m_i + G (phi_i - m_i)`;
+- shift: `B -> B + d`;
+- spread: `Sigma -> G Sigma G'` with `G = diag(exp(s))`;
 - shear: the same with `G = 1 + c e_k e_l'`, which changes correlations.
 
-Where there are persons, Sigma_u and u are spread and sheared as well; their knees are shifted along.
+Shift and spread are of all components, of one strand's or of one, and of either or both at once. Where there are
+persons, Sigma_u and u are spread and sheared as well, `u -> G u`, and knees follow.
 
-In coordinates (B, Sigma, eta) the density is `p(B) p(Sigma) prod N(eta_i; 0, 1) L_i(phi_i)`. So a move is accepted with
-the ratio of the priors times that of the knees' likelihoods, times the Jacobian of `Sigma -> G Sigma G'`, which is
-`|det G|^(P + 1)`: 1 for a shear, `exp((P + 1) sum s)` for a spread. Of `p(Sigma)`, Huang & Wand's auxiliary numbers are
-integrated out; who needs these draws them anew from Sigma:
+A move is accepted with the ratio of the densities times the Jacobian:
+
+- of B and Sigma: `p(B) p(Sigma)`, and `|det G|^(P + 1)` for `Sigma -> G Sigma G'`: 1 for a shear, `exp((P + 1) sum s)`
+  for a spread;
+- of each knee: `N(phi; mean, Sigma) L(z)`, and `|R| / |R'|` for `z -> z'`;
+- of the persons: nothing, for `N(u; 0, Sigma_u) du` stays.
+
+Of `p(Sigma)`, Huang & Wand's auxiliary numbers are integrated out; who needs these draws them anew from Sigma:
 
     p(Sigma) ~ |Sigma|^-(nu + 2 P) / 2  prod_k (nu (Sigma^-1)_kk + 1 / A_k^2)^-(nu + P) / 2
 
@@ -22,170 +30,377 @@ fit the posterior's shape, and a step is as probable as its reverse (ter Braak 2
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.population.gibbs import NU, Design, Laws
+from calibrate.density import likelihood_one, log_prior_one, room_of
+from calibrate.knee.jit import borrowing, compiled
+from calibrate.population.block import apart, condition, parameters, place, standardise
+from calibrate.sampling.block import _fit, _from_kernels, _into_kernels, _kernel_density
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Heights = Callable[[FloatArray], FloatArray]
 
+# What a move changes, and of which components.
+SHIFT, SPREAD, BOTH, SHEAR, SPREAD_PERSONS, SHEAR_PERSONS, KERNEL = range(7)
+ALL, STRAND, ONE = range(3)
+# Moves of a sweep, and those more where there are persons.
+MOVES = (
+    *((SHIFT, ALL), (KERNEL, ALL), (SPREAD, STRAND), (KERNEL, ALL), (BOTH, STRAND), (KERNEL, ALL)),
+    *((SHIFT, STRAND), (KERNEL, ALL), (BOTH, ONE), (KERNEL, ALL), (SHEAR, ALL), (KERNEL, ALL)),
+)
+OF_PERSONS = ((SPREAD_PERSONS, ALL), (SPREAD_PERSONS, ONE), (SHEAR_PERSONS, ALL))
+# Uniform numbers of one move.
+NUMBERS = 6
+# Degrees of freedom of the standard deviations' half-t.
+NU = 2.0
 # Factors of the steps, against 2.38 / sqrt(2 d) for d numbers at once: evenly drawn on a logarithmic scale.
-_SHORTEST, _LONGEST = 0.1, 1.4
+_SHORTEST, _LONGEST = 0.2, 1.2
+_KERNELS = 32
 
 
-def log_prior(design: Design, laws: Laws) -> FloatArray:
-    """Return the log-density of populations' B, Sigma and Sigma_u, without its constant, (W,)."""
-    apart = (((laws.b - design.centre) / design.sd) ** 2).sum(axis=(1, 2))
-    value: FloatArray = -0.5 * apart + _log_covariance(laws.sigma, design.spread)
-    return value if design.person is None else value + _log_covariance(laws.sigma_u, design.spread)
+@borrowing
+def jacobian(log_det: float, size: int) -> float:
+    """Return the logarithm of the Jacobian of `Sigma -> G Sigma G'`, of P components, given that of `|det G|`."""
+    return (size + 1.0) * log_det
 
 
-def _log_covariance(sigma: FloatArray, spread: FloatArray) -> FloatArray:
-    size = len(spread)
-    precision = np.diagonal(np.linalg.inv(sigma), axis1=1, axis2=2)
-    logs = np.log(NU * precision + spread**-2.0).sum(axis=1)
-    return np.asarray(-0.5 * (NU + 2.0 * size) * np.linalg.slogdet(sigma)[1] - 0.5 * (NU + size) * logs)
+@borrowing
+def _log_covariance(precision: FloatArray, log_det: float, spread: FloatArray) -> float:
+    """Return the prior log-density of a covariance, given its inverse and the logarithm of its root's determinant."""
+    size = spread.size
+    value = -(NU + 2.0 * size) * log_det
+    for k in range(size):
+        value -= 0.5 * (NU + size) * math.log(NU * precision[k, k] + 1.0 / (spread[k] * spread[k]))
+    return value
 
 
-Proposal = Callable[[np.random.Generator, Laws, Laws, Laws], tuple[Laws, FloatArray]]
+@borrowing
+def _log_effects(b: FloatArray, centre: FloatArray, sd: FloatArray) -> float:
+    """Return the prior log-density of B, without its constant."""
+    value = 0.0
+    for i in range(b.shape[0]):
+        for k in range(b.shape[1]):
+            off = (b[i, k] - centre[i, k]) / sd[i, k]
+            value -= 0.5 * off * off
+    return value
 
 
-def _factors(rng: np.random.Generator, walkers: int, dims: int) -> FloatArray:
-    low, high = np.log(_SHORTEST), np.log(_LONGEST)
-    return np.asarray(2.38 / np.sqrt(2.0 * dims) * np.exp(rng.uniform(low, high, walkers)))
+@borrowing
+def _mean(x: FloatArray, b: FloatArray, u: FloatArray, person: int, mean: FloatArray) -> None:
+    """Compute what a knee's components scatter about."""
+    for k in range(mean.size):
+        value = u[person, k] if person >= 0 else 0.0
+        for i in range(x.size):
+            value += x[i] * b[i, k]
+        mean[k] = value
 
 
-def _which(rng: np.random.Generator, walkers: int, size: int, one: bool) -> FloatArray:
-    """Return which components take part, (walkers, size): all, or one each."""
-    return np.eye(size)[rng.integers(size, size=walkers)] if one else np.ones((walkers, size))
+@borrowing
+def _spread(sigma: FloatArray, precision: FloatArray, s: FloatArray) -> float:
+    """Change a covariance and its inverse by `G = diag(exp(s))`; return the logarithm of `|det G|`."""
+    log_det = 0.0
+    for k in range(s.size):
+        log_det += s[k]
+        for m in range(s.size):
+            factor = math.exp(s[k] + s[m])
+            sigma[k, m] *= factor
+            precision[k, m] /= factor
+    return log_det
 
 
-def _log_sds(sigma: FloatArray) -> FloatArray:
-    return np.asarray(0.5 * np.log(np.diagonal(sigma, axis1=1, axis2=2)))
+@borrowing
+def _shear(sigma: FloatArray, precision: FloatArray, k: int, m: int, c: float) -> None:
+    """Change a covariance and its inverse by `G = 1 + c e_k e_m'`."""
+    size = sigma.shape[0]
+    for i in range(size):
+        sigma[k, i] += c * sigma[m, i]
+        precision[m, i] -= c * precision[k, i]
+    for i in range(size):
+        sigma[i, k] += c * sigma[i, m]
+        precision[i, m] -= c * precision[i, k]
 
 
-def _shifted(rng: np.random.Generator, mine: Laws, a: Laws, b: Laws, *, one: bool) -> tuple[Laws, FloatArray]:
-    """Shift all of B, or one component's column."""
-    walkers, q, size = mine.b.shape
-    factor = _factors(rng, walkers, q if one else q * size)[:, np.newaxis, np.newaxis]
-    step = factor * (a.b - b.b) * _which(rng, walkers, size, one)[:, np.newaxis]
-    return replace(mine, b=mine.b + step), np.zeros(walkers)
+@borrowing
+def _factor(u: float, dims: int) -> float:
+    """Return the factor of a step of so many numbers."""
+    return 2.38 / math.sqrt(2.0 * dims) * _SHORTEST * math.exp(u * math.log(_LONGEST / _SHORTEST))
 
 
-def _grown(
-    rng: np.random.Generator, sigma: FloatArray, a: FloatArray, b: FloatArray, *, one: bool
-) -> tuple[FloatArray, FloatArray]:
-    """Return matrices G of a spread, and the logarithm of the Jacobian."""
-    walkers, size, _ = sigma.shape
-    factor = _factors(rng, walkers, 1 if one else size)[:, np.newaxis]
-    s = factor * (_log_sds(a) - _log_sds(b)) * _which(rng, walkers, size, one)
-    return np.exp(s)[:, :, np.newaxis] * np.eye(size), spread_jacobian(s)
+@borrowing
+def _choose(of: int, u: float, strands: FloatArray, mask: FloatArray) -> int:
+    """Choose components; return how many."""
+    size, count = mask.size, 0
+    for k in range(size):
+        if of == ALL:
+            mask[k] = 1.0
+        elif of == STRAND:
+            mask[k] = strands[int(u * strands.shape[0]), k]
+        else:
+            mask[k] = 1.0 if int(u * size) == k else 0.0
+        count += mask[k] > 0.0
+    return count
 
 
-def spread_jacobian(s: FloatArray) -> FloatArray:
-    """Return the logarithm of the Jacobian of `Sigma -> G Sigma G` with `G = diag(exp(s))`, (W,), for s (W, P)."""
-    return np.asarray((s.shape[1] + 1.0) * s.sum(axis=1))
+@borrowing
+def _propose(
+    what: int,
+    of: int,
+    numbers: FloatArray,
+    b: FloatArray,
+    sigma: FloatArray,
+    precision: FloatArray,
+    u: FloatArray,
+    sigma_u: FloatArray,
+    precision_u: FloatArray,
+    b_1: FloatArray,
+    sigma_1: FloatArray,
+    b_2: FloatArray,
+    sigma_2: FloatArray,
+    strands: FloatArray,
+    mask: FloatArray,
+    s: FloatArray,
+) -> float:
+    """Change a population by the difference of two others; return the logarithm of `|det G|`.
+
+    The others' sigma are those of persons where these move.
+    """
+    effects, size = b.shape
+    if what == SHEAR or what == SHEAR_PERSONS:
+        k = int(numbers[3] * size)
+        m = (k + 1 + int(numbers[4] * (size - 1))) % size
+        c = _factor(numbers[5], 1) * (sigma_1[k, m] / sigma_1[m, m] - sigma_2[k, m] / sigma_2[m, m])
+        if what == SHEAR:
+            _shear(sigma, precision, k, m, c)
+        else:
+            _shear(sigma_u, precision_u, k, m, c)
+            for i in range(u.shape[0]):
+                u[i, k] += c * u[i, m]
+        return 0.0
+    count = _choose(of, numbers[3], strands, mask)
+    # All of the covariates' effects, or one of them.
+    row = int(numbers[4] * 2.0 * effects)
+    rows = 1 if row < effects else effects
+    dims = (count * rows if what == SHIFT or what == BOTH else 0) + (count if what != SHIFT else 0)
+    factor = _factor(numbers[5], dims)
+    if what == SHIFT or what == BOTH:
+        for i in range(effects):
+            if i == row or row >= effects:
+                for k in range(size):
+                    b[i, k] += factor * mask[k] * (b_1[i, k] - b_2[i, k])
+    if what == SHIFT:
+        return 0.0
+    for k in range(size):
+        s[k] = factor * mask[k] * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
+    if what != SPREAD_PERSONS:
+        return _spread(sigma, precision, s)
+    for i in range(u.shape[0]):
+        for k in range(size):
+            u[i, k] *= math.exp(s[k])
+    return _spread(sigma_u, precision_u, s)
 
 
-def _sheared(
-    rng: np.random.Generator, sigma: FloatArray, a: FloatArray, b: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return matrices G of a shear; its Jacobian is 1."""
-    walkers, size, _ = sigma.shape
-    k = rng.integers(size, size=walkers)
-    other = (k + 1 + rng.integers(size - 1, size=walkers)) % size
-    every = np.arange(walkers)
-    slope_a, slope_b = (x[every, k, other] / x[every, other, other] for x in (a, b))
-    g = np.tile(np.eye(size), (walkers, 1, 1))
-    g[every, k, other] = _factors(rng, walkers, 1) * (slope_a - slope_b)
-    return g, np.zeros(walkers)
+@borrowing
+def _gather(b: FloatArray, sigma: FloatArray, coords: FloatArray) -> None:
+    """Compute the numbers that kernel proposals change: B, row by row, and the logarithms of standard deviations."""
+    at = 0
+    for i in range(b.shape[0]):
+        for k in range(b.shape[1]):
+            coords[at] = b[i, k]
+            at += 1
+    for k in range(b.shape[1]):
+        coords[at] = 0.5 * math.log(sigma[k, k])
+        at += 1
 
 
+@borrowing
+def _become(
+    new: FloatArray, old: FloatArray, b: FloatArray, sigma: FloatArray, precision: FloatArray, s: FloatArray
+) -> float:
+    """Give a population other such numbers; return the logarithm of `|det G|`."""
+    at = 0
+    for i in range(b.shape[0]):
+        for k in range(b.shape[1]):
+            b[i, k] = new[at]
+            at += 1
+    for k in range(b.shape[1]):
+        s[k] = new[at] - old[at]
+        at += 1
+    return _spread(sigma, precision, s)
+
+
+@compiled
 def interweave(
-    rng: np.random.Generator,
-    design: Design,
-    laws: Laws,
     z: FloatArray,
     height: FloatArray,
-    heights: Heights,
+    b: FloatArray,
+    sigma: FloatArray,
+    precision: FloatArray,
+    u: FloatArray,
+    sigma_u: FloatArray,
+    precision_u: FloatArray,
+    x: FloatArray,
+    person: IntArray,
+    centre: FloatArray,
+    sd: FloatArray,
+    spread: FloatArray,
+    strands: FloatArray,
+    groups: IntArray,
+    sizes: IntArray,
+    moves: IntArray,
     order: IntArray,
-) -> tuple[Laws, IntArray]:
-    """Make each kind of move once for each walker; knees change in place.
+    numbers: FloatArray,
+    h: FloatArray,
+    g: FloatArray,
+    densities: Any,
+    dims: IntArray,
+    kinds: IntArray,
+    references: FloatArray,
+) -> IntArray:
+    """Make some moves of each walker in place; return how many walkers took each of them.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Draws the moves.
-    design : Design
-        Covariates, persons and priors.
-    laws : Laws
-        The populations of W walkers.
     z, height : ndarray, shapes (N, W, D) and (N, W)
-        The knees, components first, and what their own data and priors say of them.
-    heights : callable
-        Returns that for other coordinates.
+        The knees, and what their own data and priors say of them.
+    b, sigma, precision : ndarray, shapes (W, q, P), (W, P, P) and (W, P, P)
+        The populations; precision is sigma's inverse.
+    u, sigma_u, precision_u : ndarray, shapes (W, persons, P), (W, P, P) and (W, P, P)
+        Of the persons.
+    x, person : ndarray, shapes (N, q) and (N,)
+        Covariates, and whose knee each is; -1 where that does not matter.
+    centre, sd, spread : ndarray
+        The priors, see `Design`.
+    strands : ndarray, shape (strands, P)
+        1 where a component is of a strand.
+    groups, sizes : ndarray of int, shapes (G, q P + P) and (G,)
+        Numbers that kernel proposals move together, padded: of B, row by row, then the logarithms of the standard
+        deviations.
+    moves : ndarray of int, shape (M, 2)
+        What changes, of which components.
     order : ndarray of int, shape (W,)
         Its first half is moved first.
-
-    Returns
-    -------
-    laws : Laws
-        The populations then.
-    taken : ndarray of int
-        How many walkers took each of the moves.
+    numbers : ndarray, shape (M, W, NUMBERS)
+        Uniform on [0, 1).
+    h, g : ndarray, shapes (N, D, D) and (N, D)
+        Of the approximations.
+    densities, dims, kinds, references
+        See `Forms`.
     """
-    size = len(design.spread)
-    kinds = ["shift", "shift one", "spread", "spread one"] if size > 1 else ["shift", "spread"]
-    kinds += ["shear"] if size > 1 else []
-    if design.person is not None:
-        kinds += [f"{kind} persons" for kind in kinds if not kind.startswith("shift")]
-    half = len(order) // 2
-    taken = np.zeros(len(kinds), dtype=np.int64)
-    for number, kind in enumerate(kinds):
-        for moving, others in ((order[:half], order[half:]), (order[half:], order[:half])):
-            first = rng.integers(half, size=half)
-            second = (first + 1 + rng.integers(half - 1, size=half)) % half
-            mine, a, b = (laws.some(which) for which in (moving, others[first], others[second]))
-            here = z[:, moving]
-            new, there, jacobian = _proposed(rng, design, kind, mine, a, b, here)
-            raised = heights(there)
-            gain = (raised - height[:, moving]).sum(axis=0)
-            gain += log_prior(design, new) - log_prior(design, mine) + jacobian
-            yes = gain > np.log(rng.random(half))
-            laws = laws.put(moving, new, yes)
-            z[:, moving[yes]], height[:, moving[yes]] = there[:, yes], raised[:, yes]
-            taken[number] += int(yes.sum())
-    return laws, taken
-
-
-def _proposed(
-    rng: np.random.Generator, design: Design, kind: str, mine: Laws, a: Laws, b: Laws, here: FloatArray
-) -> tuple[Laws, FloatArray, FloatArray]:
-    """Return populations and knees that a move proposes, and the logarithm of the Jacobian."""
-    size = len(design.spread)
-    there = here.copy()
-    if kind.startswith("shift"):
-        new, jacobian = _shifted(rng, mine, a, b, one=kind.endswith("one"))
-        there[..., :size] += np.tensordot(design.x, new.b - mine.b, (1, 1))
-        return new, there, jacobian
-    of_persons = kind.endswith("persons")
-    covariances = [laws.sigma_u if of_persons else laws.sigma for laws in (mine, a, b)]
-    if kind.startswith("shear"):
-        g, jacobian = _sheared(rng, *covariances)
-    else:
-        g, jacobian = _grown(rng, *covariances, one="one" in kind)
-    sigma = g @ covariances[0] @ g.transpose(0, 2, 1)
-    sigma = 0.5 * (sigma + sigma.transpose(0, 2, 1))
-    if of_persons:
-        new = replace(mine, sigma_u=sigma, u=mine.u @ g.transpose(0, 2, 1))
-        there[..., :size] += new.persons(design) - mine.persons(design)
-    else:
-        new = replace(mine, sigma=sigma)
-        rest = here[..., :size] - mine.means(design)
-        there[..., :size] += np.einsum("wkl,nwl->nwk", g, rest) - rest
-    return new, there, jacobian
+    knees, walkers, most = z.shape
+    size = spread.size
+    half = walkers // 2
+    e, new_z, new_height = np.empty(z.shape), np.empty(z.shape), np.empty(height.shape)
+    middle_, root_, theta_, q_ = np.empty(most), np.empty((most, most)), np.empty(most), np.empty(most)
+    mean, mask, s = np.empty(size), np.empty(size), np.empty(size)
+    new_b, new_sigma, new_precision = b.copy(), sigma.copy(), precision.copy()
+    new_u, new_sigma_u, new_precision_u = u.copy(), sigma_u.copy(), precision_u.copy()
+    # Of all knees together, what is sampled at fixed standard coordinates.
+    value, new_value, log_dets = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
+    taken = np.zeros(moves.shape[0], dtype=np.int64)
+    numbers_of = centre.size + size
+    coords = np.empty((walkers, numbers_of))
+    for w in range(walkers):
+        _gather(b[w], sigma[w], coords[w])
+    count = min(half, _KERNELS)
+    at, kernels, far = np.empty((1, numbers_of, count)), np.empty(count), np.empty((0, numbers_of))
+    center, scale = np.empty((1, numbers_of)), np.empty((1, numbers_of, numbers_of))
+    here, there, q_c = np.empty(numbers_of), np.empty(numbers_of), np.empty(numbers_of)
+    factors = np.zeros(walkers)
+    for i in range(knees):
+        ndim = dims[i]
+        middle = middle_[:ndim]
+        for w in range(walkers):
+            _mean(x[i], b[w], u[w], person[i], mean)
+            log_det = condition(h[i], g[i], precision[w], mean, root_, middle)
+            standardise(z[i, w], middle, root_, e[i, w])
+            value[w] += height[i, w] - apart(z[i, w], mean, precision[w]) - log_det
+    for move in range(moves.shape[0]):
+        what, of = moves[move, 0], moves[move, 1]
+        of_persons = what == SPREAD_PERSONS or what == SHEAR_PERSONS
+        for turn in range(2):
+            moving = order[:half] if turn == 0 else order[half:]
+            others = order[half:] if turn == 0 else order[:half]
+            group = int(numbers[move, order[turn], 1] * sizes.size)
+            columns, n = groups[group : group + 1], sizes[group : group + 1]
+            fitted = what == KERNEL and _fit(coords, others[:count], columns[0], n[0], far, center[0], scale[0], at[0])
+            for j in range(half):
+                me, mine = moving[j], numbers[move, moving[j]]
+                factors[me], new_value[me] = 0.0, 0.0
+                if what == KERNEL:
+                    if not fitted:
+                        factors[me] = -np.inf
+                        continue
+                    _from_kernels(q_c, there, coords, me, mine, 0, int(mine[0] * count), columns, n, at, center, scale)
+                    _into_kernels(here, coords, me, 0, columns, n, center, scale)
+                    factors[me] = math.log(
+                        _kernel_density(here, n[0], at[0], kernels) / _kernel_density(there, n[0], at[0], kernels)
+                    )
+                    log_dets[me] = _become(q_c, coords[me], new_b[me], new_sigma[me], new_precision[me], s)
+                    continue
+                first = int(mine[0] * half)
+                second = int(mine[1] * (half - 1))
+                one, two = others[first], others[second if second < first else second + 1]
+                sigma_1 = sigma_u[one] if of_persons else sigma[one]
+                sigma_2 = sigma_u[two] if of_persons else sigma[two]
+                log_dets[me] = _propose(
+                    what,
+                    of,
+                    mine,
+                    new_b[me],
+                    new_sigma[me],
+                    new_precision[me],
+                    new_u[me],
+                    new_sigma_u[me],
+                    new_precision_u[me],
+                    b[one],
+                    sigma_1,
+                    b[two],
+                    sigma_2,
+                    strands,
+                    mask,
+                    s,
+                )
+            for i in range(knees):
+                d, ndim = densities[i], dims[i]
+                prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
+                room = room_of(knee)
+                middle, theta, q = middle_[:ndim], theta_[:ndim], q_[:ndim]
+                for j in range(half):
+                    me = moving[j]
+                    _mean(x[i], new_b[me], new_u[me], person[i], mean)
+                    log_det = condition(h[i], g[i], new_precision[me], mean, root_, middle)
+                    place(e[i, me], middle, root_, q)
+                    own = log_prior_one(q, prior)
+                    if own > -np.inf:
+                        parameters(q, theta, kinds[i], references[i])
+                        own += likelihood_one(theta, p, columns, knee, room)
+                    new_value[me] += own - apart(q, mean, new_precision[me]) - log_det
+                    new_height[i, me] = own
+                    for m in range(ndim):
+                        new_z[i, me, m] = q[m]
+            for j in range(half):
+                me = moving[j]
+                gain = new_value[me] - value[me] + factors[me]
+                gain += _log_effects(new_b[me], centre, sd) - _log_effects(b[me], centre, sd)
+                gain += jacobian(log_dets[me], size)
+                if of_persons:
+                    gain += _log_covariance(new_precision_u[me], log_dets[me], spread)
+                    gain -= _log_covariance(precision_u[me], 0.0, spread)
+                else:
+                    gain += _log_covariance(new_precision[me], log_dets[me], spread)
+                    gain -= _log_covariance(precision[me], 0.0, spread) + knees * log_dets[me]
+                if gain > math.log(numbers[move, me, 2]):
+                    taken[move] += 1
+                    value[me] = new_value[me]
+                    _gather(new_b[me], new_sigma[me], coords[me])
+                    b[me], sigma[me], precision[me] = new_b[me], new_sigma[me], new_precision[me]
+                    u[me], sigma_u[me], precision_u[me] = new_u[me], new_sigma_u[me], new_precision_u[me]
+                    z[:, me], height[:, me] = new_z[:, me], new_height[:, me]
+                else:
+                    new_b[me], new_sigma[me], new_precision[me] = b[me], sigma[me], precision[me]
+                    new_u[me], new_sigma_u[me], new_precision_u[me] = u[me], sigma_u[me], precision_u[me]
+    return taken

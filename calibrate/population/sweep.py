@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.population import block
-from calibrate.population.gibbs import Laws, drawn, first_laws, roots
-from calibrate.population.interweave import interweave
+from calibrate.population import block, interweave
+from calibrate.population.gibbs import Laws, drawn, first_laws
+from calibrate.population.maps import Maps
 from calibrate.population.model import Population
 from calibrate.sampling.block import DE_SHARE, STRETCH_SHARE
 
@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 # How often each knee's walkers move in a sweep.
 UPDATES = 6
 # How often a population is drawn anew while the knees stay.
-_DRAWS = 2
+_DRAWS = 1
 # Draws of the first populations, from where knees start.
 _FIRST = 20
 # Uniform numbers drawn at once.
@@ -63,6 +63,11 @@ class Ensemble:
     def __init__(self, population: Population, seed: int, number: int) -> None:
         self._population, self._seed, self._number = population, seed, number
         self._forms, self._design = population.forms, population.design
+        moves = interweave.MOVES + (interweave.OF_PERSONS if population.pairs else ())
+        # A single component has no correlations.
+        sheared = (interweave.SHEAR, interweave.SHEAR_PERSONS)
+        single = len(population.components) == 1
+        self._moves = np.array([move for move in moves if not (single and move[0] in sheared)])
 
     def begin(self, z: FloatArray) -> State:
         """Return the state that first knees (N, walkers, D) give."""
@@ -78,22 +83,20 @@ class Ensemble:
         forms = self._forms
         return block.heights(np.ascontiguousarray(z), forms.densities, forms.dims, forms.kinds, forms.references)
 
-    def sweep(self, state: State) -> None:
+    def sweep(self, state: State, maps: Maps) -> None:
         """Make one sweep."""
         state.sweeps += 1
         rng = self._generator(state.sweeps)
-        walkers = state.z.shape[1]
-        self.update_knees(rng, state)
+        self.update_knees(rng, state, maps)
         phi = state.z[..., : len(self._population.components)]
         for _ in range(_DRAWS):
             state.laws = drawn(rng, self._design, state.laws, phi)
-        order = rng.permutation(walkers)
-        state.laws, _ = interweave(rng, self._design, state.laws, state.z, state.height, self.heights, order)
+        state.laws, _ = self.interweave(rng, state, maps)
 
-    def update_knees(self, rng: np.random.Generator, state: State) -> None:
+    def update_knees(self, rng: np.random.Generator, state: State, maps: Maps) -> None:
         """Move each knee of each walker under that walker's population."""
         forms, walkers = self._forms, state.z.shape[1]
-        mean, root = state.laws.means(self._design), roots(state.laws.sigma)
+        mean, precision = state.laws.means(self._design), np.linalg.inv(state.laws.sigma)
         order = rng.permutation(walkers)
         each = block.NUMBERS + max(2, int(forms.sizes.max()))
         some = max(1, _NUMBERS // (UPDATES * walkers * each))
@@ -104,12 +107,43 @@ class Ensemble:
                 state.z,
                 state.height,
                 mean,
-                root,
+                precision,
                 order,
                 numbers,
                 (STRETCH_SHARE, STRETCH_SHARE + DE_SHARE),
+                *maps,
                 *forms,
             )
+
+    def interweave(self, rng: np.random.Generator, state: State, maps: Maps) -> tuple[Laws, NDArray[np.int64]]:
+        """Move populations with their knees; return them and how many walkers took each move."""
+        design, laws = self._design, state.laws
+        b, sigma, u, sigma_u = (np.array(values) for values in (laws.b, laws.sigma, laws.u, laws.sigma_u))
+        walkers, knees = state.z.shape[1], len(design.x)
+        taken = interweave.interweave(
+            state.z,
+            state.height,
+            b,
+            sigma,
+            np.linalg.inv(sigma),
+            u,
+            sigma_u,
+            np.linalg.inv(sigma_u),
+            design.x,
+            np.full(knees, -1) if design.person is None else design.person,
+            design.centre,
+            design.sd,
+            design.spread,
+            design.strands,
+            design.groups,
+            design.sizes,
+            self._moves,
+            rng.permutation(walkers),
+            rng.random((len(self._moves), walkers, interweave.NUMBERS)),
+            *maps,
+            *self._forms[:4],
+        )
+        return Laws(b, sigma, u, sigma_u), taken
 
     def row(self, state: State) -> FloatArray:
         """Return the populations' parameters, in the order of `Population.names`, (walkers, n)."""
