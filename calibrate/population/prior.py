@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate import __version__
 from calibrate.config.knees import FORMAT, POOR, VERSION, Fitted, KneesPrior, Origin, Together
 from calibrate.errors import ConfigError
+from calibrate.population.draws import PopulationDraws
+from calibrate.population.shrinkage import natural, parameter_of
 from calibrate.problem.quantities import quantity_of
 from calibrate.texts import printable
 
@@ -24,6 +28,49 @@ FloatArray = NDArray[np.float64]
 _SHARES = np.linspace(0.025, 0.975, 39)
 # Fewer predictive draws than this do not tell a family's fit from chance.
 FEWEST_DRAWS = 400
+# Those that are taken of a population.
+PREDICTIVE = 20_000
+
+
+def prior_of(
+    draws: PopulationDraws,
+    given: Mapping[str, str | float] | None = None,
+    seed: int = 1,
+    **origin: Any,
+) -> KneesPrior:
+    """Return the prior that a population makes for a knee that is not in it.
+
+    Parameters
+    ----------
+    draws : PopulationDraws
+        The population.
+    given : mapping, optional
+        Covariates of the new knee: all that the population has.
+    seed : int
+        Of the predictive draws.
+    **origin
+        What else its file says of itself: `study`, `source`, `sha256`, see `calibrate.config.knees.Origin`.
+
+    Raises
+    ------
+    ConfigError
+        If the population has not converged, a covariate is missing, or the draws make no prior.
+    """
+    if not draws.converged:
+        raise ConfigError(f"the population has not converged ({draws.verdict.sentence}), so it makes no prior")
+    population = draws.population
+    phi = draws.new_knee(PREDICTIVE, np.random.default_rng(seed), given)
+    made = Origin(
+        knees=len(population.ids),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        calibrate=__version__,
+        seed=seed,
+        draws=PREDICTIVE,
+        given=dict(given or {}),
+        **origin,
+    )
+    found = {parameter_of(one): natural(one, column) for one, column in zip(population.components, phi.T, strict=True)}
+    return fit(found, made)
 
 
 def fit(draws: Mapping[str, FloatArray], origin: Origin) -> KneesPrior:

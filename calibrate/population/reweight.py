@@ -16,7 +16,9 @@ Whether draws of one prior can stand for a likelihood under another is another q
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +26,14 @@ from numpy.typing import NDArray
 
 from calibrate.population.atoms import Atoms
 from calibrate.population.draws import PopulationDraws
-from calibrate.population.gibbs import drawn, first_laws, roots
+from calibrate.population.gibbs import Laws, drawn, first_laws, roots
 from calibrate.population.model import Population
 from calibrate.population.offers import chosen
 from calibrate.population.record import Record
-from calibrate.population.sampler import Progress, advance, settings_of
-from calibrate.population.sweep import Ensemble, State
+from calibrate.population.sampler import Chains, Progress, Settings, settings_of
+from calibrate.population.sweep import rows_of
+from calibrate.sampling.loop import cores
+from calibrate.sampling.verdict import Verdict, judge, look, next_look
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -43,20 +47,26 @@ _NUMBERS = 2**21
 
 
 @dataclass
-class Held(State):
+class Held:
     """Where walkers are whose knees are at draws of their own.
 
     Attributes
     ----------
+    sweeps : int
+        How many there have been.
     at : ndarray of int, shape (N, walkers)
         Which of its draws each knee is at.
+    laws : Laws
+        The populations.
     """
 
+    sweeps: int
     at: IntArray
+    laws: Laws
 
 
-class AtomEnsemble(Ensemble):
-    """Walkers whose knees move over the draws that there are of them.
+class AtomEnsemble:
+    """Walkers whose knees move over the draws that there are of them; no walker knows of another.
 
     Parameters
     ----------
@@ -69,7 +79,8 @@ class AtomEnsemble(Ensemble):
     """
 
     def __init__(self, population: Population, atoms: Sequence[Atoms], seed: int, number: int) -> None:
-        super().__init__(population, seed, number)
+        self._population, self._design = population, population.design
+        self._seed, self._number = seed, number
         size, dims = max(map(len, atoms)), int(population.forms.dims.max())
         self._counts = np.array([len(one) for one in atoms])
         self._z = np.zeros((len(atoms), size, dims))
@@ -88,17 +99,21 @@ class AtomEnsemble(Ensemble):
         phi = self._phi(at)
         for _ in range(_FIRST):
             laws = drawn(rng, self._design, laws, phi)
-        return Held(0, *self._put(at), laws, at)
+        return Held(0, at, laws)
 
-    def sweep(self, state: State) -> None:
+    def sweep(self, state: Held) -> None:
         """Make one sweep."""
-        assert isinstance(state, Held)
         state.sweeps += 1
         rng = self._generator(state.sweeps)
         mean, root = state.laws.means(self._design), roots(state.laws.sigma)
         state.at = self._moved(rng, state.at, mean, root)
         state.laws = drawn(rng, self._design, state.laws, self._phi(state.at))
-        state.z, state.height = self._put(state.at)
+
+    def rows(self, state: Held) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return what is stored of a state: populations (W, n), log-probability (W,), and coordinates (N, W, D)."""
+        knee = np.arange(len(state.at))[:, np.newaxis]
+        heights = self._height[knee, state.at].sum(axis=0)
+        return rows_of(self._population, state.laws), heights, self._z[knee, state.at]
 
     def _moved(self, rng: np.random.Generator, at: IntArray, mean: FloatArray, root: FloatArray) -> IntArray:
         """Return where knees (N, W) are after a step under populations of means (N, W, P) and roots (W, P, P)."""
@@ -117,10 +132,9 @@ class AtomEnsemble(Ensemble):
     def _phi(self, at: IntArray) -> FloatArray:
         return self._z[np.arange(len(at))[:, np.newaxis], at, : self._components]
 
-    def _put(self, at: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return coordinates (N, W, D), and what the knees' own data and priors say of them."""
-        knee = np.arange(len(at))[:, np.newaxis]
-        return self._z[knee, at], self._height[knee, at]
+    def _generator(self, sweep: int) -> np.random.Generator:
+        stream = np.random.SeedSequence(self._seed, spawn_key=(self._number, sweep))
+        return np.random.Generator(np.random.PCG64(stream))
 
 
 def sample_atoms(
@@ -145,13 +159,47 @@ def sample_atoms(
     ensembles = [AtomEnsemble(population, atoms, chosen.seed, number) for number in range(chosen.ensembles)]
     states = [ensemble.start(chosen.walkers) for ensemble in ensembles]
     record = Record()
-    verdict, _ = advance(
-        population,
-        list(ensembles),
-        list[State](states),
-        record,
-        chosen,
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
+    verdict = _advance(population, ensembles, states, record, chosen, on_progress, should_stop)
     return PopulationDraws.of(population, record, verdict), states
+
+
+def _advance(
+    population: Population,
+    ensembles: Sequence[AtomEnsemble],
+    states: Sequence[Held],
+    record: Record,
+    settings: Settings,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> Verdict:
+    """Sweep until the population has converged, or out of budget."""
+    begin, chains, seen = time.monotonic(), Chains(record), dict[int, Verdict]()
+    verdict: Verdict | None = None
+
+    def looks(stored: int) -> Verdict:
+        if stored not in seen:
+            seen[stored] = look(population.names, chains, stored, settings)
+        return seen[stored]
+
+    def step(ensemble: AtomEnsemble, state: Held) -> tuple[FloatArray, FloatArray, FloatArray]:
+        for _ in range(settings.thin):
+            ensemble.sweep(state)
+        return ensemble.rows(state)
+
+    with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
+        while True:
+            found = list(pool.map(step, ensembles, states))
+            record.add(
+                np.stack([one[0] for one in found]), np.stack([one[1] for one in found]), [z for _, _, z in found]
+            )
+            stored, seconds = record.steps, time.monotonic() - begin
+            over = (
+                stored >= settings.max_steps
+                or should_stop()
+                or (settings.max_time is not None and seconds > settings.max_time)
+            )
+            if over or next_look(stored - 1) == stored:
+                verdict = judge(chains, stored, settings, looks)
+            on_progress(Progress(stored, settings.max_steps, seconds, verdict))
+            if verdict is not None and (over or verdict.converged):
+                return verdict
