@@ -42,6 +42,8 @@ IntArray = NDArray[np.int64]
 OFFERED = 32
 # Draws of the first populations, from where knees start.
 _FIRST = 20
+# Times at which populations are taken once there are enough draws, and sweeps between them.
+_MORE, _BETWEEN = 2, 20
 # Numbers in an array at once.
 _NUMBERS = 2**21
 
@@ -145,22 +147,34 @@ def sample_atoms(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     **settings: float | None,
-) -> tuple[PopulationDraws, list[Held]]:
+) -> tuple[PopulationDraws, list[Laws]]:
     """Sample a population whose knees are given by draws, whatever these are worth; parameters as `sample`.
 
     Returns
     -------
     PopulationDraws
         What `sample` returns.
-    list of Held
-        The last state of each ensemble, whose walkers know nothing of each other.
+    list of Laws
+        More populations, of all walkers at a time: some of half of the ensembles, then as many of the others, which
+        know nothing of these.
     """
     chosen = settings_of(population, seed, **settings)
     ensembles = [AtomEnsemble(population, atoms, chosen.seed, number) for number in range(chosen.ensembles)]
     states = [ensemble.start(chosen.walkers) for ensemble in ensembles]
     record = Record()
     verdict = _advance(population, ensembles, states, record, chosen, on_progress, should_stop)
-    return PopulationDraws.of(population, record, verdict), states
+    more = [_later(ensemble, state) for ensemble, state in zip(ensembles, states, strict=True)]
+    return PopulationDraws.of(population, record, verdict), [laws for some in more for laws in some]
+
+
+def _later(ensemble: AtomEnsemble, state: Held) -> list[Laws]:
+    """Go on, and return populations on the way."""
+    found = []
+    for _ in range(_MORE):
+        for _ in range(_BETWEEN):
+            ensemble.sweep(state)
+        found.append(state.laws)
+    return found
 
 
 def _advance(

@@ -1,19 +1,21 @@
 """Whether draws of single knees may stand for their likelihoods under a population: four questions, and refusals.
 
-- Does every knee have enough draws where the population wants it? The mean of `1 / ESS` over populations of the
-  posterior, of the weights' effective draws, is the relative variance of the knee's likelihood as its draws give it.
+- Does every knee have enough draws where the population wants it? Counted are the weights' effective draws, the
+  middle number over populations of the posterior.
 - Are there single draws that carry the sum? Pareto's k of the weights (Vehtari et al. 2024) is then above 0.7, and no
   number of effective draws is to be believed.
 - Do bounds of the interim prior cut a knee off that goes on beyond them in the population? Nothing there can be
   weighed.
-- Do the estimates depend on which draws they are made of? The two halves of all knees' draws give two populations: half
-  of their difference is the error of the whole, and how far the whole is from their mean, its bias.
+- How far would the estimates move with other draws? To first order, were draw s of knee i there `1 + e` times, the mean
+  of f over the posterior would move by `e Cov(f, w_is)`, the covariance over populations with the draw's share of the
+  knee's weight: the infinitesimal jackknife. Beside it, the two halves of all knees' draws make two populations: half
+  of their difference is an error as well, and how far the whole is from their mean, its bias.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,17 +25,18 @@ from scipy.special import logsumexp
 from calibrate.errors import ConfigError
 from calibrate.population.atoms import Atoms
 from calibrate.population.draws import PopulationDraws
-from calibrate.population.gibbs import roots
+from calibrate.population.gibbs import Laws, roots
 from calibrate.population.model import Population
-from calibrate.population.reweight import Held, sample_atoms
+from calibrate.population.reweight import sample_atoms
 from calibrate.population.sampler import Progress
+from calibrate.population.sweep import rows_of
 from calibrate.scores.loo import smoothed
 from calibrate.texts import count
 
 FloatArray = NDArray[np.float64]
 
 # Effective draws of a knee below which its likelihood is a guess.
-LEAST_EFFECTIVE = 20.0
+LEAST_EFFECTIVE = 50.0
 # Pareto's k above which single draws decide.
 LARGEST_K = 0.7
 # Share of a knee that lies within a quarter of a standard deviation of a bound: a normal that is cut at 1.7 of its
@@ -41,8 +44,8 @@ LARGEST_K = 0.7
 LARGEST_CUT, _SLIGHT_CUT, _MARGIN = 0.03, 0.01, 0.25
 # Error of a population's estimate, in its standard deviations.
 LARGEST_ERROR = 0.25
-# Populations that weights are computed under, and those for Pareto's k.
-_LAWS, _TAILS = 64, 16
+# Populations that Pareto's k is computed under.
+_TAILS = 16
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class Trust:
     cut : mapping of str to float
         By knee and component, `knee mcl.log_k`, the share next to a bound of its interim prior.
     errors : mapping of str to float
-        By the population's parameters, the error that the draws make, in standard deviations of the estimate; empty
-        where one of the others refuses.
+        By the population's parameters, the error that the draws make in the estimate's mean or its standard
+        deviation, whichever is larger, in standard deviations of the estimate.
     """
 
     effective: Mapping[str, float]
@@ -177,33 +180,59 @@ def weigh(
 ) -> tuple[PopulationDraws, Trust]:
     """Sample as `reweigh`, and say how far it may be believed, whatever that is."""
     how: dict[str, Any] = {**settings, "on_progress": on_progress, "should_stop": should_stop}
-    draws, states = sample_atoms(population, atoms, seed, **how)
-    trust = by_weights(population, atoms, states)
+    draws, laws = sample_atoms(population, atoms, seed, **how)
+    trust, moved = by_weights(population, atoms, laws)
+    trust = replace(trust, errors=dict(zip(population.names, moved.max(axis=0).tolist(), strict=True)))
     if trust.refusals() or should_stop():
         return draws, trust
     halves = [sample_atoms(population, [one.half(second) for one in atoms], seed, **how)[0] for second in (False, True)]
-    errors = _errors(draws, *halves)
-    return draws, Trust(trust.effective, trust.k, trust.cut, dict(zip(population.names, errors, strict=True)))
+    errors = np.maximum(_errors(draws, *halves), moved.max(axis=0))
+    return draws, replace(trust, errors=dict(zip(population.names, errors.tolist(), strict=True)))
 
 
-def by_weights(population: Population, atoms: Sequence[Atoms], states: Sequence[Held]) -> Trust:
-    """Ask the first three questions, under the populations of some walkers."""
-    per = max(1, _LAWS // len(states))
-    design = population.design
-    means = np.concatenate([state.laws.means(design)[:, :per] for state in states], axis=1)
-    inverse = np.concatenate([roots(state.laws.sigma[:per]) for state in states])
+def by_weights(population: Population, atoms: Sequence[Atoms], laws: Sequence[Laws]) -> tuple[Trust, FloatArray]:
+    """Ask the first three questions under some populations, and how far estimates would move with other draws.
+
+    Returns
+    -------
+    Trust
+        Without errors.
+    ndarray, shape (2, n)
+        Errors of the means of the population's parameters, and of their standard deviations.
+    """
+    rows = np.concatenate([rows_of(population, one) for one in laws])
+    inverse = np.concatenate([roots(one.sigma) for one in laws])
+    means = np.concatenate([one.means(population.design) for one in laws], axis=1)
+    half = len(rows) // 2
+    centred = rows - rows.mean(axis=0)
+    # The mean of the squares moves the standard deviation by half of that over itself.
+    sd = np.where(centred.std(axis=0) > 0.0, centred.std(axis=0), 1.0)
+    f = np.concatenate([centred, (centred**2 - sd**2) / (2.0 * sd)], axis=1)
+    variance = np.zeros(f.shape[1])
     effective, k, cut = {}, {}, {}
     for knee, one, mean in zip(population.ids, atoms, means, strict=True):
-        white = np.einsum("wkl,wsl->wsk", inverse, one.phi[np.newaxis] - mean[:, np.newaxis])
-        log_weights = -0.5 * (white**2).sum(axis=-1) - one.log_interim
+        log_weights = _log_weights(one, mean, inverse)
         shares = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
-        effective[knee] = one.efficiency / float(np.mean((shares**2).sum(axis=1)))
+        effective[knee] = one.efficiency * float(np.median(1.0 / (shares**2).sum(axis=1)))
         tails = log_weights[:: max(1, len(log_weights) // _TAILS)]
         k[knee] = float(np.median([smoothed(-row, max(one.efficiency, 1e-3))[1] for row in tails]))
-        for component, share in zip(population.components, _cut(one, shares.mean(axis=0)), strict=True):
+        average = shares.mean(axis=0)
+        for component, share in zip(population.components, _cut(one, average), strict=True):
             if share > 0.0:
                 cut[f"{knee} {component.name}"] = float(share)
-    return Trust(effective, k, cut, {})
+        # Each half knows the covariance with an error of its own: their product has none on the average.
+        moves = [f[part].T @ (shares[part] - average) / half for part in (slice(half), slice(half, None))]
+        variance += (moves[0] * moves[1]).sum(axis=1) / max(one.efficiency, 1e-3)
+    return Trust(effective, k, cut, {}), np.sqrt(np.maximum(variance, 0.0)).reshape(2, -1) / sd
+
+
+def _log_weights(atoms: Atoms, mean: FloatArray, inverse: FloatArray) -> FloatArray:
+    """Return log-weights of a knee's draws under populations of means (T, P) and roots (T, P, P), (T, S)."""
+    out = np.empty((len(mean), len(atoms)))
+    for i, (middle, root) in enumerate(zip(mean, inverse, strict=True)):
+        white = (atoms.phi - middle) @ root.T
+        out[i] = -0.5 * np.einsum("sk,sk->s", white, white) - atoms.log_interim
+    return out
 
 
 def _cut(atoms: Atoms, shares: FloatArray) -> FloatArray:
