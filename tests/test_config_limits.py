@@ -113,7 +113,10 @@ LIMITS: dict[str, tuple[list[Any], dict[Any, str]]] = {
     ),
     "sampling__max_time": ([5e-324], {0: "must be greater than 0.0"}),
     "sampling__max_rhat": ([math.nextafter(1.0, 2.0)], {1: "must be greater than 1.0"}),
-    "sampling__min_ess": ([5e-324, 1e9], {0: "must be greater than 0.0", 1.001e9: "must be less than or equal to 1000000000.0"}),
+    "sampling__min_ess": (
+        [5e-324, 1e9],
+        {0: "must be greater than 0.0", 1.001e9: "must be less than or equal to 1000000000.0"},
+    ),
     "sampling__durability": (["process", "fsync"], {"FSYNC": "must be 'process' or 'fsync'"}),
     "sampling__compression": (["none", "gzip"], {"NONE": "must be 'none' or 'gzip'"}),
     "parameters__mcl__k": (

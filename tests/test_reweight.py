@@ -10,11 +10,11 @@ import pytest
 from conftest import bench_config
 
 from calibrate import ConfigError, Posterior
-from calibrate.population import Member, Population
+from calibrate.population import Member, Population, reweight
 from calibrate.population.atoms import FEWEST, Atoms, atoms_of, interim
 from calibrate.population.components import Component, columns_of, parameters, values
 from calibrate.population.gibbs import Laws, drawn, first_laws
-from calibrate.population.reweight import sample_atoms
+from calibrate.population.reweight import AtomEnsemble, sample_atoms
 from calibrate.population.sweep import rows_of
 from calibrate.population.trust import LARGEST_CUT, LARGEST_K, LEAST_EFFECTIVE, RefusedError, Trust, by_weights, reweigh
 
@@ -93,6 +93,26 @@ def test_one_seed_gives_one_chain_on_any_number_of_cores(population: Population)
     few = {**HOW, "max_steps": 6}
     one, other = (sample_atoms(population, gaussian_atoms(200), 5, **{**few, "workers": n})[0].chains for n in (1, 4))
     np.testing.assert_array_equal(one, other)
+
+
+def test_knees_are_at_each_of_their_draws_by_its_weight(
+    population: Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With two offered at a time, one of them the draw that it is at: a step that forgets it is wrong by a lot.
+    monkeypatch.setattr(reweight, "OFFERED", 2)
+    phi = np.array([[4.0, 4.0], [4.4, 4.1], [3.0, 4.5]])
+    few = Atoms(
+        np.column_stack([phi, np.zeros((3, 4))]), np.array([0.0, -0.5, 1.0]), np.zeros(3), *np.zeros((2, 2)), 1.0
+    )
+    atoms = AtomEnsemble(population, [few] * KNEES, 1, 0)
+    walkers = 2000
+    mean, root = np.full((KNEES, walkers, 2), 4.1), np.tile(np.diag([2.0, 1.5]), (walkers, 1, 1))
+    at, rng = np.zeros((KNEES, walkers), dtype=np.int64), np.random.default_rng(3)
+    for _ in range(40):
+        at = atoms.moved(rng, at, mean, root)
+    weights = np.exp(-0.5 * (((phi - 4.1) * [2.0, 1.5]) ** 2).sum(axis=1) - few.log_interim)
+    shares = np.bincount(at.ravel(), minlength=3) / at.size
+    np.testing.assert_allclose(shares, weights / weights.sum(), atol=4.0 * 0.5 / np.sqrt(at.size))
 
 
 # What is asked before it is believed.

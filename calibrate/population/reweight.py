@@ -108,7 +108,7 @@ class AtomEnsemble:
         state.sweeps += 1
         rng = self._generator(state.sweeps)
         mean, root = state.laws.means(self._design), roots(state.laws.sigma)
-        state.at = self._moved(rng, state.at, mean, root)
+        state.at = self.moved(rng, state.at, mean, root)
         state.laws = drawn(rng, self._design, state.laws, self._phi(state.at))
 
     def rows(self, state: Held) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -117,7 +117,7 @@ class AtomEnsemble:
         heights = self._height[knee, state.at].sum(axis=0)
         return rows_of(self._population, state.laws), heights, self._z[knee, state.at]
 
-    def _moved(self, rng: np.random.Generator, at: IntArray, mean: FloatArray, root: FloatArray) -> IntArray:
+    def moved(self, rng: np.random.Generator, at: IntArray, mean: FloatArray, root: FloatArray) -> IntArray:
         """Return where knees (N, W) are after a step under populations of means (N, W, P) and roots (W, P, P)."""
         knees, walkers = at.shape
         out = np.empty_like(at)
