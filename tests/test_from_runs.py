@@ -6,7 +6,9 @@ import csv
 import io
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -138,11 +140,11 @@ def test_pictures_show_both_estimates_and_the_populations_curve(together: Any) -
 
 
 def test_a_population_makes_a_prior_for_a_new_knee(together: Any, study: Path, tmp_path: Path) -> None:
-    draws = together[0]
-    if not draws.converged:
-        with pytest.raises(ConfigError, match="the population has not converged"):
-            prior_of(draws)
-        draws.verdict.__dict__["converged"] = True
+    draws, burn_in = together[0], together[0].verdict.burn_in
+    said = {"burn_in": burn_in, "sentence": "so and so"}
+    with pytest.raises(ConfigError, match=r"the population has not converged \(so and so\), so it makes no prior"):
+        prior_of(replace(draws, verdict=SimpleNamespace(converged=False, **said)))
+    draws = replace(draws, verdict=SimpleNamespace(converged=True, **said))
     prior = prior_of(draws, seed=4, study="five knees", sha256="0" * 64)
     path = tmp_path / "prior.toml"
     save_prior(prior, path)
