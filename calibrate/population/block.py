@@ -21,23 +21,18 @@ from numpy.typing import NDArray
 
 from calibrate.density import likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import borrowing, compiled
-from calibrate.sampling.block import (
-    _NUMBERS,
-    _fit,
-    _from_kernels,
-    _from_walkers,
-    _into_kernels,
-    _kernel_density,
-    _picked,
-)
+from calibrate.sampling.block import _NUMBERS, _from_walkers
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Kernels of a group at the most.
-_KERNELS = 32
-# Uniform numbers of one update besides one for each dimension of a kernel.
+# Uniform numbers of one update besides one for each dimension, of which there are an even number.
 NUMBERS = _NUMBERS
+# Shares of the updates that are stretches, differential evolution, and new values from the approximation, of all
+# coordinates; the rest is that of a group.
+_STRETCH, _DE, _WHOLE = 0.1, 0.4, 0.7
+# Of new values, in the approximation's standard deviations: a little wider, so that walkers come back from its tails.
+_WIDER = 1.15
 _LOG, _LOGIT, _SLACK = 1, 2, 3
 
 
@@ -152,6 +147,26 @@ def heights(z: FloatArray, densities: Any, dims: IntArray, kinds: IntArray, refe
     return out
 
 
+@borrowing
+def _renew(x: FloatArray, e: FloatArray, u: FloatArray, group: IntArray, n: int) -> float:
+    """Propose `x`: `e` with new values of n coordinates; return the logarithm of the factor."""
+    for i in range(e.size):
+        x[i] = e[i]
+    factor, other = 0.0, 0.0
+    for i in range(n):
+        # Box & Muller, two at a time.
+        if i % 2 == 0:
+            radius = _WIDER * math.sqrt(-2.0 * math.log(1.0 - u[_NUMBERS + i]))
+            angle = 2.0 * math.pi * u[_NUMBERS + i + 1]
+            value, other = radius * math.cos(angle), radius * math.sin(angle)
+        else:
+            value = other
+        old = e[group[i]]
+        factor += (value - old) * (value + old)
+        x[group[i]] = value
+    return 0.5 * factor / (_WIDER * _WIDER)
+
+
 @compiled
 def update(
     first: int,
@@ -161,7 +176,6 @@ def update(
     precision: FloatArray,
     order: IntArray,
     numbers: FloatArray,
-    below: tuple[float, float],
     h: FloatArray,
     g: FloatArray,
     densities: Any,
@@ -174,9 +188,10 @@ def update(
     """Update some knees of all walkers in place, from knee `first` on; return how many proposals were taken.
 
     Of one knee, one half of the walkers moves several times by the positions of the other half, then the other half
-    moves, by the proposals of `calibrate.sampling.block`, in standard coordinates. What is sampled differs between
-    walkers, for each has its own population. That changes nothing: a proposal depends on the other half alone, and
-    each walker is accepted by its own density.
+    moves. In standard coordinates, each proposal is a stretch or differential evolution as in
+    `calibrate.sampling.block`, or new values, of all coordinates or of a group, from the normal approximation. What is
+    sampled differs between walkers, for each has its own population. That changes nothing: a proposal depends on the
+    other half alone, and each walker is accepted by its own density.
 
     Parameters
     ----------
@@ -188,34 +203,30 @@ def update(
         Of each knee's components in each walker's population.
     order : ndarray of int, shape (walkers,)
         Its first half is moved first.
-    numbers : ndarray, shape (knees, updates, walkers, NUMBERS + what proposals need)
+    numbers : ndarray, shape (knees, updates, walkers, NUMBERS + D or D + 1)
         Uniform on [0, 1).
-    below : tuple of float
-        See `calibrate.sampling.block`.
     h, g : ndarray, shapes (N, D, D) and (N, D)
         Of the approximations.
     densities, dims, kinds, references, groups, all_sizes
         See `Forms`.
     """
     knees, updates, walkers, _ = numbers.shape
-    half = walkers // 2
+    half, most = walkers // 2, z.shape[2]
     taken = 0
-    count = min(half, _KERNELS)
+    x_, q_, theta_ = np.empty(most), np.empty(most), np.empty(most)
+    e_, middle_, root = np.empty((walkers, most)), np.empty((walkers, most)), np.empty((walkers, most, most))
+    # What is sampled.
+    value_at = np.empty(walkers)
+    every = np.arange(most)
     for a in range(knees):
         i = first + a
         d, ndim, sizes = densities[i], dims[i], all_sizes[i]
         prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
         room = room_of(knee)
-        x, q, theta = np.empty(ndim), np.empty(ndim), np.empty(ndim)
-        fitted = np.empty(sizes.size, dtype=np.bool_)
-        center, scale = np.empty((sizes.size, ndim)), np.empty((sizes.size, ndim, ndim))
-        at, kernels = np.empty((sizes.size, ndim, count)), np.empty(count)
-        far = np.empty((0, ndim))
-        here, there = np.empty(ndim), np.empty(ndim)
-        density = np.empty((sizes.size, half))
-        e, middle, root = np.empty((walkers, ndim)), np.empty((walkers, ndim)), np.empty((walkers, ndim, ndim))
-        # What is sampled.
-        value_at = np.empty(walkers)
+        x, q, theta, e, middle = x_[:ndim], q_[:ndim], theta_[:ndim], e_[:, :ndim], middle_[:, :ndim]
+        count = 0
+        while count < sizes.size and sizes[count] > 0:
+            count += 1
         for w in range(walkers):
             condition(h[i], g[i], precision[w], mean[i, w], root[w], middle[w])
             standardise(z[i, w], middle[w], root[w], e[w])
@@ -223,30 +234,20 @@ def update(
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
-            for k in range(sizes.size):
-                fitted[k] = False
-                if sizes[k] > 0:
-                    fitted[k] = _fit(e, others[:count], groups[i, k], sizes[k], far, center[k], scale[k], at[k])
-                density[k, :] = -1.0
             for step in range(updates):
                 for j in range(half):
                     me = moving[j]
-                    u = numbers[a, step, j if turn == 0 else half + j]
-                    factor, proposed = 0.0, 0.0
-                    k, kernel = _picked(u, below[1], fitted, count)
-                    if k >= 0:
-                        _from_kernels(x, there, e, me, u, k, kernel, groups[i], sizes, at, center, scale)
+                    u = numbers[a, step, me]
+                    if u[0] < _DE:
+                        factor = _from_walkers(x, e, me, others, u, (_STRETCH, _DE))
+                    elif u[0] < _WHOLE:
+                        factor = _renew(x, e[me], u, every, ndim)
                     else:
-                        factor = _from_walkers(x, e, me, others, u, below)
+                        group = int(u[1] * count)
+                        factor = _renew(x, e[me], u, groups[i, group], sizes[group])
                     place(x, middle[me], root[me], q)
                     own = log_prior_one(q, prior)
                     if own > -np.inf:
-                        if k >= 0:
-                            if density[k, j] < 0.0:
-                                _into_kernels(here, e, me, k, groups[i], sizes, center, scale)
-                                density[k, j] = _kernel_density(here, sizes[k], at[k], kernels)
-                            proposed = _kernel_density(there, sizes[k], at[k], kernels)
-                            factor = math.log(density[k, j] / proposed)
                         parameters(q, theta, kinds[i], references[i])
                         own += likelihood_one(theta, p, columns, knee, room)
                     value = own - apart(q, mean[i, me], precision[me])
@@ -257,7 +258,4 @@ def update(
                         for m in range(ndim):
                             e[me, m] = x[m]
                             z[i, me, m] = q[m]
-                        density[:, j] = -1.0
-                        if k >= 0:
-                            density[k, j] = proposed
     return taken

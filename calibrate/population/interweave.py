@@ -45,12 +45,12 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # What a move changes, and of which components.
-SHIFT, SPREAD, BOTH, SHEAR, SPREAD_PERSONS, SHEAR_PERSONS, KERNEL = range(7)
+SHIFT, SPREAD, BOTH, SHEAR, SPREAD_PERSONS, SHEAR_PERSONS, KERNEL, COVARIANCE, WHOLE = range(9)
 ALL, STRAND, ONE = range(3)
 # Moves of a sweep, and those more where there are persons.
 MOVES = (
-    *((SHIFT, ALL), (KERNEL, ALL), (SPREAD, STRAND), (KERNEL, ALL), (BOTH, STRAND), (KERNEL, ALL)),
-    *((SHIFT, STRAND), (KERNEL, ALL), (BOTH, ONE), (KERNEL, ALL), (SHEAR, ALL), (KERNEL, ALL)),
+    *((SHIFT, ALL), (KERNEL, ALL), (COVARIANCE, STRAND), (WHOLE, STRAND), (BOTH, ONE), (COVARIANCE, STRAND)),
+    *((SHIFT, STRAND), (KERNEL, ALL), (BOTH, ONE), (COVARIANCE, STRAND), (SHEAR, ALL), (WHOLE, STRAND)),
 )
 OF_PERSONS = ((SPREAD_PERSONS, ALL), (SPREAD_PERSONS, ONE), (SHEAR_PERSONS, ALL))
 # Uniform numbers of one move.
@@ -125,6 +125,74 @@ def _shear(sigma: FloatArray, precision: FloatArray, k: int, m: int, c: float) -
 
 
 @borrowing
+def _root(sigma: FloatArray, root: FloatArray) -> None:
+    """Compute the lower triangular root of a covariance, with logarithms on its diagonal."""
+    for i in range(sigma.shape[0]):
+        for j in range(i + 1):
+            value = sigma[i, j]
+            for k in range(j):
+                value -= root[i, k] * root[j, k]
+            root[i, j] = math.sqrt(value) if i == j else value / root[j, j]
+    for i in range(sigma.shape[0]):
+        root[i, i] = math.log(root[i, i])
+
+
+@borrowing
+def _from_root(root: FloatArray, sigma: FloatArray, precision: FloatArray, inverse: FloatArray) -> None:
+    """Compute a covariance and its inverse from such a root."""
+    size = sigma.shape[0]
+    for i in range(size):
+        root[i, i] = math.exp(root[i, i])
+    for i in range(size):
+        for j in range(i + 1):
+            value = 0.0
+            for k in range(j + 1):
+                value += root[i, k] * root[j, k]
+            sigma[i, j] = sigma[j, i] = value
+            value = 1.0 if i == j else 0.0
+            for k in range(j, i):
+                value -= root[i, k] * inverse[k, j]
+            inverse[i, j] = value / root[i, i]
+    for i in range(size):
+        for j in range(i + 1):
+            value = 0.0
+            for k in range(i, size):
+                value += inverse[k, i] * inverse[k, j]
+            precision[i, j] = precision[j, i] = value
+
+
+@borrowing
+def _change_root(
+    factor: float,
+    mask: FloatArray,
+    sigma: FloatArray,
+    precision: FloatArray,
+    sigma_1: FloatArray,
+    sigma_2: FloatArray,
+    roots: FloatArray,
+) -> tuple[float, float]:
+    """Change a covariance's root, logarithms on its diagonal, by the difference of two others in some components.
+
+    Return the logarithm of the determinants' ratio, and of the Jacobian's.
+    """
+    size = sigma.shape[0]
+    _root(sigma, roots[0])
+    _root(sigma_1, roots[1])
+    _root(sigma_2, roots[2])
+    log_det, log_jacobian = 0.0, 0.0
+    for k in range(size):
+        for m in range(k + 1):
+            step = factor * mask[k] * mask[m] * (roots[1, k, m] - roots[2, k, m])
+            roots[0, k, m] += step
+            if k == m:
+                log_det += step
+                # d Sigma / d root, logarithms on its diagonal, is a constant times the product of L_kk^(P - k + 1).
+                log_jacobian += (size - k + 1.0) * step
+    _from_root(roots[0], sigma, precision, roots[1])
+    return log_det, log_jacobian
+
+
+@borrowing
 def _factor(u: float, dims: int) -> float:
     """Return the factor of a step of so many numbers."""
     return 2.38 / math.sqrt(2.0 * dims) * _SHORTEST * math.exp(u * math.log(_LONGEST / _SHORTEST))
@@ -163,8 +231,9 @@ def _propose(
     strands: FloatArray,
     mask: FloatArray,
     s: FloatArray,
-) -> float:
-    """Change a population by the difference of two others; return the logarithm of `|det G|`.
+    roots: FloatArray,
+) -> tuple[float, float]:
+    """Change a population by the difference of two others; return the logarithms of `|det G|` and of the Jacobian.
 
     The others' sigma are those of persons where these move.
     """
@@ -179,28 +248,36 @@ def _propose(
             _shear(sigma_u, precision_u, k, m, c)
             for i in range(u.shape[0]):
                 u[i, k] += c * u[i, m]
-        return 0.0
+        return 0.0, 0.0
     count = _choose(of, numbers[3], strands, mask)
     # All of the covariates' effects, or one of them.
     row = int(numbers[4] * 2.0 * effects)
     rows = 1 if row < effects else effects
-    dims = (count * rows if what == SHIFT or what == BOTH else 0) + (count if what != SHIFT else 0)
+    shifts = what == SHIFT or what == BOTH or what == WHOLE
+    turns = what == COVARIANCE or what == WHOLE
+    dims = count * rows if shifts else 0
+    if what != SHIFT:
+        dims += count * (count + 1) // 2 if turns else count
     factor = _factor(numbers[5], dims)
-    if what == SHIFT or what == BOTH:
+    if shifts:
         for i in range(effects):
             if i == row or row >= effects:
                 for k in range(size):
                     b[i, k] += factor * mask[k] * (b_1[i, k] - b_2[i, k])
     if what == SHIFT:
-        return 0.0
+        return 0.0, 0.0
+    if turns:
+        return _change_root(factor, mask, sigma, precision, sigma_1, sigma_2, roots)
     for k in range(size):
         s[k] = factor * mask[k] * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
     if what != SPREAD_PERSONS:
-        return _spread(sigma, precision, s)
+        log_det = _spread(sigma, precision, s)
+        return log_det, jacobian(log_det, size)
     for i in range(u.shape[0]):
         for k in range(size):
             u[i, k] *= math.exp(s[k])
-    return _spread(sigma_u, precision_u, s)
+    log_det = _spread(sigma_u, precision_u, s)
+    return log_det, jacobian(log_det, size)
 
 
 @borrowing
@@ -309,7 +386,7 @@ def interweave(
     at, kernels, far = np.empty((1, numbers_of, count)), np.empty(count), np.empty((0, numbers_of))
     center, scale = np.empty((1, numbers_of)), np.empty((1, numbers_of, numbers_of))
     here, there, q_c = np.empty(numbers_of), np.empty(numbers_of), np.empty(numbers_of)
-    factors = np.zeros(walkers)
+    factors, jacobians, roots = np.zeros(walkers), np.zeros(walkers), np.zeros((3, size, size))
     for i in range(knees):
         ndim = dims[i]
         middle = middle_[:ndim]
@@ -324,7 +401,7 @@ def interweave(
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
-            group = int(numbers[move, order[turn], 1] * sizes.size)
+            group = of
             columns, n = groups[group : group + 1], sizes[group : group + 1]
             fitted = what == KERNEL and _fit(coords, others[:count], columns[0], n[0], far, center[0], scale[0], at[0])
             for j in range(half):
@@ -340,13 +417,14 @@ def interweave(
                         _kernel_density(here, n[0], at[0], kernels) / _kernel_density(there, n[0], at[0], kernels)
                     )
                     log_dets[me] = _become(q_c, coords[me], new_b[me], new_sigma[me], new_precision[me], s)
+                    jacobians[me] = jacobian(log_dets[me], size)
                     continue
                 first = int(mine[0] * half)
                 second = int(mine[1] * (half - 1))
                 one, two = others[first], others[second if second < first else second + 1]
                 sigma_1 = sigma_u[one] if of_persons else sigma[one]
                 sigma_2 = sigma_u[two] if of_persons else sigma[two]
-                log_dets[me] = _propose(
+                log_dets[me], jacobians[me] = _propose(
                     what,
                     of,
                     mine,
@@ -363,6 +441,7 @@ def interweave(
                     strands,
                     mask,
                     s,
+                    roots,
                 )
             for i in range(knees):
                 d, ndim = densities[i], dims[i]
@@ -386,7 +465,7 @@ def interweave(
                 me = moving[j]
                 gain = new_value[me] - value[me] + factors[me]
                 gain += _log_effects(new_b[me], centre, sd) - _log_effects(b[me], centre, sd)
-                gain += jacobian(log_dets[me], size)
+                gain += jacobians[me]
                 if of_persons:
                     gain += _log_covariance(new_precision_u[me], log_dets[me], spread)
                     gain -= _log_covariance(precision_u[me], 0.0, spread)

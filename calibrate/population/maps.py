@@ -1,13 +1,11 @@
 """Normal approximations of what the knees' own data say, by which walkers of different populations are compared.
 
-They come from draws of a time that is not kept, and are fixed from then on: what is sampled does not depend on them.
-Of a knee whose data say nothing, draws have the covariance that its population has, uncertainty of the mean included.
-What they are narrower than that, its data have made them:
+Of each knee, a quadratic is fitted to the log-density that its own data and priors give to draws of a time that is not
+kept:
 
-    H = C^-1 - M^-1,   g = C^-1 z - M^-1 m
+    log L(z) ~ c + g' z - z' H z / 2
 
-with z and C mean and covariance of the draws, m and M those that the populations alone would give; nothing of H may be
-negative.
+What is sampled does not depend on it, as it is fixed from then on; how well walkers move does.
 """
 
 from __future__ import annotations
@@ -18,61 +16,58 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.population.gibbs import Design, Laws
-
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Of each standard deviation, added to what is narrower than that.
-_LEAST = 1e-6
-# Of a draw's precision, the least share that is taken for the data's.
-_TOLD = 0.05
+# In standard deviations of the draws: a top that seems to lie farther away than this is drawn nearer.
+_FARTHEST = 3.0
+# Draws whose log-density is this far below the median, in quartiles, say nothing of the rest.
+_OUT = 8.0
 
 
 class Maps(NamedTuple):
-    """Precisions and precisions times means of what the knees' data say, (N, D, D) and (N, D)."""
+    """Precisions of what the knees' data say, and these times its means: (N, D, D) and (N, D)."""
 
     h: FloatArray
     g: FloatArray
 
 
-def fitted(draws: Sequence[tuple[FloatArray, Laws]], design: Design, dims: IntArray) -> Maps:
+def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], dims: IntArray) -> Maps:
     """Fit the approximations.
 
     Parameters
     ----------
-    draws : sequence of (ndarray of shape (N, W, D), Laws)
-        Knees, and the populations that they are of.
-    design : Design
-        Covariates and persons.
+    draws : sequence of (ndarray of shape (N, W, D), ndarray of shape (N, W))
+        Knees, and what their own data and priors say of them.
     dims : ndarray of int, shape (N,)
         How many free parameters each knee has.
     """
     z = np.concatenate([z for z, _ in draws], axis=1)
-    mean = np.concatenate([laws.means(design) for _, laws in draws], axis=1)
-    sigma = np.concatenate([laws.sigma for _, laws in draws]).mean(axis=0)
-    size = len(sigma)
-    middle, theirs = z.mean(axis=1), mean.mean(axis=1)
-    h, g = np.zeros((*middle.shape, z.shape[2])), np.zeros(middle.shape)
+    height = np.concatenate([height for _, height in draws], axis=1)
+    h, g = np.zeros((*z[:, 0].shape, z.shape[2])), np.zeros(z[:, 0].shape)
     for i, ndim in enumerate(dims.tolist()):
-        off, about = z[i, :, :ndim] - middle[i, :ndim], mean[i] - theirs[i]
-        own = off.T @ off / len(off)
-        own[range(ndim), range(ndim)] *= 1.0 + _LEAST
-        prior = np.zeros((ndim, ndim))
-        prior[:size, :size] = np.linalg.inv(sigma + about.T @ about / len(about))
-        h[i, :ndim, :ndim], g[i, :ndim] = _rest(np.linalg.inv(own), prior, middle[i, :ndim], theirs[i])
+        h[i, :ndim, :ndim], g[i, :ndim] = _quadratic(z[i, :, :ndim], height[i])
     return Maps(h, g)
 
 
-def _rest(
-    precision: FloatArray, prior: FloatArray, middle: FloatArray, theirs: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return H and g from the precisions of draws and of populations, and their means."""
-    scale = np.sqrt(np.diagonal(precision))
-    values, vectors = np.linalg.eigh((precision - prior) / scale[:, np.newaxis] / scale)
-    known = values > _TOLD
-    h = (vectors * np.where(known, values, 0.0)) @ vectors.T * scale[:, np.newaxis] * scale
-    # Together with the populations, the mean is that of the draws; where the data tell nothing, they do not pull.
-    pull = prior[:, : len(theirs)] @ (middle[: len(theirs)] - theirs)
-    inside = vectors[:, known] @ vectors[:, known].T
-    return h, h @ middle + scale * (inside @ (pull / scale))
+def _quadratic(z: FloatArray, height: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return H and g of one knee, from draws (n, ndim) and their log-densities (n,)."""
+    quartile, median = np.quantile(height, [0.25, 0.5])
+    near = height >= median - _OUT * (median - quartile)
+    z, height = z[near], height[near]
+    ndim = z.shape[1]
+    mean = z.mean(axis=0)
+    root = np.linalg.cholesky(np.cov(z, rowvar=False).reshape(ndim, ndim))
+    x = np.linalg.solve(root, (z - mean).T).T
+    i, j = np.triu_indices(ndim)
+    found = np.linalg.lstsq(np.column_stack([np.ones(len(x)), x, x[:, i] * x[:, j]]), height, rcond=None)[0]
+    slope = found[1 : 1 + ndim]
+    curvature = np.zeros((ndim, ndim))
+    curvature[i, j] = -found[1 + ndim :]
+    curvature += curvature.T  # twice the squares' coefficients on the diagonal
+    values, vectors = np.linalg.eigh(curvature)
+    along = vectors.T @ slope
+    values = np.maximum(values, np.abs(along) / _FARTHEST)
+    back = np.linalg.solve(root.T, vectors)
+    h = (back * values) @ back.T
+    return h, back @ along + h @ mean

@@ -15,7 +15,6 @@ from calibrate.population import block, interweave
 from calibrate.population.gibbs import Laws, drawn, first_laws
 from calibrate.population.maps import Maps
 from calibrate.population.model import Population
-from calibrate.sampling.block import DE_SHARE, STRETCH_SHARE
 
 FloatArray = NDArray[np.float64]
 
@@ -98,7 +97,8 @@ class Ensemble:
         forms, walkers = self._forms, state.z.shape[1]
         mean, precision = state.laws.means(self._design), np.linalg.inv(state.laws.sigma)
         order = rng.permutation(walkers)
-        each = block.NUMBERS + max(2, int(forms.sizes.max()))
+        # Normal numbers are made two at a time.
+        each = block.NUMBERS + 2 * ((int(forms.dims.max()) + 1) // 2)
         some = max(1, _NUMBERS // (UPDATES * walkers * each))
         for first in range(0, len(forms.dims), some):
             numbers = rng.random((min(some, len(forms.dims) - first), UPDATES, walkers, each))
@@ -110,7 +110,6 @@ class Ensemble:
                 precision,
                 order,
                 numbers,
-                (STRETCH_SHARE, STRETCH_SHARE + DE_SHARE),
                 *maps,
                 *forms,
             )
