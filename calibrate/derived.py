@@ -7,12 +7,14 @@ off. Searches go along half a degree at a time, then to the last digit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.ligament import tension
+from calibrate.sampling.verdict import FEW_SAMPLES
 
 if TYPE_CHECKING:
     from calibrate.knee.many import Knees
@@ -52,7 +54,7 @@ def most_draws(posterior: Posterior) -> int:
     return MOST_POSED if posed else MOST_DRAWS // len(posterior.tests)
 
 
-def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
+def derived(posterior: Posterior, q: FloatArray, refinements: int = _REFINEMENTS) -> dict[str, FloatArray]:
     """Return what follows from rows of free parameters.
 
     Parameters
@@ -61,6 +63,8 @@ def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
         What they are parameters of.
     q : ndarray, shape (n, ndim)
         The draws.
+    refinements : int
+        Of each angle that is looked for, at the most.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
     for number, test in enumerate(posterior.tests):
         label = test.label if several else ""
         law, knees = posterior.law(q, test.name), test.knees(full)
-        taut = taut_angles(knees, law[:, :, 2], test.sign)
+        taut = taut_angles(knees, law[:, :, 2], test.sign, refinements)
         for s, strand in enumerate(posterior.strands):
             if number == 0 or not same[s]:
                 into, name = (shared, strand) if same[s] else (own, f"{label}{strand}")
@@ -88,11 +92,26 @@ def derived(posterior: Posterior, q: FloatArray) -> dict[str, FloatArray]:
             if beside.sum() > 1 and (number == 0 or not same[beside].all()):
                 into, name = (shared, strand) if same[beside].all() else (own, f"{label}{strand}")
                 into[f"{name}.stiffness_share"] = law[:, s, 0] / law[:, beside, 0].sum(axis=1)
-        own |= {f"{label}{key}": value for key, value in laxity(knees, law, test.sign).items()}
+        own |= {f"{label}{key}": value for key, value in laxity(knees, law, test.sign, refinements=refinements).items()}
     return shared if own is shared else shared | own
 
 
-def laxity(knees: Knees, law: FloatArray, sign: float, at: Sequence[float] = LAXITY_MOMENTS) -> dict[str, FloatArray]:
+def looked_at(posterior: Posterior, min_ess: float) -> Callable[[FloatArray], dict[str, FloatArray]]:
+    """Return what gives the derived quantities that a run of so many effective samples has to agree on.
+
+    Where few are asked for, angles are where a straight line through two that are half a degree apart says: good to
+    some hundredths of a degree, which is what ranks of a thousand draws need, at a third of the cost.
+    """
+    return partial(derived, posterior, refinements=1 if min_ess <= FEW_SAMPLES else _REFINEMENTS)
+
+
+def laxity(
+    knees: Knees,
+    law: FloatArray,
+    sign: float,
+    at: Sequence[float] = LAXITY_MOMENTS,
+    refinements: int = _REFINEMENTS,
+) -> dict[str, FloatArray]:
     """Return the angles at which the knee's pure moment reaches some moments, each way, and their difference.
 
     Going from `theta_0`, where the moment jumps, to the side where the moment lies; at `theta_0` itself if the jump
@@ -108,6 +127,8 @@ def laxity(knees: Knees, law: FloatArray, sign: float, at: Sequence[float] = LAX
         1 if the file counts valgus as positive, -1 if varus.
     at : sequence of float
         The moments [N·m].
+    refinements : int
+        Of each angle, at the most.
 
     Returns
     -------
@@ -123,7 +144,7 @@ def laxity(knees: Knees, law: FloatArray, sign: float, at: Sequence[float] = LAX
         theta, lateral = _grid(some)
         moments = some.moments(theta, lateral, of)
         for (moment, way), out in found.items():
-            out[part] = _reached(some, of, theta, moments, way, moment)
+            out[part] = _reached(some, of, theta, moments, way, moment, refinements)
     names = {1.0: "valgus", -1.0: "varus"}
     result = {}
     for moment in at:
@@ -133,7 +154,7 @@ def laxity(knees: Knees, law: FloatArray, sign: float, at: Sequence[float] = LAX
     return result
 
 
-def taut_angles(knees: Knees, l_0: FloatArray, sign: float) -> FloatArray:
+def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int = _REFINEMENTS) -> FloatArray:
     """Return the angles at which strands become taut when turned the way that stretches them.
 
     Parameters
@@ -144,6 +165,8 @@ def taut_angles(knees: Knees, l_0: FloatArray, sign: float) -> FloatArray:
         Slack lengths [mm].
     sign : float
         1 if the file counts valgus as positive, -1 if varus.
+    refinements : int
+        Of each angle, at the most.
 
     Returns
     -------
@@ -160,11 +183,12 @@ def taut_angles(knees: Knees, l_0: FloatArray, sign: float) -> FloatArray:
         at = np.maximum(np.argmax(reached, axis=1), 1)
         inside = (values[:, 0] < slack[:, 0]) & (values.max(axis=1) > slack[:, 0])
         here, before, which = (_pick(part, at - i) for part, i in ((along, 0), (along, 1), (bears, 0)))
+        f_before, f_here = (_pick(values, at - i) - slack for i in (1, 0))
 
         def beyond(angle: FloatArray, s: int = s, which: BoolArray = which, slack: FloatArray = slack) -> FloatArray:
             return np.asarray(knees.pose(angle, which)[0][:, s] - slack)
 
-        out[:, s] = np.where(inside, _root(beyond, before, here)[:, 0], np.nan)
+        out[:, s] = np.where(inside, _root(beyond, before, here, f_before, f_here, refinements)[:, 0], np.nan)
     return np.asarray(sign * np.rad2deg(out) + 0.0)
 
 
@@ -187,24 +211,34 @@ def _grid(knees: Knees) -> tuple[FloatArray, BoolArray]:
 
 
 def _reached(
-    knees: Knees, law: FloatArray, theta: FloatArray, moments: FloatArray, way: float, target: float
+    knees: Knees,
+    law: FloatArray,
+    theta: FloatArray,
+    moments: FloatArray,
+    way: float,
+    target: float,
+    refinements: int,
 ) -> FloatArray:
     """Return the angles [rad] at which `way` times the moment reaches a target, (n,)."""
     outward = slice(_STEPS, None) if way > 0.0 else slice(_STEPS - 1, None, -1)
     inward = slice(_STEPS - 1, None, -1) if way > 0.0 else slice(_STEPS, None)
-    there, back = way * moments[:, outward], way * moments[:, inward]
-    goes_out, goes_back = there[:, 0] < target, back[:, 0] >= target
-    passed = np.where(goes_out[:, np.newaxis], there >= target, back < target)
+    there, angles = way * moments[:, outward], theta[:, outward]
+    goes_out, goes_back = there[:, 0] < target, way * moments[:, inward][:, 0] >= target
+    jumps = ~goes_out & ~goes_back & np.isfinite(there[:, 0])
+    passed = there >= target
+    if not goes_out.all():
+        back, out = way * moments[:, inward], goes_out[:, np.newaxis]
+        passed = np.where(out, passed, back < target)
+        there, angles = np.where(out, there, back), np.where(out, angles, theta[:, inward])
     at = np.maximum(np.argmax(passed, axis=1), 1)
-    angles = np.where(goes_out[:, np.newaxis], theta[:, outward], theta[:, inward])
     here, before = _pick(angles, at), _pick(angles, at - 1)
+    f_before, f_here = (_pick(there, i) - target for i in (at - 1, at))
     lateral = (goes_out == (way > 0.0))[:, np.newaxis]
 
     def beyond(angle: FloatArray) -> FloatArray:
         return way * knees.moments(angle, lateral, law) - target
 
-    found = np.where(passed.any(axis=1), _root(beyond, before, here)[:, 0], np.nan)
-    jumps = ~goes_out & ~goes_back & np.isfinite(there[:, 0])
+    found = np.where(passed.any(axis=1), _root(beyond, before, here, f_before, f_here, refinements)[:, 0], np.nan)
     return np.where(jumps, theta[:, _STEPS], found)
 
 
@@ -213,13 +247,21 @@ def _pick(values: NDArray[Any], at: NDArray[np.intp]) -> NDArray[Any]:
     return np.asarray(values[np.arange(len(at)) if len(values) > 1 else 0, at])[:, np.newaxis]
 
 
-def _root(function: Callable[[FloatArray], FloatArray], a: FloatArray, b: FloatArray) -> FloatArray:
+def _root(
+    function: Callable[[FloatArray], FloatArray],
+    a: FloatArray,
+    b: FloatArray,
+    f_a: FloatArray,
+    f_b: FloatArray,
+    refinements: int,
+) -> FloatArray:
     """Return where a function is zero between a and b, between which its sign changes: the Illinois method."""
-    f_a, f_b = function(a), function(b)
-    for _ in range(_REFINEMENTS):
+    for left in reversed(range(refinements)):
         with np.errstate(invalid="ignore", divide="ignore"):
             c = b - f_b * (b - a) / (f_b - f_a)
         c = np.where(np.isfinite(c), c, b)
+        if not left:
+            return c
         f_c = function(c)
         same = np.sign(f_c) == np.sign(f_b)
         a, f_a = np.where(same, a, b), np.where(same, 0.5 * f_a, f_b)

@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate import chain, whatif
 from calibrate.config import SamplingConfig
-from calibrate.derived import MOST_DRAWS, derived, most_draws
+from calibrate.derived import MOST_DRAWS, derived, looked_at, most_draws
 from calibrate.errors import ChainError
 from calibrate.findings import Findings, findings_of
 from calibrate.outward import Outward
 from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis
-from calibrate.sampling.series import errors_of
+from calibrate.sampling.series import errors_of, stride
 from calibrate.sampling.verdict import Verdict, judge, look, spread_draws
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-# Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
-_DRAWS = 2_000_000
-_STEPS = 1000
 # Beyond so many draws, some are picked without reading all.
 _LONG = 500_000
 # Numbers of a chain that are held in memory at the most, lest a file be unpacked time and again.
@@ -54,6 +51,8 @@ class Draws(Outward):
         Stored steps to drop as burn-in, where somebody has chosen them; else the chains tell, see `burn_in`.
     most_derived : int
         Of how many draws at the most derived quantities are computed.
+    judged : Verdict or None
+        The verdict on all of these chains, where who sampled has come to it; else it is found when it is asked for.
     """
 
     posterior: Posterior
@@ -61,6 +60,7 @@ class Draws(Outward):
     chains: chain.Chains
     dropped: int | None = field(default=None, kw_only=True)
     most_derived: int = field(default=MOST_DRAWS, kw_only=True)
+    judged: Verdict | None = field(default=None, kw_only=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,7 +97,11 @@ class Draws(Outward):
     @cached_property
     def verdict(self) -> Verdict:
         """Whether the draws have converged by the thresholds of `settings`, and by which numbers."""
-        return judge(self.chains, self.stored, self.settings, self.look, self.derive)
+        if self.judged is not None and self.dropped is None:
+            return self.judged
+        return judge(
+            self.chains, self.stored, self.settings, self.look, looked_at(self.posterior, self.settings.min_ess)
+        )
 
     def look(self, upto: int) -> Verdict:
         """Return what the chains looked like when so many steps were stored, by which the verdict judges them."""
@@ -109,6 +113,8 @@ class Draws(Outward):
     @cached_property
     def _look(self) -> Verdict:
         """What the chains look like as far as they go."""
+        if self.judged is not None and self.dropped is None:
+            return self.judged
         return look(self.names, self.chains, self.stored, self.settings, self.dropped)
 
     @property
@@ -340,8 +346,3 @@ class Draws(Outward):
     def _need_steps(self) -> None:
         if self.stored == 0:
             raise ChainError("nothing is stored yet")
-
-
-def stride(ensembles: int, kept: int, walkers: int) -> int:
-    """Return of how many kept steps one suffices for estimates: 1 unless a chain is too long to hold in memory."""
-    return max(1, kept // max(_STEPS, _DRAWS // (ensembles * walkers)))

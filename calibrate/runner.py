@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +15,18 @@ from calibrate import chain
 from calibrate.beside import changes
 from calibrate.chain.problem import posterior_of
 from calibrate.config import Config, SamplingConfig
-from calibrate.derived import derived
+from calibrate.derived import looked_at
 from calibrate.draws import Draws
-from calibrate.errors import ChainError, ConfigError, RunError
+from calibrate.errors import ChainError, RunError
 from calibrate.files import check_target
 from calibrate.kinds import CHAIN
 from calibrate.lean import emcee
 from calibrate.needs import check_needs
 from calibrate.posterior import Posterior
+from calibrate.sampling.brief import begin
 from calibrate.sampling.loop import Budget, Outcome, Progress
 from calibrate.sampling.loop import sample as advance
-from calibrate.sampling.start import first_walkers, walkers_for
 from calibrate.scores.holdout import check_held_out
-
-# Walkers for each free parameter, at the least.
-_PER_DIMENSION = 2
 
 # Steps that a new file has room for; the writer's own choice unless a test sets it.
 _CAPACITY: int | None = None
@@ -92,10 +88,12 @@ def start_run(
             on_note(f"{measurement.source}: {measurement.understood}")
     for warning in posterior.warnings:
         on_warning(warning)
-    config = _with_walkers(config, posterior)
+
+    def check(settings: SamplingConfig) -> None:
+        check_needs(settings, posterior.ndim, path.parent)
+
+    config, starts = begin(config, posterior, check, on_warning)
     settings = config.sampling
-    check_needs(settings, posterior.ndim, path.parent)
-    starts = first_walkers(posterior, settings, on_warning=on_warning)
     should_stop()  # from here on there is something to keep: who asks for an end gets it at the next step
     _make_folder(path.parent, settings.durability == "fsync")
     with chain.writing(path):
@@ -112,7 +110,7 @@ def start_run(
                 budget,
                 on_progress=on_progress,
                 should_stop=should_stop,
-                derive=partial(derived, posterior),
+                derive=looked_at(posterior, settings.min_ess),
             )
 
 
@@ -154,14 +152,18 @@ def sample(
     config = problem.config if isinstance(problem, Posterior) else problem
     config = config.with_sampling(seed=seed, workers=workers, **settings)
     posterior = problem if isinstance(problem, Posterior) else Posterior.from_config(config)
-    config = _with_walkers(config, posterior)
-    starts = first_walkers(posterior, config.sampling)
+    config, starts = begin(config, posterior)
     backends = [emcee.backends.Backend() for _ in starts]
-    budget, derive = Budget(config.sampling.max_steps, config.sampling.max_time), partial(derived, posterior)
-    advance(posterior, backends, starts, config.sampling, budget, derive=derive)
+    budget, derive = (
+        Budget(config.sampling.max_steps, config.sampling.max_time),
+        looked_at(posterior, config.sampling.min_ess),
+    )
+    outcome = advance(posterior, backends, starts, config.sampling, budget, derive=derive)
     coords, log_prob = (np.stack([getattr(one, key)() for one in backends]) for key in ("get_chain", "get_log_prob"))
     acceptance = float(np.mean([one.accepted.mean() / one.iteration for one in backends]))
-    return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance))
+    # A budget of time may end between two looks.
+    judged = outcome.verdict if outcome.verdict is not None and outcome.verdict.steps == coords.shape[1] else None
+    return Draws(posterior, config.sampling, chain.Chains(coords, log_prob, acceptance), judged=judged)
 
 
 def resume_run(
@@ -240,27 +242,8 @@ def resume_run(
                 outposts=stored.outposts,
                 on_progress=on_progress,
                 should_stop=should_stop,
-                derive=partial(derived, posterior),
+                derive=looked_at(posterior, settings.min_ess),
             )
-
-
-def _with_walkers(config: Config, posterior: Posterior) -> Config:
-    """Fill in how many walkers there are, or refuse too few.
-
-    Raises
-    ------
-    ConfigError
-        If there are fewer than two for each free parameter.
-    """
-    ndim = posterior.ndim
-    if "walkers" not in config.sampling.model_fields_set:
-        config = config.with_sampling(walkers=walkers_for(ndim, config.sampling.min_ess))
-    if config.sampling.walkers < _PER_DIMENSION * ndim:
-        raise ConfigError(
-            f"sampling.walkers = {config.sampling.walkers}: {ndim} free parameters need at least "
-            f"{_PER_DIMENSION * ndim} walkers"
-        )
-    return config
 
 
 def _check_output(path: Path, overwrite: bool, config: Config) -> None:

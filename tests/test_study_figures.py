@@ -233,7 +233,7 @@ def test_hostile_names_are_text_in_pictures() -> None:
 
 def test_the_same_study_makes_the_same_bytes(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(all_of, "DPI", 40)
-    table = study(70)
+    table = study(4)
     chosen = [one for one in all_of.study_figures(table) if one.name == "forest_mcl.k"]
     first, second = (
         [path.read_bytes() for path in all_of.save_pictures(tmp_path / name, chosen)] for name in ("a", "b")

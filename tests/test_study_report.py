@@ -70,12 +70,13 @@ def test_the_terminal_shows_the_golden_study(table: StudyTable, capsys: pytest.C
 
 
 def test_the_terminal_is_as_long_for_a_registry_as_for_a_study(capsys: pytest.CaptureFixture[str]) -> None:
-    show(study(300))
+    show(study(100))
     out = capsys.readouterr().out.splitlines()
     assert len(out) < 110
-    assert out[0] == "OUT: 234 of 300 knees converged; 39 did not; 27 failed"
-    assert "and 46 more" in out
-    assert "260 more knees: -o DIR or -o TABLE.csv writes all of them" in out
+    assert out[0] == "OUT: 78 of 100 knees converged; 13 did not; 9 failed"
+    assert sum(" failed: " in line or " not converged: " in line for line in out) == 20
+    assert "and 2 more" in out
+    assert "60 more knees: -o DIR or -o TABLE.csv writes all of them" in out
 
 
 def test_the_skeleton_is_the_golden_one(table: StudyTable) -> None:
@@ -169,7 +170,7 @@ def test_whatever_a_text_says_is_text(hostile: str) -> None:
     tags = {element.tag for element in tree(plain).iter()} | {"caption"}
     assert {element.tag for element in tree(html).iter()} <= tags
     assert html.count("<script") == plain.count("<script")
-    assert len(html) < len(plain) + 30_000
+    assert len(html) < len(plain) + 9_000
     assert not any(letter in html for letter in "\x00\x1b\u202e\u2066")
     rows = rows_of(tree(html), "Every knee")
     assert rows[0]["Knee"] == " ".join(elided(f"{hostile}0", 60).split())
@@ -178,7 +179,7 @@ def test_whatever_a_text_says_is_text(hostile: str) -> None:
 
 
 def test_a_page_stays_small_however_many_knees() -> None:
-    table = study(40, flexions=(0.0, 30.0, 60.0))
+    table = study(40, flexions=(0.0, 30.0))
     figures = {one.name: one for one in study_figures(table)}
     # The largest of each sort, drawn; there are 24 forests and 8 covariates at the most.
     forest, spreads = (len(report._picture(table, figures[name]).source) for name in ("forest_mcl.k", "spread_1_sex"))

@@ -139,10 +139,10 @@ def test_verdict_reasons_and_findings_are_counted() -> None:
     ]
     assert reasons(table) == {words_of("ess_bulk"): 1, words_of("rhat"): 1}
     # K007's own findings are those of a run that has not converged; K011 has none; every third knee's residuals.
-    assert [(one.code, one.kind, one.knees, round(one.share * 11)) for one in common(table)] == [
-        ("residuals-alike", "warning", 4, 4),
-        ("prior-decides", "note", 6, 6),
-        ("extrapolated", "note", 3, 3),
+    assert [(one.code, one.kind, one.knees, one.share) for one in common(table)] == [
+        ("residuals-alike", "warning", 4, 4 / 11),
+        ("prior-decides", "note", 6, 6 / 11),
+        ("extrapolated", "note", 3, 3 / 11),
     ]
     assert common(table)[0].examples == ("K003", "K006", "K009", "K012")
     assert verdict(study(1)) == "1 knee converged"

@@ -118,6 +118,15 @@ def test_looks_are_further_and_further_apart() -> None:
         assert look_before(stored) == before
 
 
+@pytest.mark.parametrize("min_ess", [2000.0, 2001.0])
+def test_who_asks_for_few_samples_is_looked_at_earlier(min_ess: float) -> None:
+    grid = [step for step in range(1, 130) if next_look(step - 1, min_ess) == step]
+    assert grid == ([32, 40, 50] if min_ess <= 2000.0 else []) + [64, 80, 100, 125]
+    early = {31: 0, 32: 0, 39: 0, 40: 32, 49: 32, 50: 40, 63: 50, 64: 50} if min_ess <= 2000.0 else {64: 0}
+    for stored, before in (early | {79: 50 if min_ess <= 2000.0 else 0, 80: 64, 125: 100}).items():
+        assert look_before(stored, min_ess) == before
+
+
 @pytest.mark.parametrize(
     ("stored", "draws", "min_ess", "of"),
     [
@@ -212,7 +221,7 @@ def test_a_run_has_converged_if_this_look_and_the_one_before_say_so() -> None:
     assert second.more_steps == 75  # a quarter of 300
     assert not judge(x, 100, LOOSE, looks({100: bad, 80: good})).converged
     assert asked == [100]
-    first = judge(x, 64, LOOSE, looks({64: good}))
+    first = judge(x, 32, LOOSE, looks({32: good}))
     assert [check.name for check in first.missed] == ["looks"]
 
 

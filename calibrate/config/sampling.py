@@ -48,7 +48,8 @@ class SamplingConfig(Model):
         Field(ge=4, le=65536),
         said(
             "walkers in each ensemble, an even number; without it, of more than seven parameters as many as `min_ess` "
-            "asks for, at least four for each parameter"
+            "asks for, at least four for each parameter, and of fewer 40 where `min_ess` is 2000 at the most and there "
+            "are no signs of hills"
         ),
     ] = 512
     moves: Annotated[

@@ -36,6 +36,7 @@ _SOURCES = (
     "knee/many.py",
     "density.py",
     "sampling/block.py",
+    "sampling/climb.py",
     "sampling/pilot.py",
     "sampling/ladder.py",
     "population/block.py",

@@ -11,11 +11,15 @@ means of the log-probability), and the standard deviation, which the farthest wa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.sampling.columns import Columns
 from calibrate.sampling.ladder import Sums, sums_of
 from calibrate.sampling.series import effective, halves, independent_draws
 
@@ -98,12 +102,12 @@ class Diagnosis:
         return float(np.minimum(self.ess_bulk, self.ess_tail).min())
 
 
-def diagnose(chains: FloatArray, log_prob: FloatArray | None = None, first: int = 0) -> Diagnosis:
+def diagnose(chains: FloatArray | Columns, log_prob: FloatArray | None = None, first: int = 0) -> Diagnosis:
     """Diagnose ensembles.
 
     Parameters
     ----------
-    chains : ndarray, shape (ensembles, steps, walkers, quantities)
+    chains : ndarray, shape (ensembles, steps, walkers, quantities), or Columns
         At least two ensembles.
     log_prob : ndarray, shape (ensembles, steps, walkers), optional
         The log-posterior of the same draws; without it, stragglers are not looked for.
@@ -119,10 +123,12 @@ def diagnose(chains: FloatArray, log_prob: FloatArray | None = None, first: int 
     if ensembles < 2 or steps - first < MIN_STEPS:
         unknown = np.full(quantities, np.nan)
         return Diagnosis(unknown, unknown, unknown, unknown, unknown, unknown)
+    parts = [chains] if isinstance(chains, np.ndarray) else chains
+    sums = reduce(add, (sums_of(part, first) for part in parts))
     if log_prob is None:
-        return _figures(sums_of(chains, first))
-    both = _figures(sums_of(chains, first) + sums_of(log_prob[..., np.newaxis], first))
-    stragglers = find_stragglers(chains[:, first:], log_prob[:, first:])
+        return _figures(sums)
+    both = _figures(sums + sums_of(log_prob[..., np.newaxis], first))
+    stragglers = find_stragglers((part[:, first:] for part in parts), log_prob[:, first:])
     return replace(_part(both, slice(-1)), stragglers=stragglers, log_prob=_part(both, slice(-1, None)))
 
 
@@ -198,13 +204,13 @@ def largest_sd_error(min_ess: float) -> float:
     return float(np.sqrt(2.0 / min_ess))
 
 
-def find_stragglers(chains: FloatArray, log_prob: FloatArray) -> Stragglers | None:
+def find_stragglers(parts: Iterable[FloatArray], log_prob: FloatArray) -> Stragglers | None:
     """Find walkers that stay far below the rest.
 
     Parameters
     ----------
-    chains : ndarray, shape (ensembles, steps, walkers, ndim)
-        Ensembles whose burn-in has been dropped.
+    parts : iterable of ndarray, shape (ensembles, steps, walkers, some parameters)
+        Ensembles whose burn-in has been dropped; all parameters in their order.
     log_prob : ndarray, shape (ensembles, steps, walkers)
         The log-posterior of the same draws.
 
@@ -217,8 +223,8 @@ def find_stragglers(chains: FloatArray, log_prob: FloatArray) -> Stragglers | No
     if not lost.any():
         return None
     depth = float(np.median(log_prob) - log_prob.mean(axis=1)[lost].mean())
-    theirs = chains.transpose(0, 2, 1, 3)[lost].reshape(-1, chains.shape[-1])
-    return Stragglers(float(lost.mean()), depth, np.median(theirs, axis=0))
+    places = [np.median(part.transpose(0, 2, 1, 3)[lost], axis=(0, 1)) for part in parts]
+    return Stragglers(float(lost.mean()), depth, np.concatenate(places))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # as above

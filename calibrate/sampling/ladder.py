@@ -11,6 +11,7 @@ One compiled pass over the draws takes all sums that the statistics need.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,14 +88,24 @@ class Ladder:
 
 def ladder(x: FloatArray) -> Ladder:
     """Make a ladder of some draws, shape (n,), none of them NaN."""
-    rungs, count = np.unique(x, return_counts=True)
-    place = np.repeat(rungs, count) if rungs.size < x.size else rungs
+    place = np.sort(x)
+    first = np.flatnonzero(np.append(True, place[1:] != place[:-1]))
+    rungs, count = place[first], np.diff(np.append(first, x.size))
     low, median, high = (_quantile(place, share) for share in (_TAIL, 0.5, 1.0 - _TAIL))
-    _, alike = np.unique(np.abs(rungs - median), return_inverse=True)
+    alike = _alike(np.abs(rungs - median))
     scores = _blom(_ranks(count), x.size)
     folded = _blom(_ranks(np.bincount(alike, weights=count))[alike], x.size)
     centre = float(x.mean())
     return Ladder(rungs, np.append(scores[:1], scores), np.append(folded[:1], folded), centre, low, high)
+
+
+def _alike(x: FloatArray) -> IntArray:
+    """Return the number of each value among the different ones, counted from below."""
+    order = np.argsort(x)
+    rising = x[order]
+    out = np.empty(x.size, dtype=np.int64)
+    out[order] = np.cumsum(np.append(False, rising[1:] != rising[:-1]))
+    return out
 
 
 def _quantile(rising: FloatArray, share: float) -> float:
@@ -111,8 +122,14 @@ def _ranks(count: NDArray[Any]) -> FloatArray:
 
 
 def _blom(ranks: FloatArray, n: int) -> FloatArray:
-    """Return the normal quantiles of ranks from 1 to n (Blom 1958)."""
-    return np.asarray(ndtri((ranks - 0.375) / (n + 0.25)))
+    """Return the normal quantiles of ranks from 1 to n (Blom 1958): whole and half numbers, which draws share."""
+    return _quantiles(n)[np.asarray(2.0 * ranks, dtype=np.int64) - 2]
+
+
+@lru_cache(maxsize=32)
+def _quantiles(n: int) -> FloatArray:
+    """Return the normal quantiles of the ranks 1, 1.5, 2, ..., n; lengths of chains are few."""
+    return np.asarray(ndtri((0.5 * np.arange(2, 2 * n + 1) - 0.375) / (n + 0.25)))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # draws of a spoilt file may be anything

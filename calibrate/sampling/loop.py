@@ -1,7 +1,7 @@
 """The run loop: independent ensembles step on all cores until they agree, or until the budget is spent.
 
-Takes emcee backends and drives one `emcee.EnsembleSampler` on each, in threads: a compiled move lets go of Python's
-lock for nearly all of its time. What is stored, and when the run stops, depends on the seed and the number of steps
+Takes emcee backends and makes emcee's steps on each, in threads: a compiled move lets go of Python's lock for nearly
+all of its time. What is stored, and when the run stops, depends on the seed and the number of steps
 alone: never on the number of threads, on the clock unless a time limit is given, nor on how often the run was
 interrupted.
 """
@@ -12,7 +12,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 from calibrate.config import SamplingConfig
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
-from calibrate.sampling.moves import moves_of
+from calibrate.sampling.moves import Moves, moves_of
+from calibrate.sampling.stepping import Stepper, random_state, threads
 from calibrate.sampling.verdict import Derive, Verdict, judge, look, next_look
 
 FloatArray = NDArray[np.float64]
@@ -79,11 +79,6 @@ def random_states(seed: int, ensembles: int) -> list[Any]:
     return [random_state(stream) for stream in np.random.SeedSequence(seed).spawn(ensembles)]
 
 
-def random_state(stream: np.random.SeedSequence) -> Any:
-    """Return a random state as emcee takes it."""
-    return np.random.RandomState(np.random.MT19937(stream)).get_state(legacy=True)
-
-
 def sample(
     posterior: Posterior,
     backends: Sequence[emcee.backends.Backend],
@@ -125,8 +120,10 @@ def sample(
         How it ended.
     """
     begin = time.monotonic()
+    moves = moves_of(posterior, settings.moves, starts if outposts else None)
+    kind = _InMemory if all(type(backend) is emcee.backends.Backend for backend in backends) else _Ensemble
     ensembles = [
-        _Ensemble(posterior, backend, start, state, settings, starts if outposts else None)
+        kind(posterior, backend, start, state, moves, settings.thin)
         for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
     ]
     last = budget.steps // settings.thin
@@ -149,10 +146,11 @@ def sample(
         return Outcome(reason, level() * settings.thin, elapsed(), verdict, (level() - first) * settings.thin)
 
     looks = _Looks(posterior.names, _Chains(_Rows(backends, "chain"), _Rows(backends, "log_prob")), settings)
-    with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
+    with threads(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
         while True:
             stored = level()
-            if stored not in looks.seen and stored > 0 and (stored >= last or next_look(stored - 1) == stored):
+            due = stored >= last or next_look(stored - 1, settings.min_ess) == stored
+            if due and stored > 0 and stored not in looks.seen:
                 verdict = judge(looks.chains, stored, settings, looks, derive)
                 report()
                 if budget.until_converged and verdict.converged:
@@ -164,8 +162,8 @@ def sample(
             if budget.seconds is not None and stored > first and elapsed() > budget.seconds:
                 return outcome("time")
             # All go as far: so the ensembles are level, or get level if a killed run left them uneven.
-            target, turn = min(last, next_look(stored), stored + pace), time.monotonic()
-            list(pool.map(_Ensemble.advance, ensembles, [target] * len(ensembles)))
+            target, turn = min(last, next_look(stored, settings.min_ess), stored + pace), time.monotonic()
+            list(pool.map(lambda one: one.advance(target), ensembles))  # noqa: B023  # done before the next turn
             pace = 2 * pace if time.monotonic() - turn < 0.5 * _TURN else max(1, pace // 2)
             report()
 
@@ -190,19 +188,13 @@ class _Ensemble:
         backend: emcee.backends.Backend,
         start: FloatArray,
         random_state: Any,
-        settings: SamplingConfig,
-        starts: FloatArray | None,
+        moves: Moves,
+        thin: int,
     ) -> None:
-        walkers, ndim = start.shape
         self._sampler = emcee.EnsembleSampler(
-            walkers,
-            ndim,
-            posterior.log_prob,
-            moves=moves_of(posterior, settings.moves, starts),
-            vectorize=True,
-            backend=backend,
+            *start.shape, posterior.log_prob, moves=moves, vectorize=True, backend=backend
         )
-        self._thin = settings.thin
+        self._thin = thin
         self.stored = int(backend.iteration)
         # emcee silently ignores a RandomState object: the state has to be its tuple.
         self.state = backend.get_last_sample() if self.stored else emcee.State(start, random_state=random_state)
@@ -223,6 +215,36 @@ class _Ensemble:
             self.stored += 1
 
 
+class _InMemory(_Ensemble):
+    """The same steps, brisker, of a chain in memory: it is lost with the process, so nobody goes on from its midst."""
+
+    def __init__(
+        self,
+        posterior: Posterior,
+        backend: emcee.backends.Backend,
+        start: FloatArray,
+        random_state: Any,
+        moves: Moves,
+        thin: int,
+    ) -> None:
+        super().__init__(posterior, backend, start, random_state, moves, thin)
+        self._stepper = Stepper(posterior, moves, self.state)
+        self.state = self._stepper.state
+
+    def advance(self, target: int) -> None:
+        """Step until `target` stored steps."""
+        backend = self._sampler.backend
+        backend.grow(target - self.stored, None)
+        while self.stored < target:
+            for _ in range(self._thin):
+                accepted = self._stepper.step()
+            self.state = self._stepper.state
+            backend.save_step(self.state, accepted)
+            self.stored += 1
+        # The generator's 624 words are copied once a turn, and not after each step.
+        self.state.random_state = backend.random_state = self._stepper.random_state()
+
+
 @dataclass(frozen=True)
 class _Rows:
     """What all backends have stored of one thing, read where it is sliced by steps."""
@@ -237,11 +259,15 @@ class _Rows:
         steps = min(int(backend.iteration) for backend in self.backends)
         return (len(self.backends), steps, walkers, ndim)[: 4 if self.name == "chain" else 3]
 
-    def __getitem__(self, key: tuple[slice, slice]) -> FloatArray:
-        steps = range(self.shape[1])[key[1]]
-        thin = steps.step
-        rows = [b.get_value(self.name, thin=thin, discard=steps.start - thin + 1)[: len(steps)] for b in self.backends]
-        return np.stack(rows[key[0]])
+    def __getitem__(self, key: tuple[slice, ...]) -> FloatArray:
+        first, some, *rest = key
+        steps = range(self.shape[1])[some]
+        thin, end, part = steps.step, len(steps), (..., *rest[1:])
+        rows = []
+        for b in self.backends[first]:
+            values = b.get_value(self.name, thin=thin, discard=steps.start - thin + 1)[:end]
+            rows.append(values[part].copy() if rest else values)  # of a part, all that was read need not be kept
+        return np.stack(rows)
 
 
 @dataclass(frozen=True)

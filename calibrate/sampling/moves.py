@@ -23,6 +23,10 @@ from calibrate.sampling.block import Block
 FloatArray = NDArray[np.float64]
 
 
+# Moves with their shares. They remember nothing, so that ensembles in several threads have the same ones.
+Moves = Sequence[tuple[emcee.moves.Move, float]]
+
+
 class _VectorizedAccept(emcee.moves.RedBlueMove):  # type: ignore[misc]  # emcee is untyped
     """A red-blue move (Foreman-Mackey et al. 2013) that accepts or rejects a whole half at once.
 
@@ -91,10 +95,8 @@ class Snooker(_VectorizedAccept):
         return proposed, factors
 
 
-def moves_of(
-    posterior: Posterior, shares: MovesConfig, starts: FloatArray | None
-) -> list[tuple[emcee.moves.Move, float]]:
-    """Return one ensemble's moves with their shares; outposts are of `starts`, all ensembles' first walkers."""
+def moves_of(posterior: Posterior, shares: MovesConfig, starts: FloatArray | None) -> Moves:
+    """Return all ensembles' moves with their shares; outposts are of `starts`, all ensembles' first walkers."""
     draws = None if starts is None else starts.reshape(-1, posterior.ndim)
     makers: dict[str, Callable[[], emcee.moves.Move]] = {
         "block": lambda: Block(posterior, draws=draws),

@@ -64,7 +64,9 @@ class Population:
     log_evidence: float
 
 
-def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS) -> Population:
+def explore(
+    posterior: Posterior, rng: np.random.Generator, points: int = POINTS, net: FloatArray | None = None
+) -> Population:
     """Find the posterior's mass by nested sampling.
 
     Parameters
@@ -75,6 +77,10 @@ def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS
         Draws the points and moves them.
     points : int
         How many, an even number.
+    net : ndarray, shape (n, ndim), optional
+        Draws of the prior to begin with, an even number and at least as many as points: they thin out level by level
+        until so many points are left, which only then begin to climb. So broad hills are seen that few points would
+        miss, at the cost of one evaluation each.
 
     Returns
     -------
@@ -86,7 +92,7 @@ def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS
     ConfigError
         If no point has a finite probability, or the posterior is too narrow for the computer's numbers.
     """
-    x = posterior.prior_sample(rng, points)
+    x = posterior.prior_sample(rng, points) if net is None else net
     count = _NUMBERS + int(is_shaped(posterior.density.prior))
     value = np.array(posterior.log_likelihood(x))
     if not np.isfinite(value.max()):
@@ -99,23 +105,29 @@ def explore(posterior: Posterior, rng: np.random.Generator, points: int = POINTS
     for _ in range(_LEVELS):
         order = np.argsort(value, kind="stable")
         x, value = x[order], value[order]
-        floor = value[points // 2 - 1]
+        now = len(x)
+        floor = value[now // 2 - 1]
         lost = int(np.searchsorted(value, floor, side="right"))
-        if lost == points or value[-1] + volume < evidence + math.log(_REST):
+        if lost == now or value[-1] + volume < evidence + math.log(_REST):
             break
-        weight = value[:lost] + volume - math.log(points)
+        if now - lost > points:
+            lost += (now - lost) % 2  # an even number goes on
+        weight = value[:lost] + volume - math.log(now)
         dead.append((x[:lost].copy(), value[:lost].copy(), weight))
         evidence = float(np.logaddexp(evidence, np.logaddexp.reduce(weight)))
-        volume += math.log1p(-lost / points)
-        source = rng.integers(lost, points, lost)
-        x[:lost], value[:lost] = x[source], value[source]
+        volume += math.log1p(-lost / now)
+        if now - lost >= points and now > points:
+            x, value = x[lost:], value[lost:]
+            continue
+        source = rng.integers(lost, now, points - (now - lost))
+        x, value = np.concatenate([x[source], x[lost:]]), np.concatenate([value[source], value[lost:]])
         numbers = rng.random((2 * sweeps, points // 2, count))
         _climb(x, value, floor, rng.permutation(points), numbers, posterior.density)
     else:
         raise ConfigError(
             "the posterior is too narrow for the computer's numbers; check the bounds, sigma and their units"
         )
-    dead.append((x, value, value + volume - math.log(points)))
+    dead.append((x, value, value + volume - math.log(len(x))))
     coords, likelihood, weight = (np.concatenate(parts) for parts in zip(*dead, strict=True))
     evidence = float(np.logaddexp.reduce(weight))
     shares = np.exp(weight - weight.max())  # where likelihoods are huge, the evidence is rounded

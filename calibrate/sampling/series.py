@@ -19,6 +19,9 @@ FloatArray = NDArray[np.float64]
 
 # Steps of each ensemble below which nothing can be said of errors.
 _FEWEST = 8
+# Draws of one parameter that estimates are made from at the most, and kept steps below which none is left out.
+_DRAWS = 2_000_000
+_STEPS = 1000
 
 
 def independent_draws(chains: FloatArray) -> FloatArray:
@@ -135,3 +138,8 @@ def errors_of(x: FloatArray, shares: Sequence[float]) -> FloatArray:
     still = ~np.ptp(means, axis=-1).any(axis=-1)
     out[:, still] = np.inf
     return out
+
+
+def stride(ensembles: int, kept: int, walkers: int) -> int:
+    """Return of how many kept steps one suffices for estimates: 1 unless a chain is too long to hold in memory."""
+    return max(1, kept // max(_STEPS, _DRAWS // (ensembles * walkers)))

@@ -28,8 +28,9 @@ from calibrate.posterior import Posterior
 from calibrate.sampling.block import FEW, Block
 from calibrate.sampling.convergence import straggling
 from calibrate.sampling.fit import find_map
-from calibrate.sampling.loop import cores, random_state
+from calibrate.sampling.loop import cores
 from calibrate.sampling.pilot import POINTS, Population, explore, mass_below
+from calibrate.sampling.stepping import Stepper, random_state
 
 FloatArray = NDArray[np.float64]
 
@@ -92,7 +93,7 @@ def first_walkers(
     streams = stream.spawn(settings.ensembles)
     with ThreadPoolExecutor(min(settings.workers or cores(), settings.ensembles), "start") as pool:
         pilots = list(pool.map(lambda of_one: _pilot(posterior, best, of_one), streams))
-        if any(_missed(best, pilot, posterior.ndim) for pilot in pilots):
+        if any(missed(best, pilot, posterior.ndim) for pilot in pilots):
             on_warning(
                 f"a fit reaches a log-probability of {best:.1f}, far above all that the walkers know: the posterior "
                 "has a hill so narrow that its mass cannot be told; narrow the bounds around it to have it sampled"
@@ -113,14 +114,14 @@ def _pilot(posterior: Posterior, best: float, stream: np.random.SeedSequence) ->
     rng, points = np.random.default_rng(stream), POINTS
     found = explore(posterior, rng, points)
     for _ in range(_PILOTS - 1):
-        if not _missed(best, found, posterior.ndim):
+        if not missed(best, found, posterior.ndim):
             break
         points *= _MORE
         found = explore(posterior, rng, points)
     return found
 
 
-def _missed(best: float, found: Population, ndim: int) -> bool:
+def missed(best: float, found: Population, ndim: int) -> bool:
     """Tell whether a pilot has missed the hill that the best fit is on."""
     # Where the log-probability is huge, rounding alone moves it by more than that.
     return best - float(found.log_prob.max()) > max(_MISSED + ndim, 1e-9 * abs(best))
@@ -145,7 +146,11 @@ def draw(pilot: Population, walkers: int, stream: np.random.SeedSequence) -> Flo
 
 
 def settle(
-    posterior: Posterior, walkers: FloatArray, pilots: Sequence[Population], stream: np.random.SeedSequence
+    posterior: Posterior,
+    walkers: FloatArray,
+    pilots: Sequence[Population],
+    stream: np.random.SeedSequence,
+    steps: int = _SETTLE,
 ) -> FloatArray:
     """Let an ensemble take some steps, and bring its stragglers home.
 
@@ -159,6 +164,8 @@ def settle(
         What is known of the posterior's masses.
     stream : numpy.random.SeedSequence
         Of the random numbers.
+    steps : int
+        How many.
 
     Returns
     -------
@@ -166,11 +173,9 @@ def settle(
         Where they are then.
     """
     moving, choosing = stream.spawn(2)
-    count, ndim = walkers.shape
-    sampler = emcee.EnsembleSampler(count, ndim, posterior.log_prob, moves=[Block(posterior)], vectorize=True)
-    first = emcee.State(walkers, random_state=random_state(moving))
-    settled = np.array(sampler.run_mcmc(first, _SETTLE, skip_initial_state_check=True).coords)
-    log_prob = sampler.get_log_prob(discard=_SETTLE // 2)
+    count = len(walkers)
+    settled, heights = _steps(posterior, Block(posterior), walkers, moving, steps)
+    log_prob = heights[steps // 2 :]
     lost = np.flatnonzero(straggling(log_prob[np.newaxis])[0])
     means = log_prob.mean(axis=0)
     lost = lost[np.argsort(means[lost], kind="stable")]
@@ -184,7 +189,13 @@ def settle(
     return settled
 
 
-def spread(posterior: Posterior, walkers: FloatArray, draws: FloatArray, stream: np.random.SeedSequence) -> FloatArray:
+def spread(
+    posterior: Posterior,
+    walkers: FloatArray,
+    draws: FloatArray,
+    stream: np.random.SeedSequence,
+    steps: int = _SPREAD,
+) -> FloatArray:
     """Let an ensemble take some steps by outposts of draws, such as the walkers of all ensembles.
 
     Parameters
@@ -197,13 +208,24 @@ def spread(posterior: Posterior, walkers: FloatArray, draws: FloatArray, stream:
         What outposts are chosen from.
     stream : numpy.random.SeedSequence
         Of the random numbers; each call takes its next child.
+    steps : int
+        How many.
 
     Returns
     -------
     ndarray, shape (walkers, ndim)
         Where they are then.
     """
-    move = Block(posterior, draws=draws)
-    sampler = emcee.EnsembleSampler(*walkers.shape, posterior.log_prob, moves=[move], vectorize=True)
-    first = emcee.State(walkers, random_state=random_state(stream.spawn(1)[0]))
-    return np.array(sampler.run_mcmc(first, _SPREAD, skip_initial_state_check=True, store=False).coords)
+    return _steps(posterior, Block(posterior, draws=draws), walkers, stream.spawn(1)[0], steps)[0]
+
+
+def _steps(
+    posterior: Posterior, move: Block, walkers: FloatArray, stream: np.random.SeedSequence, count: int
+) -> tuple[FloatArray, FloatArray]:
+    """Make so many steps; return where the walkers are then, and all their log-probabilities (count, walkers)."""
+    stepper = Stepper(posterior, [(move, 1.0)], emcee.State(walkers, random_state=random_state(stream)))
+    heights = np.empty((count, len(walkers)))
+    for row in heights:
+        stepper.step()
+        row[:] = stepper.state.log_prob
+    return np.array(stepper.state.coords), heights

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.sampling.burnin import burn_in, drift
+from calibrate.sampling.columns import Columns
 from calibrate.sampling.convergence import MIN_STEPS, MIN_TIMES, Diagnosis, diagnose, floor, largest_sd_error
 from calibrate.sampling.remedy import estimate, phrase
 
@@ -24,6 +25,9 @@ Derive = Callable[[FloatArray], Mapping[str, FloatArray]]
 
 # Stored steps per ensemble, burn-in included, at the first look of a run.
 FIRST_LOOK = 64
+# Where few effective samples are asked for, looks come before that, too.
+EARLY_LOOKS = (32, 40, 50)
+FEW_SAMPLES = 2000.0
 # Each look comes after so many times the steps of the one before.
 GROWTH = 1.25
 # A look takes all steps up to so many, and evenly spread ones of more; but so many draws, and so many times the wanted
@@ -160,20 +164,29 @@ class Verdict:
         }
 
 
-def next_look(stored: int) -> int:
+def next_look(stored: int, min_ess: float = math.inf) -> int:
     """Return the stored step at which a run looks next: a growing grid that does not depend on the past."""
-    look = FIRST_LOOK
-    while look <= stored:
-        look = math.ceil(GROWTH * look)
-    return look
+    return next(look for look in _grid(min_ess) if look > stored)
 
 
-def look_before(stored: int) -> int:
+def look_before(stored: int, min_ess: float = math.inf) -> int:
     """Return the last look of the grid that is at least a fifth of the steps back; 0 if there is none."""
-    before, look = 0, FIRST_LOOK
-    while math.ceil(GROWTH * look) <= stored:
-        before, look = look, math.ceil(GROWTH * look)
-    return before
+    before = 0
+    for look in _grid(min_ess):
+        if math.ceil(GROWTH * look) > stored:
+            return before
+        before = look
+    raise AssertionError  # the grid has no end
+
+
+def _grid(min_ess: float) -> Iterator[int]:
+    """Yield the steps at which a run looks that is to have so many effective samples."""
+    if min_ess <= FEW_SAMPLES:
+        yield from EARLY_LOOKS
+    look = FIRST_LOOK
+    while True:
+        yield look
+        look = math.ceil(GROWTH * look)
 
 
 def stride(stored: int, draws: int, min_ess: float) -> int:
@@ -200,7 +213,7 @@ def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, drop
     ensembles, _, walkers = chains.log_prob.shape
     thin = stride(stored, ensembles * walkers, wanted.min_ess)
     some = slice(thin - 1, stored, thin)
-    coords, log_prob = np.asarray(chains.coords[:, some]), np.asarray(chains.log_prob[:, some])
+    coords, log_prob = Columns(chains.coords, some), np.asarray(chains.log_prob[:, some])
     means = _means(coords, log_prob) if stored else np.empty((len(names) + 1, ensembles, 0))
     drop = burn_in(means) if dropped is None else min(dropped, stored) // thin
     diagnosis = diagnose(coords, log_prob, drop)
@@ -223,7 +236,7 @@ def judge(
     derive : callable, optional
         Returns derived quantities of rows of parameters; without it, they are not looked at.
     """
-    found, before = looks(stored), look_before(stored)
+    found, before = looks(stored), look_before(stored, wanted.min_ess)
     if not found.converged:
         return found
     agreed = before > 0 and looks(before).converged
@@ -286,13 +299,12 @@ def spread_draws(chains: Chains, first: int, stored: int, each: int) -> FloatArr
     return np.take_along_axis(coords, order[np.newaxis, :, : max(1, some), np.newaxis], axis=2)
 
 
-def _means(coords: FloatArray, log_prob: FloatArray) -> FloatArray:
+def _means(coords: Columns, log_prob: FloatArray) -> FloatArray:
     """Return the ensembles' means (quantities, ensembles, steps); a lost walker moves the heights' but little."""
     with np.errstate(over="ignore", invalid="ignore"):
         heights = np.maximum(log_prob, floor(log_prob)).mean(axis=2)
-        return np.concatenate(
-            [np.moveaxis(np.einsum("etwi->eti", coords) / coords.shape[2], -1, 0), heights[np.newaxis]]
-        )
+        means = [np.moveaxis(np.einsum("etwi->eti", part) / part.shape[2], -1, 0) for part in coords]
+        return np.concatenate([*means, heights[np.newaxis]])
 
 
 def _checks(names: Sequence[str], found: Diagnosis, off: float, wanted: Wanted) -> Iterator[Check]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -25,7 +26,7 @@ Batch = Sequence[Job]
 _TURN = 0.2
 # Batches that wait at an executor whose workers nobody has counted.
 _AHEAD = 256
-_KILLED = "its worker process died twice, the second time with nothing else to do; was it killed for want of memory?"
+_KILLED = "its worker process died twice with nothing else to do; was it killed for want of memory?"
 _CONNECTING = 10.0  # seconds
 
 
@@ -35,6 +36,7 @@ class Local:
     def __init__(self, workers: int) -> None:
         self._workers, self.ahead = workers, 2 * workers
         self._pool = _pool(workers)
+        self._cell: ProcessPoolExecutor | None = None
 
     def submit(self, batch: Batch, plan: Plan) -> Future[list[Done]]:
         """Hand a batch over."""
@@ -50,29 +52,33 @@ class Local:
         """Take other processes after a batch was lost; tell whether all that was under way is lost with it."""
         if not isinstance(error, BrokenExecutor):
             raise error  # a bug: the batch itself raises nothing
-        self.close()
+        self._pool.shutdown(wait=False)
         self._pool = _pool(self._workers)
         return True
 
     def alone(self, batch: Batch, plan: Plan) -> list[Done]:
-        """Do a batch in a process of its own.
+        """Do a batch in a process that has nothing else to do.
 
         Raises
         ------
         BrokenExecutor
             If that dies.
         """
-        pool = _pool(1)
+        self._cell = self._cell or _pool(1)
         try:
             with deaf_to_interrupts():
-                future = pool.submit(calibrate_batch, batch, plan)
+                future = self._cell.submit(calibrate_batch, batch, plan)
             return future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BrokenExecutor:
+            self._cell.shutdown(wait=False)
+            self._cell = None
+            raise
 
     def close(self) -> None:
         """End the processes, without what they have not begun."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._cell):
+            if pool is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Foreign:
@@ -149,7 +155,8 @@ def finished(
                 return
             lost: list[Job] = []
             error: BaseException | None = None
-            for future in wait(running, _TURN, FIRST_COMPLETED).done:
+            ended = wait(running, _TURN, FIRST_COMPLETED).done
+            for future in [one for one in running if one in ended]:
                 batch, trouble = running.pop(future), _trouble(future)
                 if trouble is None:
                     yield future.result()
@@ -168,14 +175,17 @@ def finished(
 
 
 def _alone(job: Job, plan: Plan, engine: Engine) -> Done:
-    try:
-        (done,) = engine.alone([job], plan)
-    except Exception as error:
-        if (isinstance(engine, Local) and isinstance(error, BrokenExecutor)) or _has_killed(error):
-            return failed(job, _KILLED)
-        engine.lose(error)
-        raise
-    return done
+    """Do a knee with nothing beside it; whoever loses a worker to it twice has seen enough."""
+    for time in (1, 2):
+        try:
+            (done,) = engine.alone([job], replace(plan, again=time))
+        except Exception as error:
+            if not (isinstance(engine, Local) and isinstance(error, BrokenExecutor)) and not _has_killed(error):
+                engine.lose(error)
+                raise
+        else:
+            return done
+    return failed(job, _KILLED)
 
 
 def _trouble(future: Future[list[Done]]) -> BaseException | None:

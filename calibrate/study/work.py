@@ -66,10 +66,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done with each knee: how many draws are kept, and whether the whole chain comes along."""
+    """What is done with each knee.
+
+    Attributes
+    ----------
+    draws : int
+        Thinned draws that are kept.
+    chains : bool
+        Whether the whole chain comes along.
+    again : int
+        How many times it was tried before; of no account, but Dask takes two calls that are alike for one.
+    """
 
     draws: int
     chains: bool = False
+    again: int = 0
 
 
 @dataclass(frozen=True)
