@@ -34,7 +34,7 @@ KNEES = 8
 _ANGLES = np.linspace(-8.0, 8.0, 15)
 # Effective draws of a knee by itself, and draws of it that are kept.
 _ESS, _KEPT = 1000, 4000
-_POPULATION = {"min_ess": 1000.0, "max_steps": 2000}
+_POPULATION = {"min_ess": 1000.0, "max_steps": 2000, "ensembles": 2}
 # Truths: mean and standard deviation over knees of each component.
 _TRUTHS = {
     "mcl.log_k": (np.log(65.0), 0.3),
