@@ -175,7 +175,7 @@ def test_results_of_something_else_are_left_alone(root: Path, tmp_path: Path) ->
         (load_study(path), {"resume": True}, "these results are in 2 shards, not in 1"),
         (load_study(path, seed=2, shard=(1, 2)), {"resume": True}, "of a study with seed 1 and not 2"),
         (load_study(path, seed=2, shard=(2, 2)), {}, "of a study with seed 1 and not 2"),
-        (load_study(path, min_ess=99, shard=(2, 2)), {}, "of a study with settings {} and not {'min_ess': 99}"),
+        (load_study(path, min_ess=99, shard=(2, 2)), {}, "of a study with settings {} and not {'min_ess': 99.0}"),
         (load_study(path, shard=(2, 2)), {"draws": 9}, "of a study with draws 1000 and not 9"),
     ):
         with pytest.raises(ChainError, match=says):

@@ -75,7 +75,7 @@ def condition(
     R is lower triangular, with the inverse of each number on its diagonal in the place of that.
     """
     ndim, size = middle.size, mean.size
-    log_det = 0.0
+    log_det, product = 0.0, 1.0
     for i in range(ndim):
         value = g[i]
         if i < size:
@@ -95,16 +95,19 @@ def condition(
             square += precision[i, i]
         for k in range(i):
             square -= root[i, k] * root[i, k]
-        pivot = math.sqrt(square)
-        log_det += math.log(pivot)
-        root[i, i] = 1.0 / pivot
+        # One logarithm for many: the product of a few numbers neither over- nor underflows.
+        product *= square
+        if i % 4 == 3:
+            log_det += 0.5 * math.log(product)
+            product = 1.0
+        root[i, i] = 1.0 / math.sqrt(square)
         middle[i] = value * root[i, i]
     for i in range(ndim - 1, -1, -1):
         value = middle[i]
         for k in range(i + 1, ndim):
             value -= root[k, i] * middle[k]
         middle[i] = value * root[i, i]
-    return log_det
+    return log_det + 0.5 * math.log(product)
 
 
 @borrowing

@@ -45,8 +45,6 @@ class Design:
         Scales of the standard deviations between knees, and between persons.
     strands : ndarray, shape (strands, P)
         1 where a component is of a strand.
-    groups, sizes : ndarray of int, shapes (G, q P + P) and (G,)
-        Of numbers that kernel proposals move together: see `calibrate.population.interweave`.
     """
 
     x: FloatArray
@@ -55,8 +53,6 @@ class Design:
     sd: FloatArray
     spread: FloatArray
     strands: FloatArray
-    groups: IntArray
-    sizes: IntArray
 
     @property
     def persons(self) -> int:

@@ -10,8 +10,8 @@ knees integrated out.
 - spread: `Sigma -> G Sigma G'` with `G = diag(exp(s))`;
 - shear: the same with `G = 1 + c e_k e_l'`, which changes correlations.
 
-Shift and spread are of all components, of one strand's or of one, and of either or both at once. Where there are
-persons, Sigma_u and u are spread and sheared as well, `u -> G u`, and knees follow.
+Shift and spread are of all components, of one strand's or of one. Where there are persons, Sigma_u and u are spread and
+sheared as well, `u -> G u`, and knees follow.
 
 A move is accepted with the ratio of the densities times the Jacobian:
 
@@ -39,19 +39,16 @@ from numpy.typing import NDArray
 from calibrate.density import likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import borrowing, compiled
 from calibrate.population.block import apart, condition, parameters, place, standardise
-from calibrate.sampling.block import _fit, _from_kernels, _into_kernels, _kernel_density
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # What a move changes, and of which components.
-SHIFT, SPREAD, BOTH, SHEAR, SPREAD_PERSONS, SHEAR_PERSONS, KERNEL, COVARIANCE, WHOLE = range(9)
+SHIFT, SPREAD, SHEAR, SPREAD_PERSONS, SHEAR_PERSONS, SINGLE = range(6)
 ALL, STRAND, ONE = range(3)
-# Moves of a sweep, and those more where there are persons.
-MOVES = (
-    *((SHIFT, ALL), (KERNEL, ALL), (COVARIANCE, STRAND), (WHOLE, STRAND), (BOTH, ONE), (COVARIANCE, STRAND)),
-    *((SHIFT, STRAND), (KERNEL, ALL), (BOTH, ONE), (COVARIANCE, STRAND), (SHEAR, ALL), (WHOLE, STRAND)),
-)
+# Moves of a sweep, and those more where there are persons. A single move shifts or spreads one component, those most
+# often that are slowest without.
+MOVES = (*[(SINGLE, ONE)] * 3, (SHIFT, STRAND), *[(SINGLE, ONE)] * 3, (SHEAR, ALL))
 OF_PERSONS = ((SPREAD_PERSONS, ALL), (SPREAD_PERSONS, ONE), (SHEAR_PERSONS, ALL))
 # Uniform numbers of one move.
 NUMBERS = 6
@@ -59,7 +56,6 @@ NUMBERS = 6
 NU = 2.0
 # Factors of the steps, against 2.38 / sqrt(2 d) for d numbers at once: evenly drawn on a logarithmic scale.
 _SHORTEST, _LONGEST = 0.2, 1.2
-_KERNELS = 32
 
 
 @borrowing
@@ -125,74 +121,6 @@ def _shear(sigma: FloatArray, precision: FloatArray, k: int, m: int, c: float) -
 
 
 @borrowing
-def _root(sigma: FloatArray, root: FloatArray) -> None:
-    """Compute the lower triangular root of a covariance, with logarithms on its diagonal."""
-    for i in range(sigma.shape[0]):
-        for j in range(i + 1):
-            value = sigma[i, j]
-            for k in range(j):
-                value -= root[i, k] * root[j, k]
-            root[i, j] = math.sqrt(value) if i == j else value / root[j, j]
-    for i in range(sigma.shape[0]):
-        root[i, i] = math.log(root[i, i])
-
-
-@borrowing
-def _from_root(root: FloatArray, sigma: FloatArray, precision: FloatArray, inverse: FloatArray) -> None:
-    """Compute a covariance and its inverse from such a root."""
-    size = sigma.shape[0]
-    for i in range(size):
-        root[i, i] = math.exp(root[i, i])
-    for i in range(size):
-        for j in range(i + 1):
-            value = 0.0
-            for k in range(j + 1):
-                value += root[i, k] * root[j, k]
-            sigma[i, j] = sigma[j, i] = value
-            value = 1.0 if i == j else 0.0
-            for k in range(j, i):
-                value -= root[i, k] * inverse[k, j]
-            inverse[i, j] = value / root[i, i]
-    for i in range(size):
-        for j in range(i + 1):
-            value = 0.0
-            for k in range(i, size):
-                value += inverse[k, i] * inverse[k, j]
-            precision[i, j] = precision[j, i] = value
-
-
-@borrowing
-def _change_root(
-    factor: float,
-    mask: FloatArray,
-    sigma: FloatArray,
-    precision: FloatArray,
-    sigma_1: FloatArray,
-    sigma_2: FloatArray,
-    roots: FloatArray,
-) -> tuple[float, float]:
-    """Change a covariance's root, logarithms on its diagonal, by the difference of two others in some components.
-
-    Return the logarithm of the determinants' ratio, and of the Jacobian's.
-    """
-    size = sigma.shape[0]
-    _root(sigma, roots[0])
-    _root(sigma_1, roots[1])
-    _root(sigma_2, roots[2])
-    log_det, log_jacobian = 0.0, 0.0
-    for k in range(size):
-        for m in range(k + 1):
-            step = factor * mask[k] * mask[m] * (roots[1, k, m] - roots[2, k, m])
-            roots[0, k, m] += step
-            if k == m:
-                log_det += step
-                # d Sigma / d root, logarithms on its diagonal, is a constant times the product of L_kk^(P - k + 1).
-                log_jacobian += (size - k + 1.0) * step
-    _from_root(roots[0], sigma, precision, roots[1])
-    return log_det, log_jacobian
-
-
-@borrowing
 def _factor(u: float, dims: int) -> float:
     """Return the factor of a step of so many numbers."""
     return 2.38 / math.sqrt(2.0 * dims) * _SHORTEST * math.exp(u * math.log(_LONGEST / _SHORTEST))
@@ -214,9 +142,19 @@ def _choose(of: int, u: float, strands: FloatArray, mask: FloatArray) -> int:
 
 
 @borrowing
+def _pick(singles: FloatArray, u: float) -> int:
+    """Return which single move is made, given the chances summed up."""
+    single = 0
+    while single < singles.size - 1 and u >= singles[single]:
+        single += 1
+    return single
+
+
+@borrowing
 def _propose(
-    what: int,
+    asked: int,
     of: int,
+    singles: FloatArray,
     numbers: FloatArray,
     b: FloatArray,
     sigma: FloatArray,
@@ -231,14 +169,17 @@ def _propose(
     strands: FloatArray,
     mask: FloatArray,
     s: FloatArray,
-    roots: FloatArray,
-) -> tuple[float, float]:
-    """Change a population by the difference of two others; return the logarithms of `|det G|` and of the Jacobian.
+) -> float:
+    """Change a population by the difference of two others; return the logarithm of `|det G|`.
 
     The others' sigma are those of persons where these move.
     """
     effects, size = b.shape
-    if what == SHEAR or what == SHEAR_PERSONS:
+    what, pick = asked, numbers[3]
+    if asked == SINGLE:
+        single = _pick(singles, pick)
+        what, pick = SHIFT if single < size else SPREAD, (single % size + 0.5) / size
+    if what in (SHEAR, SHEAR_PERSONS):
         k = int(numbers[3] * size)
         m = (k + 1 + int(numbers[4] * (size - 1))) % size
         c = _factor(numbers[5], 1) * (sigma_1[k, m] / sigma_1[m, m] - sigma_2[k, m] / sigma_2[m, m])
@@ -248,65 +189,26 @@ def _propose(
             _shear(sigma_u, precision_u, k, m, c)
             for i in range(u.shape[0]):
                 u[i, k] += c * u[i, m]
-        return 0.0, 0.0
-    count = _choose(of, numbers[3], strands, mask)
-    # All of the covariates' effects, or one of them.
-    row = int(numbers[4] * 2.0 * effects)
-    rows = 1 if row < effects else effects
-    shifts = what == SHIFT or what == BOTH or what == WHOLE
-    turns = what == COVARIANCE or what == WHOLE
-    dims = count * rows if shifts else 0
-    if what != SHIFT:
-        dims += count * (count + 1) // 2 if turns else count
-    factor = _factor(numbers[5], dims)
-    if shifts:
+        return 0.0
+    count = _choose(of, pick, strands, mask)
+    if what == SHIFT:
+        # All of the covariates' effects, or one of them.
+        row = int(numbers[4] * 2.0 * effects)
+        factor = _factor(numbers[5], count * (1 if row < effects else effects))
         for i in range(effects):
             if i == row or row >= effects:
                 for k in range(size):
                     b[i, k] += factor * mask[k] * (b_1[i, k] - b_2[i, k])
-    if what == SHIFT:
-        return 0.0, 0.0
-    if turns:
-        return _change_root(factor, mask, sigma, precision, sigma_1, sigma_2, roots)
+        return 0.0
+    factor = _factor(numbers[5], count)
     for k in range(size):
         s[k] = factor * mask[k] * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
-    if what != SPREAD_PERSONS:
-        log_det = _spread(sigma, precision, s)
-        return log_det, jacobian(log_det, size)
+    if what == SPREAD:
+        return _spread(sigma, precision, s)
     for i in range(u.shape[0]):
         for k in range(size):
             u[i, k] *= math.exp(s[k])
-    log_det = _spread(sigma_u, precision_u, s)
-    return log_det, jacobian(log_det, size)
-
-
-@borrowing
-def _gather(b: FloatArray, sigma: FloatArray, coords: FloatArray) -> None:
-    """Compute the numbers that kernel proposals change: B, row by row, and the logarithms of standard deviations."""
-    at = 0
-    for i in range(b.shape[0]):
-        for k in range(b.shape[1]):
-            coords[at] = b[i, k]
-            at += 1
-    for k in range(b.shape[1]):
-        coords[at] = 0.5 * math.log(sigma[k, k])
-        at += 1
-
-
-@borrowing
-def _become(
-    new: FloatArray, old: FloatArray, b: FloatArray, sigma: FloatArray, precision: FloatArray, s: FloatArray
-) -> float:
-    """Give a population other such numbers; return the logarithm of `|det G|`."""
-    at = 0
-    for i in range(b.shape[0]):
-        for k in range(b.shape[1]):
-            b[i, k] = new[at]
-            at += 1
-    for k in range(b.shape[1]):
-        s[k] = new[at] - old[at]
-        at += 1
-    return _spread(sigma, precision, s)
+    return _spread(sigma_u, precision_u, s)
 
 
 @compiled
@@ -325,9 +227,8 @@ def interweave(
     sd: FloatArray,
     spread: FloatArray,
     strands: FloatArray,
-    groups: IntArray,
-    sizes: IntArray,
     moves: IntArray,
+    singles: FloatArray,
     order: IntArray,
     numbers: FloatArray,
     h: FloatArray,
@@ -353,11 +254,10 @@ def interweave(
         The priors, see `Design`.
     strands : ndarray, shape (strands, P)
         1 where a component is of a strand.
-    groups, sizes : ndarray of int, shapes (G, q P + P) and (G,)
-        Numbers that kernel proposals move together, padded: of B, row by row, then the logarithms of the standard
-        deviations.
     moves : ndarray of int, shape (M, 2)
         What changes, of which components.
+    singles : ndarray, shape (2 P,)
+        Chances, summed up, of which component is shifted, or spread, by a move of one.
     order : ndarray of int, shape (W,)
         Its first half is moved first.
     numbers : ndarray, shape (M, W, NUMBERS)
@@ -378,15 +278,6 @@ def interweave(
     # Of all knees together, what is sampled at fixed standard coordinates.
     value, new_value, log_dets = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
     taken = np.zeros(moves.shape[0], dtype=np.int64)
-    numbers_of = centre.size + size
-    coords = np.empty((walkers, numbers_of))
-    for w in range(walkers):
-        _gather(b[w], sigma[w], coords[w])
-    count = min(half, _KERNELS)
-    at, kernels, far = np.empty((1, numbers_of, count)), np.empty(count), np.empty((0, numbers_of))
-    center, scale = np.empty((1, numbers_of)), np.empty((1, numbers_of, numbers_of))
-    here, there, q_c = np.empty(numbers_of), np.empty(numbers_of), np.empty(numbers_of)
-    factors, jacobians, roots = np.zeros(walkers), np.zeros(walkers), np.zeros((3, size, size))
     for i in range(knees):
         ndim = dims[i]
         middle = middle_[:ndim]
@@ -397,36 +288,21 @@ def interweave(
             value[w] += height[i, w] - apart(z[i, w], mean, precision[w]) - log_det
     for move in range(moves.shape[0]):
         what, of = moves[move, 0], moves[move, 1]
-        of_persons = what == SPREAD_PERSONS or what == SHEAR_PERSONS
+        of_persons = what in (SPREAD_PERSONS, SHEAR_PERSONS)
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
-            group = of
-            columns, n = groups[group : group + 1], sizes[group : group + 1]
-            fitted = what == KERNEL and _fit(coords, others[:count], columns[0], n[0], far, center[0], scale[0], at[0])
             for j in range(half):
                 me, mine = moving[j], numbers[move, moving[j]]
-                factors[me], new_value[me] = 0.0, 0.0
-                if what == KERNEL:
-                    if not fitted:
-                        factors[me] = -np.inf
-                        continue
-                    _from_kernels(q_c, there, coords, me, mine, 0, int(mine[0] * count), columns, n, at, center, scale)
-                    _into_kernels(here, coords, me, 0, columns, n, center, scale)
-                    factors[me] = math.log(
-                        _kernel_density(here, n[0], at[0], kernels) / _kernel_density(there, n[0], at[0], kernels)
-                    )
-                    log_dets[me] = _become(q_c, coords[me], new_b[me], new_sigma[me], new_precision[me], s)
-                    jacobians[me] = jacobian(log_dets[me], size)
-                    continue
                 first = int(mine[0] * half)
                 second = int(mine[1] * (half - 1))
                 one, two = others[first], others[second if second < first else second + 1]
                 sigma_1 = sigma_u[one] if of_persons else sigma[one]
                 sigma_2 = sigma_u[two] if of_persons else sigma[two]
-                log_dets[me], jacobians[me] = _propose(
+                log_dets[me] = _propose(
                     what,
                     of,
+                    singles,
                     mine,
                     new_b[me],
                     new_sigma[me],
@@ -441,8 +317,8 @@ def interweave(
                     strands,
                     mask,
                     s,
-                    roots,
                 )
+                new_value[me] = 0.0
             for i in range(knees):
                 d, ndim = densities[i], dims[i]
                 prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
@@ -463,9 +339,9 @@ def interweave(
                         new_z[i, me, m] = q[m]
             for j in range(half):
                 me = moving[j]
-                gain = new_value[me] - value[me] + factors[me]
+                gain = new_value[me] - value[me]
                 gain += _log_effects(new_b[me], centre, sd) - _log_effects(b[me], centre, sd)
-                gain += jacobians[me]
+                gain += jacobian(log_dets[me], size)
                 if of_persons:
                     gain += _log_covariance(new_precision_u[me], log_dets[me], spread)
                     gain -= _log_covariance(precision_u[me], 0.0, spread)
@@ -475,7 +351,6 @@ def interweave(
                 if gain > math.log(numbers[move, me, 2]):
                     taken[move] += 1
                     value[me] = new_value[me]
-                    _gather(new_b[me], new_sigma[me], coords[me])
                     b[me], sigma[me], precision[me] = new_b[me], new_sigma[me], new_precision[me]
                     u[me], sigma_u[me], precision_u[me] = new_u[me], new_sigma_u[me], new_precision_u[me]
                     z[:, me], height[:, me] = new_z[:, me], new_height[:, me]

@@ -1,11 +1,11 @@
-"""Normal approximations of what the knees' own data say, by which walkers of different populations are compared.
+"""What sampling learns of a population before anything is kept: normal approximations of the knees, and what is slow.
 
-Of each knee, a quadratic is fitted to the log-density that its own data and priors give to draws of a time that is not
-kept:
+Of each knee, a quadratic is fitted to the log-density that its own data and priors give to draws:
 
     log L(z) ~ c + g' z - z' H z / 2
 
-What is sampled does not depend on it, as it is fixed from then on; how well walkers move does.
+By it walkers of different populations are compared (`calibrate.population.block`). What is sampled does not depend on
+it, as it is fixed from then on; how well walkers move does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,14 @@ IntArray = NDArray[np.int64]
 _FARTHEST = 3.0
 # Draws whose log-density is this far below the median, in quartiles, say nothing of the rest.
 _OUT = 8.0
+# Draws for each coefficient at the least; of fewer, the quadratic is that of the draws' own covariance.
+_ENOUGH = 3.0
+# The precision that is left to a parameter that is no component, as a share of that of the draws.
+_LEAST = 0.05
+# As a share of a variance, what keeps covariances from being singular.
+_FLAT = 1e-9
+# A component is at most so many times as slow as if it moved all the way.
+_SLOWEST = 100.0
 
 
 class Maps(NamedTuple):
@@ -32,7 +40,22 @@ class Maps(NamedTuple):
     g: FloatArray
 
 
-def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], dims: IntArray) -> Maps:
+class Tuning(NamedTuple):
+    """What has been learnt.
+
+    Attributes
+    ----------
+    maps : Maps
+        Of the knees.
+    singles : ndarray, shape (2 P,)
+        See `slowness`.
+    """
+
+    maps: Maps
+    singles: FloatArray
+
+
+def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], dims: IntArray, size: int) -> Maps:
     """Fit the approximations.
 
     Parameters
@@ -41,25 +64,31 @@ def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], dims: IntArray) -> Ma
         Knees, and what their own data and priors say of them.
     dims : ndarray of int, shape (N,)
         How many free parameters each knee has.
+    size : int
+        How many of them are components.
     """
     z = np.concatenate([z for z, _ in draws], axis=1)
     height = np.concatenate([height for _, height in draws], axis=1)
     h, g = np.zeros((*z[:, 0].shape, z.shape[2])), np.zeros(z[:, 0].shape)
     for i, ndim in enumerate(dims.tolist()):
-        h[i, :ndim, :ndim], g[i, :ndim] = _quadratic(z[i, :, :ndim], height[i])
+        h[i, :ndim, :ndim], g[i, :ndim] = _quadratic(z[i, :, :ndim], height[i], size)
     return Maps(h, g)
 
 
-def _quadratic(z: FloatArray, height: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _quadratic(z: FloatArray, height: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
     """Return H and g of one knee, from draws (n, ndim) and their log-densities (n,)."""
     quartile, median = np.quantile(height, [0.25, 0.5])
     near = height >= median - _OUT * (median - quartile)
     z, height = z[near], height[near]
     ndim = z.shape[1]
-    mean = z.mean(axis=0)
-    root = np.linalg.cholesky(np.cov(z, rowvar=False).reshape(ndim, ndim))
-    x = np.linalg.solve(root, (z - mean).T).T
+    mean, variance = z.mean(axis=0), z.var(axis=0)
+    covariance = np.cov(z, rowvar=False).reshape(ndim, ndim) + _FLAT * np.diag(variance)
     i, j = np.triu_indices(ndim)
+    if len(z) < _ENOUGH * (1 + ndim + i.size):
+        h = np.linalg.inv(covariance)
+        return h, h @ mean
+    root = np.linalg.cholesky(covariance)
+    x = np.linalg.solve(root, (z - mean).T).T
     found = np.linalg.lstsq(np.column_stack([np.ones(len(x)), x, x[:, i] * x[:, j]]), height, rcond=None)[0]
     slope = found[1 : 1 + ndim]
     curvature = np.zeros((ndim, ndim))
@@ -70,4 +99,23 @@ def _quadratic(z: FloatArray, height: FloatArray) -> tuple[FloatArray, FloatArra
     values = np.maximum(values, np.abs(along) / _FARTHEST)
     back = np.linalg.solve(root.T, vectors)
     h = (back * values) @ back.T
-    return h, back @ along + h @ mean
+    g = back @ along + h @ mean
+    own = range(size, ndim)
+    h[own, own] += _LEAST / variance[size:]
+    g[size:] += _LEAST / variance[size:] * mean[size:]
+    return h, g
+
+
+def slowness(b: FloatArray, sigma: FloatArray) -> FloatArray:
+    """Return how slow the components' means are, and their standard deviations: shares of all, summed up, (2 P,).
+
+    Parameters
+    ----------
+    b, sigma : ndarray, shapes (sweeps, walkers, q, P) and (sweeps, walkers, P, P)
+        Populations, one sweep after another.
+    """
+    logs = 0.5 * np.log(np.diagonal(sigma, axis1=2, axis2=3))
+    x = np.concatenate([b[:, :, 0], logs], axis=2)
+    step, about = ((x[1:] - x[:-1]) ** 2).mean(axis=(0, 1)), 2.0 * x.var(axis=(0, 1))
+    slow = 1.0 / np.clip(step / np.where(about > 0.0, about, 1.0), 1.0 / _SLOWEST, None)
+    return np.asarray(np.cumsum(slow / slow.sum()))

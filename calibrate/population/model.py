@@ -215,25 +215,7 @@ class Population:
                 raise ConfigError(f"{self.pairs}: all knees are of one person, which is no population of persons")
         strands = dict.fromkeys(one.strand for one in self.components)
         ours = np.array([[float(one.strand == name) for one in self.components] for name in strands])
-        return Design(
-            x, person, centre, sd, np.array([scale.spread for scale in scales]), ours, *_groups(ours, x.shape[1])
-        )
-
-
-def _groups(strands: FloatArray, effects: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return groups of a population's numbers that kernel proposals move together, padded, and their sizes.
-
-    Of each strand, the components' means or effects of one covariate, or their standard deviations; of each component,
-    mean and standard deviation.
-    """
-    size = strands.shape[1]
-    sds = effects * size
-    found = [[row * size + int(k) for k in np.flatnonzero(of)] for of in strands for row in (*range(effects), effects)]
-    found += [[k, sds + k] for k in range(size)]
-    padded = np.zeros((len(found), sds + size), dtype=np.int64)
-    for row, group in zip(padded, found, strict=True):
-        row[: len(group)] = group
-    return padded, np.array([len(group) for group in found])
+        return Design(x, person, centre, sd, np.array([scale.spread for scale in scales]), ours)
 
 
 def _word(value: str | float) -> str:

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from calibrate.errors import ConfigError
 from calibrate.population.draws import PopulationDraws
+from calibrate.population.maps import Tuning
 from calibrate.population.model import Population
 from calibrate.population.record import Record
 from calibrate.population.start import first_knees
 from calibrate.population.sweep import Ensemble, State
+from calibrate.population.warmup import warm_up
 from calibrate.sampling.loop import cores
 from calibrate.sampling.verdict import Verdict, judge, look, next_look
 
@@ -28,7 +30,7 @@ FloatArray = NDArray[np.float64]
 Reason = Literal["converged", "steps", "time", "interrupted"]
 
 # Walkers of an ensemble where nobody says, and for each parameter of the knee that has most.
-_WALKERS, _PER_DIMENSION = 64, 4
+_WALKERS, _PER_DIMENSION = 32, 4
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,50 @@ def sample(
         If a knee cannot be started, or there are too few walkers.
     """
     chosen = settings_of(population, seed, **settings)
-    starts = first_knees(population, chosen.seed, chosen.ensembles, chosen.walkers, chosen.workers)
-    ensembles = [Ensemble(population, chosen.seed, number) for number in range(chosen.ensembles)]
+    run = begin(population, chosen)
+    verdict, _ = advance(run, chosen, on_progress=on_progress, should_stop=should_stop)
+    return PopulationDraws.of(population, run.record, verdict)
+
+
+@dataclass
+class Run:
+    """A run as far as it has come.
+
+    Attributes
+    ----------
+    population : Population
+        What is sampled.
+    seed : int
+        Of the random numbers.
+    states : list of State
+        Where the ensembles are.
+    tuned : Tuning
+        What they have learnt before anything was kept.
+    record : Record
+        What is kept.
+    """
+
+    population: Population
+    seed: int
+    states: list[State]
+    tuned: Tuning
+    record: Record
+
+
+def begin(population: Population, settings: Settings) -> Run:
+    """Start the walkers, and let them settle.
+
+    Raises
+    ------
+    ConfigError
+        If a knee cannot be started.
+    """
+    starts = first_knees(population, settings.seed, settings.ensembles, settings.walkers, settings.workers)
+    ensembles = [Ensemble(population, settings.seed, number) for number in range(settings.ensembles)]
     states = [ensemble.begin(z) for ensemble, z in zip(ensembles, starts, strict=True)]
-    record = Record()
-    verdict, _ = advance(
-        population, ensembles, states, record, chosen, on_progress=on_progress, should_stop=should_stop
-    )
-    return PopulationDraws.of(population, record, verdict)
+    with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
+        tuned = warm_up(population, ensembles, states, pool)
+    return Run(population, settings.seed, states, tuned, Record())
 
 
 def settings_of(population: Population, seed: int | None, **settings: float | None) -> Settings:
@@ -166,22 +204,21 @@ def settings_of(population: Population, seed: int | None, **settings: float | No
 
 
 def advance(
-    population: Population,
-    ensembles: list[Ensemble],
-    states: list[State],
-    record: Record,
+    run: Run,
     settings: Settings,
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     on_look: Callable[[Verdict], None] = lambda verdict: None,
 ) -> tuple[Verdict, Reason]:
-    """Go on from some states until converged or out of budget; states and record change in place.
+    """Go on with a run until converged or out of budget.
 
     Parameters
     ----------
-    population, ensembles, states, record, settings
-        What is sampled, by whom, from where, into what, and how far.
+    run : Run
+        Changes in place.
+    settings : Settings
+        How far to go.
     on_progress, should_stop : callable
         See `sample`.
     on_look : callable
@@ -194,7 +231,9 @@ def advance(
     reason : str
         Why it ended.
     """
-    begin, first = time.monotonic(), record.steps
+    population, record, states = run.population, run.record, run.states
+    ensembles = [Ensemble(population, run.seed, number) for number in range(len(states))]
+    since, first = time.monotonic(), record.steps
     chains, seen = Chains(record), dict[int, Verdict]()
     verdict: Verdict | None = None
 
@@ -205,7 +244,7 @@ def advance(
 
     def step(ensemble: Ensemble, state: State) -> tuple[FloatArray, FloatArray]:
         for _ in range(settings.thin):
-            ensemble.sweep(state)
+            ensemble.sweep(state, run.tuned)
         return ensemble.row(state), ensemble.log_prob(state)
 
     def judged() -> Verdict:
@@ -223,13 +262,13 @@ def advance(
                 return judged(), "steps"
             if should_stop():
                 return judged(), "interrupted"
-            if settings.max_time is not None and stored > first and time.monotonic() - begin > settings.max_time:
+            if settings.max_time is not None and stored > first and time.monotonic() - since > settings.max_time:
                 return judged(), "time"
             rows = list(pool.map(step, ensembles, states))
             record.add(
                 np.stack([one for one, _ in rows]), np.stack([one for _, one in rows]), [state.z for state in states]
             )
-            on_progress(Progress(record.steps, settings.max_steps, time.monotonic() - begin, verdict))
+            on_progress(Progress(record.steps, settings.max_steps, time.monotonic() - since, verdict))
 
 
 def _nothing(population: Population, settings: Settings) -> Verdict:

@@ -21,7 +21,7 @@ from calibrate.sampling.start import draw
 FloatArray = NDArray[np.float64]
 
 # Points of a knee's pilot, of which each ensemble has its own.
-_POINTS = 256
+_POINTS = 128
 
 
 def first_knees(population: Population, seed: int, ensembles: int, walkers: int, workers: int | None) -> FloatArray:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from calibrate.population import block, interweave
 from calibrate.population.gibbs import Laws, drawn, first_laws
-from calibrate.population.maps import Maps
+from calibrate.population.maps import Tuning
 from calibrate.population.model import Population
 
 FloatArray = NDArray[np.float64]
 
 # How often each knee's walkers move in a sweep.
-UPDATES = 6
+UPDATES = 4
 # How often a population is drawn anew while the knees stay.
 _DRAWS = 1
 # Draws of the first populations, from where knees start.
@@ -82,17 +82,17 @@ class Ensemble:
         forms = self._forms
         return block.heights(np.ascontiguousarray(z), forms.densities, forms.dims, forms.kinds, forms.references)
 
-    def sweep(self, state: State, maps: Maps) -> None:
+    def sweep(self, state: State, tuned: Tuning) -> None:
         """Make one sweep."""
         state.sweeps += 1
         rng = self._generator(state.sweeps)
-        self.update_knees(rng, state, maps)
+        self.update_knees(rng, state, tuned)
         phi = state.z[..., : len(self._population.components)]
         for _ in range(_DRAWS):
             state.laws = drawn(rng, self._design, state.laws, phi)
-        state.laws, _ = self.interweave(rng, state, maps)
+        state.laws, _ = self.interweave(rng, state, tuned)
 
-    def update_knees(self, rng: np.random.Generator, state: State, maps: Maps) -> None:
+    def update_knees(self, rng: np.random.Generator, state: State, tuned: Tuning) -> None:
         """Move each knee of each walker under that walker's population."""
         forms, walkers = self._forms, state.z.shape[1]
         mean, precision = state.laws.means(self._design), np.linalg.inv(state.laws.sigma)
@@ -110,11 +110,11 @@ class Ensemble:
                 precision,
                 order,
                 numbers,
-                *maps,
+                *tuned.maps,
                 *forms,
             )
 
-    def interweave(self, rng: np.random.Generator, state: State, maps: Maps) -> tuple[Laws, NDArray[np.int64]]:
+    def interweave(self, rng: np.random.Generator, state: State, tuned: Tuning) -> tuple[Laws, NDArray[np.int64]]:
         """Move populations with their knees; return them and how many walkers took each move."""
         design, laws = self._design, state.laws
         b, sigma, u, sigma_u = (np.array(values) for values in (laws.b, laws.sigma, laws.u, laws.sigma_u))
@@ -134,12 +134,11 @@ class Ensemble:
             design.sd,
             design.spread,
             design.strands,
-            design.groups,
-            design.sizes,
             self._moves,
+            tuned.singles,
             rng.permutation(walkers),
             rng.random((len(self._moves), walkers, interweave.NUMBERS)),
-            *maps,
+            *tuned.maps,
             *self._forms[:4],
         )
         return Laws(b, sigma, u, sigma_u), taken

@@ -17,8 +17,9 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -45,6 +46,7 @@ _PACKAGES = ("emcee", "numpy", "scipy", "h5py", "numba")
 _GROUP = 64
 # Elements of a chunk.
 _BYTES, _NUMBERS, _ROWS = 2**17, 2**14, 2**10
+_NOTHING = {"u1": 255, "<i8": -1, "<f8": np.nan}
 
 
 @dataclass(frozen=True)
@@ -150,14 +152,23 @@ def write(path: Path, head: Head, records: Iterable[Record], disk: Disk | None =
             stream.close()
 
 
+def sealed(values: Mapping[str, str | int]) -> str:
+    """Return the SHA-256 of a file's attributes, which have no checksum of HDF5's."""
+    return hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _versions() -> str:
+    """Return JSON of the versions of Python and the packages; to look them up takes longer than to write a knee."""
+    own = {"calibrate": __version__, "python": platform.python_version()}
+    return json.dumps(own | {name: version(name) for name in _PACKAGES})
+
+
 def _fill(f: h5py.File, head: Head, records: Iterator[Record], stream: HDF5Stream) -> None:
-    versions = {"calibrate": __version__, "python": platform.python_version()}
-    f.attrs["format"] = np.bytes_(FORMAT)
-    f.attrs["schema_version"] = SCHEMA
-    f.attrs["versions"] = np.bytes_(json.dumps(versions | {name: version(name) for name in _PACKAGES}))
-    for field in fields(head):
-        value = getattr(head, field.name)
-        f.attrs[field.name] = np.bytes_(value) if isinstance(value, str) else value
+    said: dict[str, str | int] = {"format": FORMAT, "schema_version": SCHEMA, "versions": _versions()}
+    said |= asdict(head)
+    for name, value in (said | {"sha256": sealed(said)}).items():
+        f.attrs[name] = np.bytes_(value) if isinstance(value, str) else value
     for name in TEXTS:
         _column(f, name, "u1", _BYTES)
     for name in DRAWS:
@@ -170,7 +181,8 @@ def _fill(f: h5py.File, head: Head, records: Iterator[Record], stream: HDF5Strea
         _append(f["seed"], np.array([one.seed for one in group]))
         _append(f["status"], np.array([STATUSES.index(one.status) for one in group]))
         for name in TEXTS:
-            texts = [getattr(one, name).encode("utf-8", "surrogateescape") for one in group]
+            # Bytes of a file's name that are no UTF-8 are written out; nothing but a message has any.
+            texts = [getattr(one, name).encode("utf-8", "backslashreplace") for one in group]
             _append_ragged(f, name, [np.frombuffer(text, dtype=np.uint8) for text in texts])
         for name in DRAWS:
             _append_ragged(f, name, [getattr(one, name).reshape(-1) for one in group])
@@ -178,8 +190,17 @@ def _fill(f: h5py.File, head: Head, records: Iterator[Record], stream: HDF5Strea
 
 
 def _column(f: h5py.File, name: str, kind: str, chunk: int) -> None:
+    """Make a column. A chunk that a damaged index does not lead to any more reads as what no column has."""
     f.create_dataset(
-        name, (0,), kind, maxshape=(None,), chunks=(chunk,), shuffle=kind != "u1", compression=4, fletcher32=True
+        name,
+        (0,),
+        kind,
+        maxshape=(None,),
+        chunks=(chunk,),
+        shuffle=kind != "u1",
+        compression=1 if kind == "<f8" else 4,  # there is little to gain in draws
+        fletcher32=True,
+        fillvalue=_NOTHING[kind],
     )
 
 

@@ -140,9 +140,10 @@ def load_study(
     _check_shard(shard)
     given = {key: value for key, value in settings.items() if value is not None}
     try:
-        SamplingConfig.model_validate({**given, "seed": seed})
+        said = SamplingConfig.model_validate({**given, "seed": seed})
     except ValidationError as error:
         raise ConfigError(explain(error, SamplingConfig, "sampling")) from None
+    given = said.model_dump(mode="json", include=set(given))  # 1000 and 1000.0 are one
     if path.suffix.lower() == ".csv" and not path.is_dir():
         total, rows = read_manifest(path, shard)
     else:

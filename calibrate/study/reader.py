@@ -7,7 +7,9 @@ where it is not as it should be.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from calibrate.chain.layout import open_stream
 from calibrate.chain.origin import reason
 from calibrate.chain.reader import check_file, is_hdf5
 from calibrate.errors import CalibrateError, ChainError
-from calibrate.study.file import DRAWS, FORMAT, SCHEMA, STATUSES, TEXTS, Head, Record, Status
+from calibrate.study.file import DRAWS, FORMAT, SCHEMA, STATUSES, TEXTS, Head, Record, Status, sealed
 
 # Bytes of a knee's texts: of its id and why it failed, its configuration and covariates, its summary, its data.
 _MOST = {"id": 2**8, "message": 2**14, "covariates": 2**18, "config": 2**20, "summary": 2**22, "data": 2**28}
@@ -83,6 +85,13 @@ def _head(f: h5py.File, path: Path) -> Head:
         raise ChainError(f"{path}: written by another calibrate (schema {schema}; this one has {SCHEMA})")
     numbers = {name: guard.whole_number(f, name, 2**32) for name in ("shard", "shards", "planned", "total")}
     head = Head(**numbers, study=guard.word(f, "study"))
+    said: dict[str, Any] = {"format": FORMAT, "schema_version": schema, "versions": guard.word(f, "versions")} | asdict(
+        head
+    )
+    if sealed(said) != guard.word(f, "sha256"):
+        raise ValueError("its attributes do not match their SHA-256")
+    if not isinstance(json.loads(head.study), dict):
+        raise ValueError("study is none")
     if not 1 <= head.shard <= head.shards <= head.total + head.shards or head.planned > head.total:
         raise ValueError(f"it is shard {head.shard} of {head.shards}")
     return head
@@ -98,6 +107,8 @@ class _Columns:
         self.status = guard.content(guard.numbers(f, "status", (self.knees,), kind=h5py.h5t.STD_U8LE))
         if self.status.max(initial=0) >= len(STATUSES):
             raise ValueError("status is none")
+        if self.seed.min(initial=0) < 0:
+            raise ValueError("seed is none")
         self._flat: dict[str, h5py.Dataset] = {}
         self._ends: dict[str, NDArray[Any]] = {}
         for name in (*TEXTS, *DRAWS):
@@ -118,7 +129,7 @@ class _Columns:
 
     def text(self, name: str, row: int) -> str:
         """Return a knee's text."""
-        return bytes(self._part(name, row)).decode("utf-8", "surrogateescape")
+        return bytes(self._part(name, row)).decode()
 
     def record(self, row: int) -> Record:
         """Return a knee."""

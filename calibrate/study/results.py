@@ -72,16 +72,24 @@ class KneeResult:
 
         Raises
         ------
-        ConfigError
+        ChainError
             If the file says something that cannot be meant.
         """
-        return config_of(json.loads(self.record.config), f"knee {self.id}")
+        with translated(Path(f"knee {self.id}")):
+            return config_of(_object(self.record.config), f"knee {self.id}")
 
     @property
     def measurements(self) -> dict[str, Measurement]:
-        """The data of each test by its name; the one test of `[data]` has the empty name."""
-        found = json.loads(self.record.data)
-        return {name: stored_measurement(text, source) for name, (source, text) in found.items()}
+        """The data of each test by its name; the one test of `[data]` has the empty name.
+
+        Raises
+        ------
+        ChainError
+            If they are none.
+        """
+        with translated(Path(f"knee {self.id}")):
+            found = _object(self.record.data)
+            return {name: stored_measurement(str(text), str(source)) for name, (source, text) in found.items()}
 
     def posterior(self) -> Posterior:
         """Return the posterior; `calibrate.sample` of it gives the knee's whole chain, bit for bit.
@@ -145,8 +153,7 @@ class Cohort:
     @property
     def study(self) -> Mapping[str, Any]:
         """What all knees have in common: `seed`, `settings`, `draws`, `model_version`."""
-        found = json.loads(self.files[0].head.study)
-        return found if isinstance(found, dict) else {}
+        return _object(self.files[0].head.study)
 
     @property
     def missing(self) -> tuple[str, ...]:
