@@ -18,7 +18,7 @@ from calibrate.population.reweight import AtomEnsemble, sample_atoms
 from calibrate.population.sweep import rows_of
 from calibrate.population.trust import LARGEST_CUT, LARGEST_K, LEAST_EFFECTIVE, RefusedError, Trust, by_weights, reweigh
 
-KNEES, SPREAD, ERROR, WIDE = 8, 0.3, 0.2, 0.8
+KNEES, SPREAD, ERROR, WIDE = 8, 0.3, 0.2, 0.4
 NAMES = ("mcl.log_k", "lcl.log_k")
 CENTRE = 4.0
 
@@ -86,7 +86,8 @@ def test_the_interim_prior_is_divided_out_and_the_error_is_what_it_is_said_to_be
     wrong = sample_atoms(population, kept, 3, **HOW)[0].samples()
     sds = [i for i, name in enumerate(population.names) if name.endswith(".sd")]
     away = (wanted.mean(axis=0) - wrong.mean(axis=0))[sds] / wanted.std(axis=0)[sds]
-    assert (np.abs(away) > 3.0 * off[sds]).any()
+    assert away.max() > 0.3, away
+    assert (np.abs(off[sds]) < 0.15).all(), off
 
 
 def test_one_seed_gives_one_chain_on_any_number_of_cores(population: Population) -> None:
