@@ -103,6 +103,11 @@ class Laws:
         return Laws(*out)
 
 
+def inverse(sigma: FloatArray) -> FloatArray:
+    """Return the inverses of covariances (W, P, P)."""
+    return np.asarray(np.linalg.inv(sigma))
+
+
 def roots(sigma: FloatArray) -> FloatArray:
     """Return the lower triangular matrices (W, P, P) that make covariances the identity."""
     return np.linalg.inv(np.linalg.cholesky(sigma))
@@ -127,7 +132,7 @@ def drawn(rng: np.random.Generator, design: Design, laws: Laws, phi: FloatArray)
 def _covariance(rng: np.random.Generator, sigma: FloatArray, rest: FloatArray, spread: FloatArray) -> FloatArray:
     """Draw covariances given what is normal with them, (W, n, P); Huang & Wand's auxiliary numbers come first."""
     walkers, n, size = rest.shape
-    precision = np.diagonal(np.linalg.inv(sigma), axis1=1, axis2=2)
+    precision = np.diagonal(inverse(sigma), axis1=1, axis2=2)
     inverse_a = rng.standard_gamma(0.5 * (NU + size), (walkers, size)) / (NU * precision + spread**-2.0)
     scatter = rest.transpose(0, 2, 1) @ rest
     scatter[:, range(size), range(size)] += 2.0 * NU * inverse_a
@@ -143,12 +148,12 @@ def _effects(rng: np.random.Generator, design: Design, laws: Laws, phi: FloatArr
     """Draw B with the persons integrated out, then the persons."""
     x, person = design.x, design.person
     walkers, q, size = laws.b.shape
-    inverse = np.linalg.inv(laws.sigma)
+    own = inverse(laws.sigma)
     precision = np.tile(np.diag(design.sd.ravel() ** -2.0), (walkers, 1, 1))
     target = np.tile((design.centre / design.sd**2).ravel(), (walkers, 1))
     # What knees of one person have in common, and what not, by how many knees a person has.
     for counted, some_x, some_phi, times in _parts(x, phi, person):
-        within = inverse if counted is None else np.linalg.inv(laws.sigma + counted * laws.sigma_u)
+        within = own if counted is None else inverse(laws.sigma + counted * laws.sigma_u)
         precision += times * np.einsum("ij,wkl->wikjl", some_x.T @ some_x, within).reshape(walkers, q * size, -1)
         product = np.tensordot(some_x, some_phi, (0, 0))  # (q, W, P)
         target += times * np.einsum("iwk,wkl->wil", product, within).reshape(walkers, -1)
@@ -159,9 +164,9 @@ def _effects(rng: np.random.Generator, design: Design, laws: Laws, phi: FloatArr
     rest = phi - np.tensordot(x, b, (1, 1))
     sums = np.zeros((len(counts), walkers, size))
     np.add.at(sums, person, rest)
-    theirs = np.linalg.inv(laws.sigma_u)
-    every = counts[np.newaxis, :, np.newaxis, np.newaxis] * inverse[:, np.newaxis] + theirs[:, np.newaxis]
-    wanted = np.einsum("pwk,wkl->wpl", sums, inverse)
+    theirs = inverse(laws.sigma_u)
+    every = counts[np.newaxis, :, np.newaxis, np.newaxis] * own[:, np.newaxis] + theirs[:, np.newaxis]
+    wanted = np.einsum("pwk,wkl->wpl", sums, own)
     u = _normal(rng, every.reshape(-1, size, size), wanted.reshape(-1, size)).reshape(walkers, -1, size)
     return replace(laws, b=b, u=u)
 

@@ -85,7 +85,7 @@ def _quadratic(z: FloatArray, height: FloatArray, size: int) -> tuple[FloatArray
     covariance = np.cov(z, rowvar=False).reshape(ndim, ndim) + _FLAT * np.diag(variance)
     i, j = np.triu_indices(ndim)
     if len(z) < _ENOUGH * (1 + ndim + i.size):
-        h = np.linalg.inv(covariance)
+        h = np.asarray(np.linalg.inv(covariance))
         return h, h @ mean
     root = np.linalg.cholesky(covariance)
     x = np.linalg.solve(root, (z - mean).T).T

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.population import block, interweave
-from calibrate.population.gibbs import Laws, drawn, first_laws
+from calibrate.population.gibbs import Laws, drawn, first_laws, inverse
 from calibrate.population.maps import Tuning
 from calibrate.population.model import Population
 
@@ -95,7 +95,7 @@ class Ensemble:
     def update_knees(self, rng: np.random.Generator, state: State, tuned: Tuning) -> None:
         """Move each knee of each walker under that walker's population."""
         forms, walkers = self._forms, state.z.shape[1]
-        mean, precision = state.laws.means(self._design), np.linalg.inv(state.laws.sigma)
+        mean, precision = state.laws.means(self._design), inverse(state.laws.sigma)
         order = rng.permutation(walkers)
         # Normal numbers are made two at a time.
         each = block.NUMBERS + 2 * ((int(forms.dims.max()) + 1) // 2)
@@ -111,12 +111,17 @@ class Ensemble:
                 order,
                 numbers,
                 *tuned.maps,
-                *forms,
+                forms.densities,
+                forms.dims,
+                forms.kinds,
+                forms.references,
+                forms.groups,
+                forms.sizes,
             )
 
     def interweave(self, rng: np.random.Generator, state: State, tuned: Tuning) -> tuple[Laws, NDArray[np.int64]]:
         """Move populations with their knees; return them and how many walkers took each move."""
-        design, laws = self._design, state.laws
+        design, forms, laws = self._design, self._forms, state.laws
         b, sigma, u, sigma_u = (np.array(values) for values in (laws.b, laws.sigma, laws.u, laws.sigma_u))
         walkers, knees = state.z.shape[1], len(design.x)
         taken = interweave.interweave(
@@ -124,10 +129,10 @@ class Ensemble:
             state.height,
             b,
             sigma,
-            np.linalg.inv(sigma),
+            inverse(sigma),
             u,
             sigma_u,
-            np.linalg.inv(sigma_u),
+            inverse(sigma_u),
             design.x,
             np.full(knees, -1) if design.person is None else design.person,
             design.centre,
@@ -139,7 +144,10 @@ class Ensemble:
             rng.permutation(walkers),
             rng.random((len(self._moves), walkers, interweave.NUMBERS)),
             *tuned.maps,
-            *self._forms[:4],
+            forms.densities,
+            forms.dims,
+            forms.kinds,
+            forms.references,
         )
         return Laws(b, sigma, u, sigma_u), taken
 
