@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from calibrate.config.knees import POOR, MadeOf, together
 from calibrate.knee.slots import CORRELATED, STUDENT
 from calibrate.problem.build import errors_of
 
@@ -42,11 +43,35 @@ def assumptions(posterior: Posterior) -> Iterator[str]:
     rigid = [test for test in posterior.tests if errors_of(test, len(posterior.table.parameters)) != CORRELATED]
     if rigid:
         yield f"{_of(posterior, rigid)}{SHAPE}"
+    yield from _of_knees(posterior)
     by_kind: dict[str, list[LaxityTest]] = {}
     for test in posterior.tests:
         by_kind.setdefault(_errors(posterior, test), []).append(test)
     for errors, tests in by_kind.items():
         yield f"{_of(posterior, tests)}errors of the readings are {errors}"
+
+
+def _of_knees(posterior: Posterior) -> Iterator[str]:
+    """Say of priors made of knees where they are from, what they leave out, and which fit the prediction badly."""
+    by_file: dict[str, dict[str, MadeOf]] = {}
+    for name in posterior.table.names:
+        if (made := getattr(posterior.config.resolved(name), "knees", None)) is not None:
+            by_file.setdefault(made.sha256, {})[name] = made
+    for made in by_file.values():
+        of = f"the priors of {', '.join(made)}" if len(made) > 1 else f"the prior of {next(iter(made))}"
+        said = f"{of} {'were' if len(made) > 1 else 'was'} made of {next(iter(made.values())).short}"
+        if (pair := together(made)) is not None:
+            said += (
+                ", each by itself: how they go together over the knees is left out, most of all "
+                f"{pair[0]} with {pair[1]} (correlation {pair[2]:.2f})"
+            )
+        yield said
+        for name, one in made.items():
+            if one.misfit > POOR:
+                yield (
+                    f"the prior of {name} is of a family that fits the prediction of its knees poorly: quantiles are "
+                    f"off by up to {one.misfit:.2f} of its standard deviations"
+                )
 
 
 def _of(posterior: Posterior, tests: list[LaxityTest]) -> str:

@@ -15,6 +15,7 @@ from calibrate.data import Measurement
 from calibrate.errors import CalibrateError
 from calibrate.texts import printable
 
+_ANOTHER = "is another now than when the run was started"
 _GOES_ON = "the run goes on with what is stored in it; for the new one, start a new run"
 
 
@@ -58,9 +59,10 @@ def _first(candidates: Iterator[Path]) -> Path | None:
 def _differs(path: Path, stored: chain.RunFile) -> str:
     """Say how a configuration differs from the one that a run was started with; nothing if only in its comments."""
     try:
-        now, then = load_config(path), parse_config(stored.config.text, path)
+        now, then = load_config(path), parse_config(stored.config.text, path, known=stored.config)
     except CalibrateError:
-        return "is another now than when the run was started"
+        # The same text has lost a prior's file, which the run does not need.
+        return "" if path.read_text("utf-8", "replace") == stored.config.text else _ANOTHER
     found = chain.differences(then.model_dump(mode="json"), now.model_dump(mode="json"))
     return printable(f"{', '.join(found[:3])}{', ...' if len(found) > 3 else ''}") if found else ""
 

@@ -73,6 +73,10 @@ def _is_model(path: Path, head: bytes) -> bool:
     return first is not None and first[1] == b"OpenSimDocument"
 
 
+def _is_prior(path: Path, head: bytes) -> bool:
+    return re.search(rb'(?m)^format = "calibrate knees prior"', head) is not None
+
+
 def _picture(name: str, suffixes: tuple[str, ...], *begins: bytes) -> Kind:
     return Kind(name, suffixes, lambda path, head: head.startswith(begins))
 
@@ -90,7 +94,12 @@ STUDY_REPORT = Kind(
     (".html", ".htm"),
     lambda path, head: b'<meta name="generator" content="calibrate cohort-summary' in head,
 )
-CONFIGURATION = Kind("a configuration", (".toml",), lambda path, head: re.search(rb"(?m)^\[", head) is not None)
+CONFIGURATION = Kind(
+    "a configuration",
+    (".toml",),
+    lambda path, head: re.search(rb"(?m)^\[", head) is not None and not _is_prior(path, head),
+)
+KNEES_PRIOR = Kind("a prior made of knees", (".toml",), _is_prior)
 PICTURES = (
     _picture("a PNG picture", (".png",), b"\x89PNG\r\n\x1a\n"),
     _picture("a PDF file", (".pdf",), b"%PDF-"),

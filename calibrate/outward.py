@@ -38,10 +38,10 @@ class Outward:
         Summary
             A mapping with `converged`, `steps`, `draws`, `parameters` (by name: `unit`, `mean`, `sd`,
             `median`, `q2.5`, `q5`, `q95`, `q97.5`, the Monte-Carlo standard errors `mcse_mean`, `mcse_q5`, `mcse_q95`,
-            `rhat`, `ess_bulk`, `ess_tail`, and `truth` if known), `derived` (the same, of the draws that they are
-            computed from), `checks` (the verdict's numbers and thresholds), `warnings` and more. Numbers that are
-            unknown are None, such as the errors of an angle that some draws do not reach. Of a run, `file` and
-            `created`, too.
+            `rhat`, `ess_bulk`, `ess_tail`, `prior_from` if the prior says, and `truth` if known), `derived` (the same,
+            of the draws that they are computed from), `checks` (the verdict's numbers and thresholds), `warnings` and
+            more. Numbers that are unknown are None, such as the errors of an angle that some draws do not reach. Of a
+            run, `file` and `created`, too.
 
         Raises
         ------

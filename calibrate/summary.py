@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from calibrate import chain
 from calibrate.assumptions import assumptions
+from calibrate.config.values import source_of
 from calibrate.derived import unit_of
 from calibrate.findings.extrapolation import beyond
 from calibrate.notebook_view import of_summary
@@ -69,6 +70,8 @@ def summarise(draws: Draws) -> Summary:
         entry["sd_of_prior"] = _known(float(samples[:, i].std()) / prior.sd)
         entry |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
         entry |= {key: _known(getattr(diagnosis, key)[i]) for key in _CONVERGENCE}
+        if source := source_of(draws.posterior.config.resolved(name)):
+            entry["prior_from"] = source
         if name in draws.truth:
             entry["truth"] = draws.truth[name]
         parameters[name] = entry

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from bad_general import DATA, TEXT, Change, add
 from bad_knees import GEOMETRY, STRANDS
+from bad_knees_prior import FILES as KNEES_FILES
+from bad_knees_prior import KNEES
 from bad_tests import ERRORS, TESTS
 from bad_values import LITERATURE, PRIORS, TIES
 from conftest import Result
@@ -21,6 +23,7 @@ ALL = {
         "tie": TIES,
         "prior": PRIORS,
         "published value": LITERATURE,
+        "knees": KNEES,
         "strand": STRANDS,
         "geometry": GEOMETRY,
         "test": TESTS,
@@ -31,6 +34,7 @@ ALL = {
 HEAD = "angle_deg,moment_Nm,direction\n-6,-9.1,1\n"
 FILES = {
     **DATA,
+    **KNEES_FILES,
     "sigma.csv": "angle_deg,moment_Nm,sigma_Nm\n-6,-9.1,0.5\n0,0.2,0.5\n6,8.8,0.5\n",
     "force.csv": "angle_deg,force_N\n-6,-29.1\n0,0.2\n6,28.8\n",
     "many.csv": "angle_deg,moment_Nm\n" + "".join(f"{-6 + i * 0.02:.2f},{-9 + i * 0.03:.2f}\n" for i in range(501)),

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from bad_general import TEXT, Bad
 from bad_knees import GEOMETRY, STRANDS
+from bad_knees_prior import KNEES
 from bad_tests import ERRORS, TESTS
 from bad_values import LITERATURE, PRIORS, TIES
 from commands import check_refused
@@ -23,10 +24,12 @@ from pydantic_core import PydanticUndefined
 from rigs import FREE, THREE
 
 from calibrate.config import Config, KneeConfig, ParametersConfig, SamplingConfig, parse_config
+from calibrate.config.base import Model
 from calibrate.config.knee import Attachments, KneePart
+from calibrate.config.knees import Named
 from calibrate.config.parameters import StrandConfig, TestConfig
 from calibrate.config.schema import forms, help_of, json_schema, keys
-from calibrate.config.values import Bounds, Distribution, Gaussian, LogGaussian, Model, Published
+from calibrate.config.values import Bounds, Distribution, Gaussian, LogGaussian, Published
 from calibrate.errors import ConfigError
 from calibrate.literature import entries
 from calibrate.problem.quantities import LOAD, quantity_of
@@ -35,7 +38,7 @@ TOP = Path(__file__).parent.parent
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 BAD: dict[str, Bad] = {
     f"{table} {name}": bad
-    for table, of in zip("STGEPLV", (STRANDS, TESTS, GEOMETRY, ERRORS, PRIORS, LITERATURE, TIES), strict=True)
+    for table, of in zip("STGEPLKV", (STRANDS, TESTS, GEOMETRY, ERRORS, PRIORS, LITERATURE, KNEES, TIES), strict=True)
     for name, bad in of.items()
 }
 GOOD = {
@@ -246,7 +249,7 @@ def test_units_are_those_of_the_quantities() -> None:
 
 
 def test_the_forms_of_a_value_are_those_of_the_models() -> None:
-    models = (Bounds, Gaussian, LogGaussian, Published)
+    models = (Bounds, Gaussian, LogGaussian, Published, Named)
     assert {key.name for key in forms()} == {name for model in models for name in model.model_fields}
 
 

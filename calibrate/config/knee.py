@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from calibrate.complaints import PlacedError, SlipError, did_you_mean
-from calibrate.config.values import AnyValue, Bounds, Model, Number, Value, check_name, check_positive, said
+from calibrate.config.base import Model, Number, said
+from calibrate.config.values import AnyValue, Bounds, Value, check_name, check_positive
 
 Point = tuple[Value, Value]
 Attachment = Annotated[tuple[Value, ...], Field(min_length=2, max_length=3)]

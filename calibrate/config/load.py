@@ -15,8 +15,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from calibrate.complaints import explain
+from calibrate.config.base import Model, said
 from calibrate.config.doubts import doubts_of_config, doubts_of_sigma
 from calibrate.config.knee import KneeConfig
+from calibrate.config.knees import with_numbers
 from calibrate.config.parameters import (
     DataConfig,
     MeasurementConfig,
@@ -28,7 +30,7 @@ from calibrate.config.parameters import (
     no_strand,
 )
 from calibrate.config.sampling import PriorConfig, SamplingConfig
-from calibrate.config.values import AnyValue, Model, said
+from calibrate.config.values import AnyValue
 from calibrate.errors import ConfigError
 from calibrate.files import read_text
 from calibrate.plausible import refuse
@@ -231,8 +233,17 @@ def load_config(path: str | Path) -> Config:
     return config
 
 
-def parse_config(text: str, source: str | Path | None = None) -> Config:
-    """Validate the text of a configuration; `source` is the file named in errors and the base of relative paths.
+def parse_config(text: str, source: str | Path | None = None, *, known: Config | None = None) -> Config:
+    """Validate the text of a configuration.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    source : str or Path, optional
+        The file named in errors and the base of relative paths.
+    known : Config, optional
+        One that was made of this text before: its priors made of knees stand in for their files.
 
     Raises
     ------
@@ -247,10 +258,12 @@ def parse_config(text: str, source: str | Path | None = None) -> Config:
         raise ConfigError(f"{where}: not valid TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{where}: not valid TOML: nested too deeply") from None
-    return config_of(document, where, path, text)
+    return config_of(document, where, path, text, known=known)
 
 
-def config_of(document: Mapping[str, Any], where: str, source: Path | None = None, text: str = "") -> Config:
+def config_of(
+    document: Mapping[str, Any], where: str, source: Path | None = None, text: str = "", *, known: Config | None = None
+) -> Config:
     """Validate what a TOML file says, given as tables in memory.
 
     Parameters
@@ -260,15 +273,22 @@ def config_of(document: Mapping[str, Any], where: str, source: Path | None = Non
     where : str
         What errors name.
     source : Path, optional
-        The file, base of relative names of files; none is read.
+        The file, base of relative names of files; of these only priors made of knees are read.
     text : str
         Its text.
+    known : Config, optional
+        As for `parse_config`.
 
     Raises
     ------
     ConfigError
         As `load_config`.
     """
+    try:
+        folder, before = Path() if source is None else source.parent, None if known is None else known.declared()
+        document = with_numbers(document, folder, before)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
     try:
         config = Config.model_validate(document)
     except ValidationError as error:

@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from calibrate.complaints import PlacedError, did_you_mean
+from calibrate.config.base import Model, said
 from calibrate.config.knee import MAIN_STRANDS, Flexion, KneeConfig, KneePart, refuse_slips
-from calibrate.config.values import AnyValue, Distribution, Model, Value, check_name, check_positive, look_up, said
+from calibrate.config.values import AnyValue, Distribution, Value, check_name, check_positive, look_up
 
 # More than any laboratory has; a file of a run holds so many.
 MOST_TESTS = 1000

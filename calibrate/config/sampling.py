@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from calibrate.config.values import Count, Model, Number, Positive, Share, said
+from calibrate.config.base import Count, Model, Number, Positive, Share, said
 
 
 class PriorConfig(Model):

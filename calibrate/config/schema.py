@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from calibrate import literature
+from calibrate.config.knees import Named
 from calibrate.config.load import Config
 from calibrate.config.parameters import LAW_KEYS
 from calibrate.config.values import LONGEST_NAME, Published
@@ -98,10 +99,10 @@ def keys() -> tuple[Key, ...]:
 
 
 def forms() -> tuple[Key, ...]:
-    """Return the keys of the tables that a value may be: bounds, distributions, a published value."""
+    """Return the keys of the tables that a value may be: bounds, distributions, what was published, priors of knees."""
     definitions = _tables()["$defs"]
     found: dict[str, Key] = {}
-    for name in ("Bounds", "Gaussian", "LogGaussian", "Published_k"):
+    for name in ("Bounds", "Named", "Gaussian", "LogGaussian", "Published_k"):
         for key in _keys(definitions[name], definitions, ""):
             found[key.name] = replace(key, default="")
     return tuple(found.values())
@@ -122,6 +123,11 @@ def _tables() -> dict[str, Any]:
     value = _value_in(definitions["Condyle"])
     schema = _by_reference(schema, value)
     definitions = {"Value": value} | schema["$defs"]
+    for model in ("Gaussian", "LogGaussian"):  # provenance, which loading writes and nobody else
+        definitions[model]["properties"].pop("knees")
+    definitions.pop("MadeOf")
+    value["oneOf"].insert(-1, {"$ref": "#/$defs/Named"})
+    definitions["Named"] = _plain(Named)
     value["oneOf"][-1] |= {"pattern": _TIE, "description": "the name of another parameter, whose value this one has"}
     for quantity in LAW_KEYS:
         if not (known := _published(quantity)):
@@ -169,9 +175,15 @@ def _published(quantity: str) -> list[str]:
 
 def _published_schema(known: list[str]) -> dict[str, Any]:
     """Return the schema of a published value, which is one of those that are known."""
-    schema = Published.model_json_schema(schema_generator=_Generator)
-    schema.pop("title")
+    schema = _plain(Published)
     schema["properties"]["literature"] |= {"enum": known}
+    return schema
+
+
+def _plain(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a table that stands in no model's field."""
+    schema = model.model_json_schema(schema_generator=_Generator)
+    schema.pop("title")
     return schema | {"additionalProperties": False}
 
 

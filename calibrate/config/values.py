@@ -6,41 +6,17 @@ import math
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from calibrate import literature
 from calibrate.complaints import BOUNDS, LOG_NORMAL, NEITHER, NORMAL, NUMBER, TIE, WANTED, PlacedError, explain
+from calibrate.config.base import Model, Number, Positive, said
+from calibrate.config.knees import MadeOf
 from calibrate.priors import LogNormal, Normal, Prior, Uniform
-
-# Strict: neither "60" nor true is a number; 60 is.
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Count = Annotated[int, Field(strict=True, lt=2**64)]
-Positive = Annotated[Number, Field(gt=0)]
-Share = Annotated[Number, Field(ge=0)]
-
-
-def said(text: str, unit: str = "") -> Any:
-    """Return what a key is, for its annotation: the one place from which schema, reference and help have it.
-
-    Parameters
-    ----------
-    text : str
-        A sentence without its full stop: meaning, and what happens without the key where no default shows it.
-    unit : str
-        As printed; "load" for the unit of the test's load, "" for none.
-    """
-    return Field(description=text, json_schema_extra={"unit": unit} if unit else None)
-
 
 # Beyond these a number is a slip of the unit or of the keyboard, and floating-point arithmetic no longer holds.
 LARGEST = 1e9
 _CLOSEST = 1e-9
-
-
-class Model(BaseModel):
-    """A table of the configuration: unknown keys are errors, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Distribution(Model):
@@ -85,6 +61,7 @@ _SD = said("standard deviation of a normal distribution")
 _MEDIAN = said("median of a log-normal distribution")
 _FACTOR = said("spread of a log-normal distribution: 68 % lie between median / factor and median * factor")
 _LITERATURE = said("key of a published value, as `calibrate priors` lists them; of a strand's parameter")
+_KNEES = said("the knees that the numbers were made of; written on loading, in the place of their file's name")
 
 
 class Bounds(Distribution):
@@ -118,6 +95,7 @@ class Gaussian(Distribution):
     upper: Annotated[Number | None, _UPPER] = None
     start: Annotated[Number | None, _START] = None
     literature: Annotated[str | None, _LITERATURE] = None  # where mean and sd are from
+    knees: Annotated[MadeOf | None, _KNEES] = None  # likewise
 
     @model_validator(mode="after")
     def _check(self) -> Gaussian:
@@ -144,6 +122,7 @@ class LogGaussian(Distribution):
     upper: Annotated[Number | None, _UPPER] = None
     start: Annotated[Number | None, _START] = None
     literature: Annotated[str | None, _LITERATURE] = None  # where median and factor are from
+    knees: Annotated[MadeOf | None, _KNEES] = None  # likewise
 
     @model_validator(mode="after")
     def _check(self) -> LogGaussian:
@@ -206,6 +185,13 @@ def look_up(quantity: str, value: Any) -> Any:
 
 def _ends(lower: float | None, upper: float | None) -> tuple[float, float]:
     return -math.inf if lower is None else lower, math.inf if upper is None else upper
+
+
+def source_of(value: AnyValue) -> str:
+    """Return where a distribution is from: a published value's key, or how many knees of which file; "" if neither."""
+    if not isinstance(value, Gaussian | LogGaussian):
+        return ""
+    return value.literature or ("" if value.knees is None else value.knees.short)
 
 
 def _form(value: Any) -> str | None:

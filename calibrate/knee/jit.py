@@ -40,6 +40,7 @@ _SOURCES = (
     "sampling/pilot.py",
     "sampling/ladder.py",
     "population/block.py",
+    "population/offers.py",
     "chain/checksum.py",
 )
 _PACKAGE = Path(__file__).parent.parent

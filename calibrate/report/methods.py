@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from calibrate import __version__, literature
+from calibrate.config.values import source_of
 from calibrate.report.words import number, title_of
 from calibrate.results import Run
 from calibrate.texts import count
@@ -86,14 +87,14 @@ def paragraph(run: Run, content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def prior_rows(run: Run, content: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Yield each free parameter's prior and, where it is published, what the source states and its number."""
+    """Yield each free parameter's prior and where it is from: what a source states and its number, or knees."""
     cited = {text: i for i, text in enumerate(references(run), 1)}
     published, tests = sources(run), [test["name"] for test in content["tests"]]
     for name, entry in content["parameters"].items():
-        of = published.get(name)
+        of, source = published.get(name), source_of(run.config.resolved(name))
         yield {
             "name": name,
             "title": title_of(name, tests),
             "prior": entry["prior"],
-            "source": "" if of is None else f"{of.key}: {of.stated()} [{cited[of.source.citation]}]",
+            "source": source if of is None else f"{of.key}: {of.stated()} [{cited[of.source.citation]}]",
         }

@@ -81,7 +81,7 @@ def leave_one_out(log_likelihood: FloatArray, efficiency: float = 1.0) -> LeaveO
     """
     weights, k = np.empty_like(log_likelihood), np.empty(log_likelihood.shape[1])
     for i, column in enumerate(log_likelihood.T):
-        log_weights, k[i] = _smoothed(column, efficiency)
+        log_weights, k[i] = smoothed(column, efficiency)
         weights[:, i] = np.exp(log_weights - logsumexp(log_weights))
     with np.errstate(divide="ignore"):  # the logarithm of a weight that is nought
         elpd = logsumexp(log_likelihood, axis=0, b=weights)
@@ -92,7 +92,7 @@ def leave_one_out(log_likelihood: FloatArray, efficiency: float = 1.0) -> LeaveO
     return LeaveOneOut(weights, elpd, error, k, float((fitted - elpd).sum()), shares.sum(axis=1))
 
 
-def _smoothed(log_likelihood: FloatArray, efficiency: float) -> tuple[FloatArray, float]:
+def smoothed(log_likelihood: FloatArray, efficiency: float) -> tuple[FloatArray, float]:
     """Return log-weights of the draws for one reading, and Pareto's k."""
     from arviz_stats.base.array import array_stats  # takes seconds where xarray is installed as well
 

@@ -1,0 +1,167 @@
+"""Finished calibrations put together: a study's results and runs, their prior, and what knees shrink to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import config_text
+
+from calibrate import ConfigError, Posterior, load_config
+from calibrate.canvas import plainly
+from calibrate.config import parse_config
+from calibrate.errors import ExportError
+from calibrate.figures.study_shrinkage import ALONE, TOGETHER, population_plot, shrinkage_plot
+from calibrate.population.finished import finished
+from calibrate.population.from_runs import from_runs, save_prior, table_of
+from calibrate.population.prior import prior_of
+from calibrate.population.shrinkage import natural, parameter_of, shrinkage
+from calibrate.runner import start_run
+from calibrate.study import load_study, run_cohort
+
+LAW = "k = { median = 45.0, factor = 1.6 }\nalpha = 0.06\nl_0 = LENGTH\n"
+LAWS = f"[parameters.mcl]\n{LAW.replace('LENGTH', '90.0')}[parameters.lcl]\n{LAW.replace('LENGTH', '60.0')}"
+TEXT = config_text(parameters=LAWS, noise="sigma = 4.0", file="KNEE.csv")
+TRUTHS = {"a": (38.0, 50.0), "b": (45.0, 41.0), "c": (52.0, 46.0), "d": (41.0, 57.0), "e": (60.0, 44.0)}
+HOW: dict[str, Any] = {"max_steps": 200, "min_ess": 300.0, "ensembles": 2, "thin": 2, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five simulated knees, each calibrated by itself; results in `out`, one of them a run as well."""
+    folder = tmp_path_factory.mktemp("study")
+    angles = np.linspace(-7.0, 7.0, 9)
+    for number, (name, truth) in enumerate(TRUTHS.items()):
+        text = TEXT.replace("KNEE", name)
+        head = "angle_deg,moment_Nm\n"
+        (folder / f"{name}.csv").write_text(head + "".join(f"{angle},0.0\n" for angle in angles))
+        posterior = Posterior.from_config(parse_config(text, folder / f"{name}.toml"))
+        loads = posterior.simulate(np.array(truth), np.random.default_rng(number))[0]
+        rows = "".join(f"{angle},{load:.4f}\n" for angle, load in zip(angles, loads, strict=True))
+        (folder / f"{name}.csv").write_text(head + rows)
+        (folder / f"{name}.toml").write_text(text)
+    few = {"min_ess": 800.0, "ensembles": 2, "walkers": 32}
+    with ThreadPoolExecutor(1) as pool:
+        run_cohort(load_study(folder, **few), folder / "out", executor=pool, draws=1500)
+    start_run(load_config(folder / "a.toml").with_sampling(**few), folder / "a.h5")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def together(study: Path) -> Any:
+    return from_runs([study / "out"], seed=2, **HOW)
+
+
+def test_results_of_a_study_and_runs_are_the_same_knees(study: Path) -> None:
+    knees, left_out = finished([study / "out"])
+    assert [one.id for one in knees] == list(TRUTHS)
+    assert left_out == ()
+    (run,), _ = finished([study / "a.h5"])
+    assert run.id == "a"
+    for one in (knees[0], run):
+        np.testing.assert_allclose(one.posterior.log_prob(one.draws), one.log_prob, rtol=1e-12)
+        assert one.effective > 800
+    spread = run.draws.std(axis=0)
+    np.testing.assert_allclose(knees[0].draws.mean(axis=0), run.draws.mean(axis=0), atol=0.2 * spread.max())
+
+
+def test_knees_of_one_name_and_several_studies_are_refused(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copyfile(study / "a.h5", tmp_path / "other" / "a.h5")
+    with pytest.raises(ConfigError, match="two of the runs are called a"):
+        finished([study / "a.h5", tmp_path / "other" / "a.h5"])
+    with pytest.raises(ConfigError, match="is a study's results, which stand alone"):
+        finished([study / "a.h5", study / "out"])
+
+
+def test_knees_that_have_not_converged_are_left_out_and_named(study: Path, tmp_path: Path) -> None:
+    config = load_config(study / "b.toml").with_sampling(max_steps=4, walkers=32, ensembles=2)
+    start_run(config, tmp_path / "b.h5")
+    knees, left_out = finished([study / "a.h5", tmp_path / "b.h5"])
+    assert [one.id for one in knees] == ["a"]
+    assert left_out == ("left out, because they have not converged: b",)
+    with pytest.raises(ConfigError, match="no knee has converged"):
+        finished([tmp_path / "b.h5"])
+
+
+def test_the_company_of_others_moves_a_knee_towards_them(together: Any) -> None:
+    draws, trust, alone = together
+    assert trust.refusals() == []
+    found = shrinkage(draws, alone)
+    assert [(one.parameter, one.unit) for one in found] == [("mcl.k", "N/mm"), ("lcl.k", "N/mm")]
+    for i, one in enumerate(found):
+        middle = one.population[1]
+        off = one.alone[:, 1] - middle
+        farthest = int(np.argmax(np.abs(off)))
+        assert abs(one.together[farthest, 1] - middle) < abs(off[farthest])
+        assert np.median(one.left) < 1.0
+        phi = alone["c"][:, i]
+        np.testing.assert_allclose(one.alone[2, 1], np.exp(np.median(phi)), rtol=1e-12)
+        after = draws.components("c")[:, i]
+        assert one.moved[2] == pytest.approx((after.mean() - phi.mean()) / phi.std())
+        assert one.left[2] == pytest.approx(after.std() / phi.std())
+    rows = list(csv.DictReader(io.StringIO(table_of(found))))
+    assert [row["knee"] for row in rows] == [*TRUTHS, *TRUTHS]
+    assert float(rows[2]["together_median"]) == found[0].together[2, 1]
+
+
+def test_a_knee_that_nobody_calibrated_by_itself_is_blank(together: Any) -> None:
+    draws, _, alone = together
+    found = shrinkage(draws, {"a": alone["a"]})[0]
+    assert np.isfinite(found.alone[0]).all()
+    assert np.isnan(found.alone[1:]).all()
+    assert np.isfinite(found.together).all()
+    with pytest.raises(ConfigError, match="none of these knees is in the population"):
+        shrinkage(draws, {"z": alone["a"]})
+
+
+@plainly
+def test_pictures_show_both_estimates_and_the_populations_curve(together: Any) -> None:
+    draws, _, alone = together
+    found = shrinkage(draws, alone)
+    ax = shrinkage_plot(found[0]).axes[0]
+    medians = {line.get_gid(): line.get_xdata() for line in ax.lines if line.get_gid()}
+    np.testing.assert_array_equal(medians[f"{ALONE} median"], np.sort(found[0].alone[:, 1]))
+    assert f"{TOGETHER} median" in medians
+    for panel, one in zip(population_plot(found).axes, found, strict=True):
+        lines = {line.get_gid(): line for line in panel.lines}
+        x, y = lines["curve line"].get_data()
+        assert np.trapezoid(y, x) == pytest.approx(1.0, abs=0.06)
+        assert one.population[0] < x[np.argmax(y)] < one.population[2]
+        np.testing.assert_array_equal(lines[TOGETHER].get_xdata(), one.together[:, 1])
+
+
+def test_a_population_makes_a_prior_for_a_new_knee(together: Any, study: Path, tmp_path: Path) -> None:
+    draws, burn_in = together[0], together[0].verdict.burn_in
+    said = {"burn_in": burn_in, "sentence": "so and so"}
+    with pytest.raises(ConfigError, match=r"the population has not converged \(so and so\), so it makes no prior"):
+        prior_of(replace(draws, verdict=SimpleNamespace(converged=False, **said)))
+    draws = replace(draws, verdict=SimpleNamespace(converged=True, **said))
+    prior = prior_of(draws, seed=4, study="five knees", sha256="0" * 64)
+    path = tmp_path / "prior.toml"
+    save_prior(prior, path)
+    with pytest.raises(ExportError, match="exists already"):
+        save_prior(prior, path)
+    (tmp_path / "knee.toml").write_text("[knee]\n")
+    with pytest.raises(ExportError, match="is not a prior made of knees, so it is left alone"):
+        save_prior(prior, tmp_path / "knee.toml", overwrite=True)
+    shutil.copyfile(study / "a.csv", tmp_path / "a.csv")
+    text = TEXT.replace("KNEE", "a").replace("{ median = 45.0, factor = 1.6 }", '{ knees = "prior.toml" }')
+    (tmp_path / "knee.toml").write_text(text)
+    config = load_config(tmp_path / "knee.toml")
+    for component, column in zip(
+        draws.population.components, draws.new_knee(20_000, np.random.default_rng(4)).T, strict=True
+    ):
+        value: Any = config.resolved(parameter_of(component))
+        new = natural(component, column)
+        assert value.knees.knees == len(TRUTHS)
+        for share in (0.1, 0.5, 0.9):
+            assert value.prior.quantile(share) == pytest.approx(np.quantile(new, share), rel=0.12)
