@@ -54,80 +54,124 @@ def parameters(z: FloatArray, theta: FloatArray, kinds: IntArray, references: Fl
 
 
 @borrowing
-def apart(z: FloatArray, mean: FloatArray, precision: FloatArray) -> float:
-    """Return half the squared distance of a knee's components from their mean, in standard deviations."""
-    total = 0.0
-    for i in range(mean.size):
-        x = z[i] - mean[i]
-        value = 0.5 * precision[i, i] * x
+def apart(z: FloatArray, mean: FloatArray, precision: FloatArray, out: FloatArray) -> None:
+    """Compute half the squared distances of a knee's components from their mean, in standard deviations, (n,).
+
+    Walkers stand last in all arrays, for the sake of the processor's vector units: z (ndim, n), mean (P, n), precision
+    (P, P, n).
+    """
+    n = out.size
+    for w in range(n):
+        out[w] = 0.0
+    for i in range(mean.shape[0]):
+        z_i, m_i = z[i], mean[i]
         for j in range(i):
-            value += precision[i, j] * (z[j] - mean[j])
-        total += value * x
-    return total
+            p, z_j, m_j = precision[i, j], z[j], mean[j]
+            for w in range(n):
+                out[w] += p[w] * (z_i[w] - m_i[w]) * (z_j[w] - m_j[w])
+        p = precision[i, i]
+        for w in range(n):
+            out[w] += 0.5 * p[w] * (z_i[w] - m_i[w]) * (z_i[w] - m_i[w])
 
 
 @borrowing
 def condition(
-    h: FloatArray, g: FloatArray, precision: FloatArray, mean: FloatArray, root: FloatArray, middle: FloatArray
-) -> float:
-    """Compute the approximation's root R and mean, of ndim = `middle.size`; return the logarithm of R's determinant.
+    h: FloatArray,
+    g: FloatArray,
+    precision: FloatArray,
+    mean: FloatArray,
+    root: FloatArray,
+    middle: FloatArray,
+    log_det: FloatArray,
+) -> None:
+    """Compute the approximations' roots R (ndim, ndim, n), means (ndim, n) and logarithms of R's determinants (n,).
 
     R is lower triangular, with the inverse of each number on its diagonal in the place of that.
     """
-    ndim, size = middle.size, mean.size
-    log_det, product = 0.0, 1.0
+    ndim, n = middle.shape
+    size = mean.shape[0]
+    for w in range(n):
+        log_det[w] = 0.0
     for i in range(ndim):
-        value = g[i]
-        if i < size:
-            for j in range(size):
-                value += precision[i, j] * mean[j]
-        for j in range(i):
-            entry = h[i, j]
+        middle_i, about = middle[i], g[i]
+        for w in range(n):
+            middle_i[w] = about
+        for j in range(size if i < size else 0):
+            p, m_j = precision[i, j], mean[j]
+            for w in range(n):
+                middle_i[w] += p[w] * m_j[w]
+        for j in range(i + 1):
+            r, own = root[i, j], h[i, j]
             if i < size:
-                entry += precision[i, j]
+                p = precision[i, j]
+                for w in range(n):
+                    r[w] = own + p[w]
+            else:
+                for w in range(n):
+                    r[w] = own
             for k in range(j):
-                entry -= root[i, k] * root[j, k]
-            entry *= root[j, j]
-            root[i, j] = entry
-            value -= entry * middle[j]
-        square = h[i, i]
-        if i < size:
-            square += precision[i, i]
-        for k in range(i):
-            square -= root[i, k] * root[i, k]
-        # One logarithm for many: the product of a few numbers neither over- nor underflows.
-        product *= square
-        if i % 4 == 3:
-            log_det += 0.5 * math.log(product)
-            product = 1.0
-        root[i, i] = 1.0 / math.sqrt(square)
-        middle[i] = value * root[i, i]
+                a, b = root[i, k], root[j, k]
+                for w in range(n):
+                    r[w] -= a[w] * b[w]
+            if j < i:
+                d, middle_j = root[j, j], middle[j]
+                for w in range(n):
+                    r[w] *= d[w]
+                    middle_i[w] -= r[w] * middle_j[w]
+        r = root[i, i]
+        for w in range(n):
+            r[w] = 1.0 / math.sqrt(r[w])
+            middle_i[w] *= r[w]
+        # One logarithm for four: the product of a few numbers neither over- nor underflows.
+        if i % 4 == 3 or i == ndim - 1:
+            a, b, c = root[i - i % 4, i - i % 4], root[max(0, i - 1), max(0, i - 1)], root[max(0, i - 2), max(0, i - 2)]
+            for w in range(n):
+                product = r[w]
+                if i % 4 > 0:
+                    product *= a[w]
+                if i % 4 > 1:
+                    product *= b[w]
+                if i % 4 > 2:
+                    product *= c[w]
+                log_det[w] -= math.log(product)
     for i in range(ndim - 1, -1, -1):
-        value = middle[i]
+        middle_i, r = middle[i], root[i, i]
         for k in range(i + 1, ndim):
-            value -= root[k, i] * middle[k]
-        middle[i] = value * root[i, i]
-    return log_det + 0.5 * math.log(product)
+            a, middle_k = root[k, i], middle[k]
+            for w in range(n):
+                middle_i[w] -= a[w] * middle_k[w]
+        for w in range(n):
+            middle_i[w] *= r[w]
 
 
 @borrowing
 def standardise(z: FloatArray, middle: FloatArray, root: FloatArray, e: FloatArray) -> None:
-    """Compute standard coordinates."""
-    for j in range(middle.size):
-        value = (z[j] - middle[j]) / root[j, j]
-        for k in range(j + 1, middle.size):
-            value += root[k, j] * (z[k] - middle[k])
-        e[j] = value
+    """Compute standard coordinates (ndim, n)."""
+    ndim, n = middle.shape
+    for j in range(ndim):
+        e_j, z_j, middle_j, d = e[j], z[j], middle[j], root[j, j]
+        for w in range(n):
+            e_j[w] = (z_j[w] - middle_j[w]) / d[w]
+        for k in range(j + 1, ndim):
+            r, z_k, middle_k = root[k, j], z[k], middle[k]
+            for w in range(n):
+                e_j[w] += r[w] * (z_k[w] - middle_k[w])
 
 
 @borrowing
 def place(e: FloatArray, middle: FloatArray, root: FloatArray, z: FloatArray) -> None:
-    """Compute coordinates from standard ones."""
-    for j in range(middle.size - 1, -1, -1):
-        value = e[j]
-        for k in range(j + 1, middle.size):
-            value -= root[k, j] * (z[k] - middle[k])
-        z[j] = middle[j] + value * root[j, j]
+    """Compute coordinates (ndim, n) from standard ones."""
+    ndim, n = middle.shape
+    for j in range(ndim - 1, -1, -1):
+        z_j, e_j, middle_j, d = z[j], e[j], middle[j], root[j, j]
+        for w in range(n):
+            z_j[w] = e_j[w]
+        for k in range(j + 1, ndim):
+            r, z_k, middle_k = root[k, j], z[k], middle[k]
+            for w in range(n):
+                z_j[w] -= r[w] * (z_k[w] - middle_k[w])
+        for w in range(n):
+            z_j[w] = middle_j[w] + z_j[w] * d[w]
 
 
 @compiled
@@ -214,51 +258,84 @@ def update(
         See `Forms`.
     """
     knees, updates, walkers, _ = numbers.shape
-    half, most = walkers // 2, z.shape[2]
+    half, most, size = walkers // 2, z.shape[2], mean.shape[2]
     taken = 0
-    x_, q_, theta_ = np.empty(most), np.empty(most), np.empty(most)
-    e_, middle_, root = np.empty((walkers, most)), np.empty((walkers, most)), np.empty((walkers, most, most))
-    # What is sampled.
-    value_at = np.empty(walkers)
+    here, theta_ = np.empty(most), np.empty(most)
+    e_, x_ = np.empty((walkers, most)), np.empty(most)
+    middle_, root_ = np.empty((2, most, half)), np.empty((2, most, most, half))
+    there_, new_ = np.empty((most, half)), np.empty((most, half))
+    means, precisions = np.empty((size, half)), np.empty((2, size, size, half))
+    off, log_det, factors, value_at = np.empty(half), np.empty(half), np.empty(half), np.empty(half)
     every = np.arange(most)
+    for turn in range(2):
+        for j in range(half):
+            me = order[turn * half + j]
+            for k in range(size):
+                for m in range(size):
+                    precisions[turn, k, m, j] = precision[me, k, m]
     for a in range(knees):
         i = first + a
         d, ndim, sizes = densities[i], dims[i], all_sizes[i]
         prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
         room = room_of(knee)
-        x, q, theta, e, middle = x_[:ndim], q_[:ndim], theta_[:ndim], e_[:, :ndim], middle_[:, :ndim]
+        q, theta, e, x = here[:ndim], theta_[:ndim], e_[:, :ndim], x_[:ndim]
+        there, new = there_[:ndim], new_[:ndim]
         count = 0
         while count < sizes.size and sizes[count] > 0:
             count += 1
-        for w in range(walkers):
-            condition(h[i], g[i], precision[w], mean[i, w], root[w], middle[w])
-            standardise(z[i, w], middle[w], root[w], e[w])
-            value_at[w] = height[i, w] - apart(z[i, w], mean[i, w], precision[w])
         for turn in range(2):
-            moving = order[:half] if turn == 0 else order[half:]
+            moving = order[turn * half : (turn + 1) * half]
+            middle, root = middle_[turn, :ndim], root_[turn, :ndim, :ndim]
+            for j in range(half):
+                for k in range(size):
+                    means[k, j] = mean[i, moving[j], k]
+                for k in range(ndim):
+                    there[k, j] = z[i, moving[j], k]
+            condition(h[i], g[i], precisions[turn], means, root, middle, log_det)
+            standardise(there, middle, root, new)
+            for j in range(half):
+                for k in range(ndim):
+                    e[moving[j], k] = new[k, j]
+        for turn in range(2):
+            moving = order[turn * half : (turn + 1) * half]
             others = order[half:] if turn == 0 else order[:half]
+            middle, root = middle_[turn, :ndim], root_[turn, :ndim, :ndim]
+            for j in range(half):
+                for k in range(size):
+                    means[k, j] = mean[i, moving[j], k]
+                for k in range(ndim):
+                    there[k, j] = z[i, moving[j], k]
+            apart(there, means, precisions[turn], off)
+            for j in range(half):
+                value_at[j] = height[i, moving[j]] - off[j]
             for step in range(updates):
                 for j in range(half):
                     me = moving[j]
                     u = numbers[a, step, me]
                     if u[0] < _DE:
-                        factor = _from_walkers(x, e, me, others, u, (_STRETCH, _DE))
+                        factors[j] = _from_walkers(x, e, me, others, u, (_STRETCH, _DE))
                     elif u[0] < _WHOLE:
-                        factor = _renew(x, e[me], u, every, ndim)
+                        factors[j] = _renew(x, e[me], u, every, ndim)
                     else:
                         group = int(u[1] * count)
-                        factor = _renew(x, e[me], u, groups[i, group], sizes[group])
-                    place(x, middle[me], root[me], q)
+                        factors[j] = _renew(x, e[me], u, groups[i, group], sizes[group])
+                    for k in range(ndim):
+                        new[k, j] = x[k]
+                place(new, middle, root, there)
+                apart(there, means, precisions[turn], off)
+                for j in range(half):
+                    me = moving[j]
+                    for k in range(ndim):
+                        q[k] = there[k, j]
                     own = log_prior_one(q, prior)
                     if own > -np.inf:
                         parameters(q, theta, kinds[i], references[i])
                         own += likelihood_one(theta, p, columns, knee, room)
-                    value = own - apart(q, mean[i, me], precision[me])
-                    if value + factor - value_at[me] > math.log(u[2]):
+                    if own - off[j] + factors[j] - value_at[j] > math.log(numbers[a, step, me, 2]):
                         taken += 1
-                        value_at[me] = value
+                        value_at[j] = own - off[j]
                         height[i, me] = own
-                        for m in range(ndim):
-                            e[me, m] = x[m]
-                            z[i, me, m] = q[m]
+                        for k in range(ndim):
+                            e[me, k] = new[k, j]
+                            z[i, me, k] = q[k]
     return taken

@@ -86,13 +86,24 @@ def _log_effects(b: FloatArray, centre: FloatArray, sd: FloatArray) -> float:
 
 
 @borrowing
-def _mean(x: FloatArray, b: FloatArray, u: FloatArray, person: int, mean: FloatArray) -> None:
-    """Compute what a knee's components scatter about."""
-    for k in range(mean.size):
-        value = u[person, k] if person >= 0 else 0.0
-        for i in range(x.size):
-            value += x[i] * b[i, k]
-        mean[k] = value
+def _means(x: FloatArray, b: FloatArray, u: FloatArray, person: int, of: IntArray, mean: FloatArray) -> None:
+    """Compute what a knee's components scatter about in the populations of some walkers, (P, n)."""
+    for j in range(of.size):
+        me = of[j]
+        for k in range(mean.shape[0]):
+            value = u[me, person, k] if person >= 0 else 0.0
+            for i in range(x.size):
+                value += x[i] * b[me, i, k]
+            mean[k, j] = value
+
+
+@borrowing
+def _turned(precision: FloatArray, of: IntArray, out: FloatArray) -> None:
+    """Put the precisions of some walkers into an array in which walkers stand last."""
+    for j in range(of.size):
+        for k in range(out.shape[0]):
+            for m in range(out.shape[1]):
+                out[k, m, j] = precision[of[j], k, m]
 
 
 @borrowing
@@ -268,24 +279,32 @@ def interweave(
         See `Forms`.
     """
     knees, walkers, most = z.shape
-    size = spread.size
-    half = walkers // 2
-    e, new_z, new_height = np.empty(z.shape), np.empty(z.shape), np.empty(height.shape)
-    middle_, root_, theta_, q_ = np.empty(most), np.empty((most, most)), np.empty(most), np.empty(most)
-    mean, mask, s = np.empty(size), np.empty(size), np.empty(size)
+    size, half = spread.size, walkers // 2
+    e, new_z, new_height = np.empty((2, knees, most, half)), np.empty((knees, most, half)), np.empty((knees, half))
+    middle_, root_ = np.empty((most, half)), np.empty((most, most, half))
+    theta_, q_, mask, s = np.empty(most), np.empty(most), np.empty(size), np.empty(size)
+    means, precisions = np.empty((size, half)), np.empty((size, size, half))
+    off, log_det = np.empty(half), np.empty(half)
     new_b, new_sigma, new_precision = b.copy(), sigma.copy(), precision.copy()
     new_u, new_sigma_u, new_precision_u = u.copy(), sigma_u.copy(), precision_u.copy()
     # Of all knees together, what is sampled at fixed standard coordinates.
     value, new_value, log_dets = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
     taken = np.zeros(moves.shape[0], dtype=np.int64)
-    for i in range(knees):
-        ndim = dims[i]
-        middle = middle_[:ndim]
-        for w in range(walkers):
-            _mean(x[i], b[w], u[w], person[i], mean)
-            log_det = condition(h[i], g[i], precision[w], mean, root_, middle)
-            standardise(z[i, w], middle, root_, e[i, w])
-            value[w] += height[i, w] - apart(z[i, w], mean, precision[w]) - log_det
+    for turn in range(2):
+        moving = order[turn * half : (turn + 1) * half]
+        _turned(precision, moving, precisions)
+        for i in range(knees):
+            ndim = dims[i]
+            middle, root, there = middle_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim]
+            _means(x[i], b, u, person[i], moving, means)
+            for j in range(half):
+                for m in range(ndim):
+                    there[m, j] = z[i, moving[j], m]
+            condition(h[i], g[i], precisions, means, root, middle, log_det)
+            standardise(there, middle, root, e[turn, i, :ndim])
+            apart(there, means, precisions, off)
+            for j in range(half):
+                value[moving[j]] += height[i, moving[j]] - off[j] - log_det[j]
     for move in range(moves.shape[0]):
         what, of = moves[move, 0], moves[move, 1]
         of_persons = what in (SPREAD_PERSONS, SHEAR_PERSONS)
@@ -319,24 +338,26 @@ def interweave(
                     s,
                 )
                 new_value[me] = 0.0
+            _turned(new_precision, moving, precisions)
             for i in range(knees):
                 d, ndim = densities[i], dims[i]
                 prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
                 room = room_of(knee)
-                middle, theta, q = middle_[:ndim], theta_[:ndim], q_[:ndim]
+                middle, root, there = middle_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim]
+                theta, q = theta_[:ndim], q_[:ndim]
+                _means(x[i], new_b, new_u, person[i], moving, means)
+                condition(h[i], g[i], precisions, means, root, middle, log_det)
+                place(e[turn, i, :ndim], middle, root, there)
+                apart(there, means, precisions, off)
                 for j in range(half):
-                    me = moving[j]
-                    _mean(x[i], new_b[me], new_u[me], person[i], mean)
-                    log_det = condition(h[i], g[i], new_precision[me], mean, root_, middle)
-                    place(e[i, me], middle, root_, q)
+                    for m in range(ndim):
+                        q[m] = there[m, j]
                     own = log_prior_one(q, prior)
                     if own > -np.inf:
                         parameters(q, theta, kinds[i], references[i])
                         own += likelihood_one(theta, p, columns, knee, room)
-                    new_value[me] += own - apart(q, mean, new_precision[me]) - log_det
-                    new_height[i, me] = own
-                    for m in range(ndim):
-                        new_z[i, me, m] = q[m]
+                    new_value[moving[j]] += own - off[j] - log_det[j]
+                    new_height[i, j] = own
             for j in range(half):
                 me = moving[j]
                 gain = new_value[me] - value[me]
@@ -353,7 +374,7 @@ def interweave(
                     value[me] = new_value[me]
                     b[me], sigma[me], precision[me] = new_b[me], new_sigma[me], new_precision[me]
                     u[me], sigma_u[me], precision_u[me] = new_u[me], new_sigma_u[me], new_precision_u[me]
-                    z[:, me], height[:, me] = new_z[:, me], new_height[:, me]
+                    z[:, me], height[:, me] = new_z[:, :, j], new_height[:, j]
                 else:
                     new_b[me], new_sigma[me], new_precision[me] = b[me], sigma[me], precision[me]
                     new_u[me], new_sigma_u[me], new_precision_u[me] = u[me], sigma_u[me], precision_u[me]
