@@ -1,0 +1,235 @@
+"""A population's file and its commands: written at each look, gone on with bit for bit, refused when altered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from commands import Result
+from conftest import config_text
+
+from calibrate import ChainError, Posterior
+from calibrate.config import load_config, parse_config
+from calibrate.population.calibration import resume_population, start_population
+from calibrate.population.file import Stored, read, write
+from calibrate.study import load_study
+
+Command = Callable[..., Result]
+LAW = "k = { lower = 10.0, upper = 200.0 }\nalpha = 0.06\nreference_strain = STRAIN\n"
+LAWS = f"[parameters.mcl]\n{LAW.replace('STRAIN', '0.02')}[parameters.lcl]\n{LAW.replace('STRAIN', '0.01')}"
+TEXT = config_text(parameters=LAWS, noise="sigma = 4.0", file="KNEE.csv")
+TRUTHS = {"a": (38.0, 50.0), "b": (45.0, 41.0), "c": (52.0, 46.0), "d": (41.0, 57.0)}
+HOW: dict[str, Any] = {"ensembles": 2, "walkers": 16, "thin": 1, "workers": 1, "min_ess": 1e6}
+
+
+@pytest.fixture(scope="module")
+def knees(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the manifest of four simulated knees."""
+    folder, rows = tmp_path_factory.mktemp("knees"), ["knee,config,sex,age,person"]
+    for number, (name, truth) in enumerate(TRUTHS.items()):
+        head, angles = "angle_deg,moment_Nm\n", np.linspace(-7.0, 7.0, 9)
+        (folder / f"{name}.csv").write_text(head + "".join(f"{angle},0.0\n" for angle in angles))
+        text = TEXT.replace("KNEE", name)
+        posterior = Posterior.from_config(parse_config(text, folder / f"{name}.toml"))
+        loads = posterior.simulate(np.array(truth), np.random.default_rng(number))[0]
+        lines = [f"{angle},{load:.4f}\n" for angle, load in zip(angles, loads, strict=True)]
+        (folder / f"{name}.csv").write_text(head + "".join(lines))
+        (folder / f"{name}.toml").write_text(text)
+        rows.append(f"{name},{name}.toml,{'fm'[number % 2]},{40 + 3 * number},p{number // 2}")
+    (folder / "study.csv").write_text("\n".join([*rows, ""]))
+    return folder / "study.csv"
+
+
+@pytest.fixture(scope="module")
+def whole(knees: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stored]:
+    """Return a population of 70 steps that was never stopped."""
+    path = tmp_path_factory.mktemp("whole") / "whole.h5"
+    stored, reason = start_population(load_study(knees), path, None, ("sex",), seed=5, max_steps=70, **HOW)
+    assert reason == "steps"
+    return path, stored
+
+
+def same(one: Stored, other: Stored) -> None:
+    for name in ("chains", "log_prob", "knees"):
+        np.testing.assert_array_equal(getattr(one.draws, name), getattr(other.draws, name))
+
+
+def test_what_is_read_is_what_was_written(whole: tuple[Path, Stored]) -> None:
+    path, stored = whole
+    found = read(path)
+    same(found, stored)
+    assert found.draws.names == stored.draws.names
+    assert found.settings == stored.settings
+    assert found.draws.verdict.numbers() == stored.draws.verdict.numbers()
+    assert found.draws.summary() == stored.draws.summary()
+    np.testing.assert_array_equal(found.draws.knee("b"), stored.draws.knee("b"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupted_and_gone_on_with_it_is_the_one_never_stopped(
+    workers: int, knees: Path, whole: tuple[Path, Stored], tmp_path: Path
+) -> None:
+    path, polls = tmp_path / "parts.h5", iter(range(23))
+    how = {**HOW, "workers": workers, "max_steps": 70}
+    stop = {"should_stop": lambda: next(polls, None) is None}
+    _, reason = start_population(load_study(knees), path, None, ("sex",), seed=5, **how, **stop)
+    assert reason == "interrupted"
+    assert read(path).draws.chains.shape[1] == 23
+    resume_population(path, max_steps=41)
+    stored, reason = resume_population(path, max_steps=70)
+    assert reason == "steps"
+    same(stored, whole[1])
+    same(read(path), whole[1])
+
+
+def test_what_kills_a_run_leaves_the_last_look(
+    knees: Path, whole: tuple[Path, Stored], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when the file is written for the second time: the first one stays, and goes on."""
+    path, writes = tmp_path / "full.h5", iter(range(1))
+
+    def full(to: Path, stored: Stored) -> None:
+        if next(writes, None) is None:
+            raise ChainError(f"{to}: cannot be written (No space left on device)")
+        write(to, stored)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("calibrate.population.calibration.write", full)
+        with pytest.raises(ChainError, match="No space left"):
+            start_population(load_study(knees), path, None, ("sex",), seed=5, max_steps=90, **HOW)
+    assert read(path).draws.chains.shape[1] == 64
+    stored, _ = resume_population(path, max_steps=70)
+    same(stored, whole[1])
+
+
+def altered(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    with h5py.File(path, "r+") as f:
+        said = json.loads(bytes(f["study"][()]))
+        change(said)
+        del f["study"]
+        from calibrate.chain import guard
+
+        guard.put_text(f, "study", json.dumps(said).encode())
+
+
+def radius(said: dict[str, Any]) -> None:
+    said["members"][2]["config"]["knee"]["medial_condyle"]["radius"] = 19.0
+
+
+def reading(said: dict[str, Any]) -> None:
+    name, text = said["members"][1]["data"][""]
+    said["members"][1]["data"][""] = [name, text.replace("\n0.0,", "\n0.0,1")]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (radius, "knee c is another now than when its steps were stored"),
+        (reading, "knee b is another now"),
+        (lambda said: said["members"].pop(), "damaged"),
+        (lambda said: said["settings"].update(walkers=10**9), "damaged"),
+        (lambda said: said.update(every=0), "damaged"),
+        (lambda said: said.update(components=["mcl.log_k"]), "damaged"),
+        (lambda said: said.pop("members"), "damaged"),
+    ],
+)
+def test_an_altered_file_is_refused(
+    change: Callable[[dict[str, Any]], None], words: str, whole: tuple[Path, Stored], tmp_path: Path
+) -> None:
+    path = tmp_path / "altered.h5"
+    shutil.copy(whole[0], path)
+    altered(path, change)
+    with pytest.raises(ChainError, match=words) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(whole: tuple[Path, Stored], tmp_path: Path) -> None:
+    content, path = bytearray(whole[0].read_bytes()), tmp_path / "flipped.h5"
+    refused = 0
+    for at in np.random.default_rng(1).integers(len(content), size=25).tolist():
+        content[at] ^= 16
+        path.write_bytes(content)
+        content[at] ^= 16
+        try:
+            same(read(path), whole[1])
+        except ChainError as error:
+            assert "\n" not in str(error)  # noqa: PT017  # not every flipped bit is of something that is read
+            refused += 1
+    assert refused > 10
+
+
+def test_commands_from_a_study_to_a_prior(knees: Path, tmp_path: Path, command: Command) -> None:
+    file, prior = tmp_path / "population.h5", tmp_path / "prior.toml"
+    options = ("--covariates", "sex, age", "--pairs", "person", "--components", "mcl.log_k,lcl.log_k")
+    made = command("population", knees, "-o", file, *options, "--max-steps", 20, "--workers", 1, "--json")
+    assert made.code == 3, made.err
+    content = json.loads(made.out)
+    assert content["steps"] == 20
+    assert not content["converged"]
+    assert list(content["population"])[:4] == [f"population.mcl.log_k.{key}" for key in ("mean", "sex[m]", "age", "sd")]
+    gone_on = command("population", "-o", file, "--resume", "--max-steps", 22)
+    assert gone_on.code == 3
+    assert read(file).draws.chains.shape[1] == 22
+    shown = command("population-summary", file)
+    assert shown.code == 0
+    assert "4 knees of" in shown.out
+    assert "mcl.k: the middle knee has" in shown.out
+    assert json.loads(command("population-summary", file, "--json").out)["steps"] == 22
+    refused = command("population-prior", file, "-o", prior, "--given", "sex=f", "--given", "age=50")
+    assert refused.code == 2
+    assert "has not converged" in refused.err
+    assert not prior.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("STUDY", "-o", "STUDY"), "what this command reads"),
+        (("STUDY", "-o", "new.h5", "--components", "mcl.log_m"), "none of that name"),
+        (("STUDY", "-o", "new.h5", "--covariates", "height"), "has no covariate 'height'"),
+        (("STUDY", "-o", "new.h5", "--pairs", "age"), "no pairs"),
+        (("STUDY", "STUDY", "-o", "new.h5"), "one study is wanted"),
+        (("STUDY", "-o", "new.h5", "--resume"), "the file says all the rest"),
+        (("-o", "new.h5"), "a study is wanted"),
+        (("-o", "new.h5", "--resume"), "no such file"),
+        (("STUDY", "-o", "new.h5", "--from-runs"), "HDF5"),
+        (("STUDY", "-o", "new.csv"), "new.csv"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_a_line(
+    arguments: tuple[str, ...],
+    words: str,
+    knees: Path,
+    tmp_path: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = command("population", *(str(knees) if one == "STUDY" else one for one in arguments))
+    assert found.code == 2
+    assert found.out == ""
+    assert words in found.err
+    assert found.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_no_population_and_no_file_of_another_kind_is_replaced(
+    knees: Path, whole: tuple[Path, Stored], tmp_path: Path, command: Command
+) -> None:
+    run, other = tmp_path / "run.h5", tmp_path / "other.h5"
+    config = load_config(knees.parent / "a.toml").with_sampling(max_steps=2, walkers=8, ensembles=2)
+    from calibrate.runner import start_run
+
+    start_run(config, run)
+    assert "this HDF5 file is no population" in command("population-summary", run).err
+    refused = command("population", knees, "-o", run, "--overwrite")
+    assert "is not a population" in refused.err
+    shutil.copy(whole[0], other)
+    assert "exists already" in command("population", knees, "-o", other).err
