@@ -58,6 +58,18 @@ def _is_run(path: Path, head: bytes) -> bool:
         return False
 
 
+def _is_population(path: Path, head: bytes) -> bool:
+    if not head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return False
+    import h5py
+
+    try:
+        with path.open("rb") as file, h5py.File(file, "r") as f:
+            return bytes(f.attrs["format"]) == b"calibrate population"
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _is_measurement(path: Path, head: bytes) -> bool:
     for line in head.decode("utf-8-sig", "replace").splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
@@ -78,6 +90,7 @@ def _picture(name: str, suffixes: tuple[str, ...], *begins: bytes) -> Kind:
 
 
 CHAIN = Kind("a chain file", (".h5", ".hdf5", ".hdf"), _is_run)
+POPULATION = Kind("a population", (".h5", ".hdf5", ".hdf"), _is_population)
 MEASUREMENT = Kind("a measurement", (".csv", ".tsv", ".txt", ".dat"), _is_measurement)
 MODEL = Kind("an OpenSim model", (".osim", ".xml"), _is_model)
 VALIDATION = Kind("a validation", (".json",), lambda path, head: b'"verdict":' in head)

@@ -26,6 +26,7 @@ from calibrate.cli.export import export
 from calibrate.cli.importing import import_measurement, init
 from calibrate.cli.knee import knee
 from calibrate.cli.model import predict, simulate
+from calibrate.cli.population import population, population_summary
 from calibrate.cli.report import report
 from calibrate.cli.results import plot, summary
 from calibrate.cli.sampling import repair, resume, run
@@ -43,7 +44,7 @@ from calibrate.options import HelpfulGroup, OnceCommand
 _NEEDS = {"run": 720, "resume": 720, "plot": 640, "summary": 440, "repair": 440, "export": 440, "profile": 900}
 _NEEDS |= {"simulate": 440, "priors": 440, "predict": 640, "knee": 480, "score": 720, "compare": 900, "design": 720}
 _NEEDS |= {"validate": 720, "schema": 440, "import": 440, "init": 440, "report": 720, "watch": 440, "check": 640}
-_NEEDS |= {"cohort": 720, "cohort-summary": 720}
+_NEEDS |= {"cohort": 720, "cohort-summary": 720, "population": 900, "population-summary": 720}
 
 app = typer.Typer(
     name="calibrate",
@@ -55,9 +56,9 @@ app = typer.Typer(
 )
 
 # The commands as the help has them: what each group is for, and its commands.
-COMMANDS = {
+COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Calibrate": (run, resume, watch, repair),
-    "Calibrate many": (cohort, cohort_summary),
+    "Calibrate many": (cohort, cohort_summary, population, population_summary),
     "Look at a run": (summary, plot, report, score, compare, export),
     "Ask the knee": (predict, design),
     "Prepare": (import_measurement, init, check, schema, knee, simulate, priors),
@@ -71,6 +72,8 @@ EXAMPLES = {
     "repair": "calibrate repair broken.h5 -o saved.h5",
     "cohort": "calibrate cohort study.csv -o results --min-ess 1000",
     "cohort-summary": "calibrate cohort-summary results -o views",
+    "population": "calibrate population study.csv -o population.h5 --covariates sex --pairs person",
+    "population-summary": "calibrate population-summary population.h5 --json > population.json",
     "summary": "calibrate summary knee.h5 --json > knee.json",
     "plot": "calibrate plot knee.h5 -o pictures",
     "report": "calibrate report knee.h5 -o knee.html",
@@ -91,6 +94,7 @@ EXAMPLES = {
 }
 # What is a word of Python's, or has a dash in it, cannot name a function.
 _NAMES: dict[Callable[..., None], str] = {import_measurement: "import", cohort_summary: "cohort-summary"}
+_NAMES |= {population_summary: "population-summary"}
 
 
 MESSAGES = "Messages"

@@ -49,8 +49,10 @@ class PopulationDraws:
     @classmethod
     def of(cls, population: Population, record: Record, verdict: Verdict) -> PopulationDraws:
         """Take them from a record."""
-        chains, log_prob, knees = (np.stack(rows, axis=1) for rows in (record.rows, record.log_prob, record.knees))
-        return cls(population, chains, log_prob, knees, record.every, verdict)
+        most = int(population.forms.dims.max())
+        none = np.empty((record.shape[0], 0, 1, len(population.ids), most))
+        knees = np.stack(record.knees, axis=1) if record.knees else none
+        return cls(population, *record.joined(), knees, record.every, verdict)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from calibrate.population.components import Component, default_components
 from calibrate.population.forms import Forms, forms_of
 from calibrate.population.gibbs import Design
 from calibrate.posterior import Posterior
+from calibrate.study.knees import Study
 
 FloatArray = NDArray[np.float64]
 
@@ -87,8 +88,8 @@ class Population:
 
     Parameters
     ----------
-    study : iterable of Member
-        The knees.
+    study : Study or iterable of Member
+        The knees; of a study, data are read.
     components : sequence of str, optional
         `mcl.log_k` and so on; by default `log_k`, `log_alpha` and `reference_strain` of all strands, as far as they are
         free in all knees.
@@ -105,12 +106,12 @@ class Population:
 
     def __init__(
         self,
-        study: Iterable[Member],
+        study: Study | Iterable[Member],
         components: Sequence[str] | None = None,
         covariates: Sequence[str] = (),
         pairs: str | None = None,
     ) -> None:
-        self.members = tuple(study)
+        self.members = members_of(study)
         if len(self.members) < 2:
             raise ConfigError(f"a population of {len(self.members)} knee: two at the least are wanted")
         self.ids = tuple(member.id for member in self.members)
@@ -216,6 +217,19 @@ class Population:
         strands = dict.fromkeys(one.strand for one in self.components)
         ours = np.array([[float(one.strand == name) for one in self.components] for name in strands])
         return Design(x, person, centre, sd, np.array([scale.spread for scale in scales]), ours)
+
+
+def members_of(study: Study | Iterable[Member]) -> tuple[Member, ...]:
+    """Return the knees of a study, their data read.
+
+    Raises
+    ------
+    CalibrateError
+        If a configuration or data cannot be used.
+    """
+    if isinstance(study, Study):
+        return tuple(Member(knee.id, knee.posterior(), knee.covariates) for knee in study.knees)
+    return tuple(study)
 
 
 def _word(value: str | float) -> str:

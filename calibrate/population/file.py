@@ -1,0 +1,230 @@
+"""The file of a population: the study, all that is kept of the chains, and where they go on from.
+
+It is written whole, under another name that then takes its place: now and then while sampling goes on, and at the end.
+So there is a whole file at any time, and a run goes on from it to the very bits of one that was never stopped.
+
+Attributes say what it is: `format` ("calibrate population"), `schema_version`, `versions` (JSON), `seed`, `thin`,
+`sweeps`, `every` (steps for each that knees are kept of). `population` (JSON) has components, covariates and pairs,
+`members` (JSON) each knee's id, covariates, configuration and data. `chains` (ensembles, steps, walkers, parameters),
+`log_prob` and `knees` (ensembles, kept steps, some walkers, knees, coordinates) are missing until there is a step. The
+groups `state` and `tuning` have what sampling goes on from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate import __version__
+from calibrate.chain import guard
+from calibrate.chain.layout import open_stream
+from calibrate.chain.reader import check_file, is_hdf5, translated
+from calibrate.config import config_of
+from calibrate.data import stored_measurement
+from calibrate.errors import ChainError, RunError
+from calibrate.files import replacing
+from calibrate.population.gibbs import Laws
+from calibrate.population.maps import Maps, Tuning
+from calibrate.population.model import Member, Population
+from calibrate.population.record import Record
+from calibrate.population.run import Run
+from calibrate.population.sweep import Ensemble, State
+from calibrate.posterior import Posterior
+
+FloatArray = NDArray[np.float64]
+
+FORMAT, SCHEMA = "calibrate population", 1
+_PACKAGES = ("numpy", "scipy", "h5py", "numba")
+# Elements of a chunk.
+_CHUNK = 2**15
+# Heights of one knee agree to this, whatever processor they are from.
+_SAME = 1e-9
+# Bytes of all knees' configurations and data.
+_MOST = 2**31
+_LAWS = ("b", "sigma", "u", "sigma_u")
+
+
+def save(path: Path, run: Run) -> None:
+    """Write a run, whole or not at all, and down to the disk.
+
+    Raises
+    ------
+    RunError
+        If there is no room.
+    """
+    with replacing(path, RunError) as temporary:
+        with h5py.File(temporary, "w") as f:
+            _put(f, run)
+        descriptor = os.open(temporary, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _put(f: h5py.File, run: Run) -> None:
+    population, record = run.population, run.record
+    versions = {"calibrate": __version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in _PACKAGES}
+    for name, value in {"format": FORMAT, "versions": json.dumps(versions)}.items():
+        f.attrs[name] = np.bytes_(value)
+    numbers = {
+        "schema_version": SCHEMA,
+        "seed": run.seed,
+        "thin": run.thin,
+        "sweeps": run.states[0].sweeps,
+        "every": record.every,
+    }
+    for name, number in numbers.items():
+        f.attrs[name] = number
+    guard.put_text(f, "population", json.dumps(_asked(population)).encode())
+    guard.put_text(f, "members", json.dumps([_member(member) for member in population.members]).encode())
+    for name in ("rows", "log_prob", "knees") if record.steps else ():
+        if values := getattr(record, name):
+            _put_numbers(f, "chains" if name == "rows" else name, np.stack(values, axis=1))
+    state = f.create_group("state")
+    _put_numbers(state, "z", np.stack([one.z for one in run.states]))
+    _put_numbers(state, "height", np.stack([one.height for one in run.states]))
+    for name in _laws_of(population):
+        _put_numbers(state, name, np.stack([getattr(one.laws, name) for one in run.states]))
+    tuning = f.create_group("tuning")
+    for name, values in {**run.tuned.maps._asdict(), "singles": run.tuned.singles}.items():
+        _put_numbers(tuning, name, values)
+
+
+def _laws_of(population: Population) -> tuple[str, ...]:
+    return _LAWS if population.pairs else _LAWS[:2]
+
+
+def _asked(population: Population) -> dict[str, Any]:
+    """Return what of the knees is normal, and by what it is explained."""
+    return {
+        "components": [one.name for one in population.components],
+        "covariates": [one.name for one in population.covariates],
+        "pairs": population.pairs,
+    }
+
+
+def _member(member: Member) -> dict[str, Any]:
+    """Return a knee for JSON: configuration and data, so that the file is all that a reader needs."""
+    posterior = member.posterior
+    return {
+        "id": member.id,
+        "covariates": dict(member.covariates),
+        "config": posterior.config.model_dump(mode="json", exclude_unset=True),
+        "data": {name: [Path(one.source).name, one.text] for name, one in posterior.measurements.items()},
+    }
+
+
+def _put_numbers(group: h5py.Group, name: str, values: FloatArray) -> None:
+    """Write an array with checksums, in pieces of a fair size."""
+    rest = list(values.shape)
+    for axis in range(values.ndim):
+        if np.prod(rest) <= _CHUNK:
+            break
+        rest[axis] = max(1, int(_CHUNK // max(1, np.prod(rest[axis + 1 :]))))
+    group.create_dataset(name, data=values, chunks=tuple(rest), fletcher32=True)
+
+
+def load(path: Path) -> Run:
+    """Read a run as far as it has come.
+
+    Raises
+    ------
+    ChainError
+        If there is no such file, it is no population, is damaged, or says something else than its knees' data do.
+    """
+    check_file(path)
+    if not is_hdf5(path):
+        raise ChainError(f"{path}: is no file of a population")
+    with translated(path), open_stream(path) as f:
+        if not guard.has(f, "format") or guard.word(f, "format") != FORMAT:
+            raise ChainError(f"{path}: is no file of a population; 'calibrate population' writes one")
+        schema = guard.whole_number(f, "schema_version")
+        if schema != SCHEMA:
+            raise ChainError(f"{path}: written by another calibrate (schema {schema}; this one has {SCHEMA})")
+        run = _read(f)
+    with translated(path):
+        _check(path, run)
+    return run
+
+
+def _read(f: h5py.File) -> Run:
+    asked = json.loads(guard.text(f, "population", most=2**20))
+    members = [_stored_member(one) for one in json.loads(guard.text(f, "members", most=_MOST))]
+    population = Population(members, asked["components"], asked["covariates"], asked["pairs"])
+    state, tuning = guard.group(f, "state"), guard.group(f, "tuning")
+    knees, most = len(population.ids), int(population.forms.dims.max())
+    z = _numbers(state, "z", (None, knees, None, most))
+    ensembles, _, walkers, _ = z.shape
+    if ensembles < 2 or walkers < 4 or walkers % 2:
+        raise ValueError(f"it has {ensembles} ensembles of {walkers} walkers")
+    size, effects, persons = len(population.components), population.design.x.shape[1], population.design.persons
+    height = _numbers(state, "height", (ensembles, knees, walkers))
+    shapes = {"b": (effects, size), "sigma": (size, size), "u": (persons, size), "sigma_u": (size, size)}
+    laws = {name: _numbers(state, name, (ensembles, walkers, *shapes[name])) for name in _laws_of(population)}
+    if not population.pairs:
+        laws |= {"u": np.zeros((ensembles, walkers, 0, size)), "sigma_u": np.zeros((ensembles, walkers, size, size))}
+        laws["sigma_u"][:] = np.diag(population.design.spread**2)
+    sweeps = guard.whole_number(f, "sweeps")
+    states = [State(sweeps, z[i], height[i], Laws(*(laws[name][i] for name in _LAWS))) for i in range(ensembles)]
+    maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)))
+    tuned = Tuning(maps, _numbers(tuning, "singles", (2 * size,)))
+    record = Record(shape=(ensembles, walkers, len(population.names)), every=guard.whole_number(f, "every"))
+    if guard.holds(f, "chains"):
+        chains = _numbers(f, "chains", (ensembles, None, walkers, len(population.names)))
+        log_prob = _numbers(f, "log_prob", (ensembles, chains.shape[1], walkers))
+        record.rows, record.log_prob = list(np.swapaxes(chains, 0, 1)), list(np.swapaxes(log_prob, 0, 1))
+    if guard.holds(f, "knees"):
+        record.knees = list(np.swapaxes(_numbers(f, "knees", (ensembles, None, None, knees, most)), 0, 1))
+    if record.every < 1 or len(record.knees) != record.steps // record.every:
+        raise ValueError("it holds another number of knees than it should")
+    seed, thin = guard.whole_number(f, "seed"), guard.whole_number(f, "thin", 2**20)
+    return Run(population, seed, max(1, thin), states, tuned, record)
+
+
+def _numbers(group: h5py.Group, name: str, shape: tuple[int | None, ...]) -> FloatArray:
+    values = np.ascontiguousarray(guard.content(guard.numbers(group, name, shape)))
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds numbers that are none")
+    return values
+
+
+def _stored_member(said: dict[str, Any]) -> Member:
+    config = config_of(said["config"], f"knee {said['id']}")
+    data = {name: stored_measurement(str(text), str(source)) for name, (source, text) in said["data"].items()}
+    return Member(str(said["id"]), Posterior.from_config(config, data), said["covariates"])
+
+
+def _check(path: Path, run: Run) -> None:
+    """Refuse a file whose knees' data say something else now than when it was written."""
+    for number, state in enumerate(run.states):
+        now = Ensemble(run.population, run.seed, number).heights(state.z)
+        if not np.allclose(now, state.height, rtol=_SAME, atol=_SAME):
+            raise ChainError(f"{path}: knees' log-probabilities have changed since it was written; start anew")
+
+
+def differences(run: Run, population: Population) -> str:
+    """Return in what a study is another than that of a run; empty if in nothing."""
+    mine, theirs = _asked(run.population), _asked(population)
+    for key, value in mine.items():
+        if theirs[key] != value:
+            return f"{key} are {_said(theirs[key])} now and were {_said(value)}"
+    if run.population.ids != population.ids:
+        return "it has other knees"
+    for before, now in zip(run.population.members, population.members, strict=True):
+        if _member(before) != _member(now):
+            return f"configuration, data or covariates of knee {now.id} have changed"
+    return ""
+
+
+def _said(value: Any) -> str:
+    return "none" if not value else value if isinstance(value, str) else ", ".join(value)

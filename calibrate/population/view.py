@@ -1,0 +1,44 @@
+"""A population for people: its parameters as a table."""
+
+from __future__ import annotations
+
+import sys
+
+from calibrate.population.draws import PopulationDraws
+from calibrate.screen import console
+from calibrate.texts import count
+
+
+def show(draws: PopulationDraws) -> None:
+    """Print the population's parameters and how far they have converged."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    found = draws.summary()
+    table = Table(
+        title=f"Population of {count(len(draws.population.ids), 'knee')}", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    for name in ("parameter", "mean", "sd", "5 %", "95 %", "R-hat", "ESS"):
+        table.add_column(name, justify="left" if name == "parameter" else "right")
+    for name, entry in found["population"].items():
+        numbers = [_number(entry[key]) for key in ("mean", "sd", "q5", "q95")]
+        rhat = "?" if entry["rhat"] is None else f"{entry['rhat']:.3f}"
+        known = [entry[key] for key in ("ess_bulk", "ess_tail")]
+        ess = "?" if None in known else f"{min(known):.0f}"
+        table.add_row(escape(_short(name)), *numbers, rhat, ess)
+    paper = console(sys.stdout)
+    paper.print(table)
+    print(f"{found['verdict']}; {found['steps']} steps, the first {found['burn_in']} left out")
+    print("log_k is that of N/mm; sd is between knees, person_sd between persons; corr between knees")
+    if draws.population.pairs:
+        print("of one person's knees sd and corr are what is left beside what they have in common")
+
+
+def _short(name: str) -> str:
+    """Return a parameter's name as it fits into a line."""
+    return name.removeprefix("population.").replace("reference_strain", "strain")
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.4g}"
