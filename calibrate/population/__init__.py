@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calibrate.population.components import Component
+from calibrate.population.components import Component, Scale
 from calibrate.population.draws import PopulationDraws
 from calibrate.population.model import Member, Population
 from calibrate.population.sampler import Settings, sample
@@ -13,6 +13,7 @@ __all__ = [
     "Member",
     "Population",
     "PopulationDraws",
+    "Scale",
     "Settings",
     "open_population",
     "sample",

@@ -31,6 +31,7 @@ from calibrate.config import config_of
 from calibrate.data import stored_measurement
 from calibrate.errors import ChainError, RunError
 from calibrate.files import replacing
+from calibrate.population.components import Scale
 from calibrate.population.gibbs import Laws
 from calibrate.population.maps import Maps, Tuning
 from calibrate.population.model import Member, Population
@@ -110,6 +111,7 @@ def _asked(population: Population) -> dict[str, Any]:
         "components": [one.name for one in population.components],
         "covariates": [one.name for one in population.covariates],
         "pairs": population.pairs,
+        "scales": {name: list(scale) for name, scale in population.scales.items()},
     }
 
 
@@ -160,7 +162,8 @@ def load(path: Path) -> Run:
 def _read(f: h5py.File) -> Run:
     asked = json.loads(guard.text(f, "population", most=2**20))
     members = [_stored_member(one) for one in json.loads(guard.text(f, "members", most=_MOST))]
-    population = Population(members, asked["components"], asked["covariates"], asked["pairs"])
+    scales = {name: Scale(*map(float, scale)) for name, scale in asked["scales"].items()}
+    population = Population(members, asked["components"], asked["covariates"], asked["pairs"], scales)
     state, tuning = guard.group(f, "state"), guard.group(f, "tuning")
     knees, most = len(population.ids), int(population.forms.dims.max())
     z = _numbers(state, "z", (None, knees, None, most))
@@ -227,4 +230,4 @@ def differences(run: Run, population: Population) -> str:
 
 
 def _said(value: Any) -> str:
-    return "none" if not value else value if isinstance(value, str) else ", ".join(value)
+    return "none" if not value else value if isinstance(value, str) else ", ".join(map(str, value))

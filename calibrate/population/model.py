@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.errors import ConfigError
-from calibrate.population.components import Component, default_components
+from calibrate.population.components import Component, Scale, default_components
 from calibrate.population.forms import Forms, forms_of
 from calibrate.population.gibbs import Design
 from calibrate.posterior import Posterior
@@ -97,6 +97,8 @@ class Population:
         Which of the knees' covariates to regress on.
     pairs : str, optional
         The covariate that says whose knee it is; knees of one person then have something in common.
+    scales : mapping of str to Scale
+        What is thought of some components beforehand, in the place of `Component.scale`.
 
     Raises
     ------
@@ -110,6 +112,7 @@ class Population:
         components: Sequence[str] | None = None,
         covariates: Sequence[str] = (),
         pairs: str | None = None,
+        scales: Mapping[str, Scale] | None = None,
     ) -> None:
         self.members = members_of(study)
         if len(self.members) < 2:
@@ -127,6 +130,7 @@ class Population:
         self._check_components()
         self.covariates = tuple(self._covariate(name) for name in dict.fromkeys(covariates))
         self.pairs = pairs
+        self.scales = {one.name: Scale(*(scales or {}).get(one.name, one.scale)) for one in self.components}
         self.design = self._design()
         self.forms: Forms = forms_of(self.ids, self.posteriors, self.components)
 
@@ -201,7 +205,7 @@ class Population:
 
     def _design(self) -> Design:
         x = np.array([self.row(member.covariates) for member in self.members])
-        scales = [one.scale for one in self.components]
+        scales = [self.scales[one.name] for one in self.components]
         centre, sd = np.zeros((x.shape[1], len(scales))), np.empty((x.shape[1], len(scales)))
         centre[0], sd[0] = [scale.centre for scale in scales], [scale.sd for scale in scales]
         sd[1:] = [scale.effect for scale in scales]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from calibrate.population.draws import PopulationDraws
 from calibrate.screen import console
@@ -22,17 +24,28 @@ def show(draws: PopulationDraws) -> None:
     for name in ("parameter", "mean", "sd", "5 %", "95 %", "R-hat", "ESS"):
         table.add_column(name, justify="left" if name == "parameter" else "right")
     for name, entry in found["population"].items():
+        if "corr(" in name:
+            continue
         numbers = [_number(entry[key]) for key in ("mean", "sd", "q5", "q95")]
         rhat = "?" if entry["rhat"] is None else f"{entry['rhat']:.3f}"
         known = [entry[key] for key in ("ess_bulk", "ess_tail")]
-        ess = "?" if None in known else f"{min(known):.0f}"
-        table.add_row(escape(_short(name)), *numbers, rhat, ess)
-    paper = console(sys.stdout)
-    paper.print(table)
+        table.add_row(escape(_short(name)), *numbers, rhat, "?" if None in known else f"{min(known):.0f}")
+    console(sys.stdout).print(table)
+    _show_correlations(found["population"])
     print(f"{found['verdict']}; {found['steps']} steps, the first {found['burn_in']} left out")
     print("log_k is that of N/mm; sd is between knees, person_sd between persons; corr between knees")
     if draws.population.pairs:
         print("of one person's knees sd and corr are what is left beside what they have in common")
+
+
+def _show_correlations(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print those correlations whose 90 % interval leaves out nought."""
+    every = {name: entry for name, entry in found.items() if "corr(" in name}
+    told = {name: entry for name, entry in every.items() if entry["q5"] > 0.0 or entry["q95"] < 0.0}
+    for name, entry in told.items():
+        print(f"{_short(name)}: {_number(entry['median'])} ({_number(entry['q5'])} to {_number(entry['q95'])})")
+    if len(told) < len(every):
+        print(f"{count(len(every) - len(told), 'correlation')} of {len(every)}: not told from none (--json has all)")
 
 
 def _short(name: str) -> str:
