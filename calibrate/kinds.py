@@ -65,8 +65,8 @@ def _is_population(path: Path, head: bytes) -> bool:
 
     try:
         with path.open("rb") as file, h5py.File(file, "r") as f:
-            return bytes(f.attrs.get("format", b"")) == b"calibrate population"
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError):  # damaged: not ours to throw away
+            return bytes(f.attrs["format"]) == b"calibrate population"
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError):
         return False
 
 

@@ -15,9 +15,13 @@ from commands import Result
 from conftest import config_text
 
 from calibrate import ChainError, Posterior
+from calibrate.chain import guard
 from calibrate.config import load_config, parse_config
-from calibrate.population.calibration import resume_population, start_population
-from calibrate.population.file import Stored, read, write
+from calibrate.errors import RunError
+from calibrate.population import Population, PopulationDraws, open_population, start_population
+from calibrate.population.file import save
+from calibrate.population.run import Run
+from calibrate.population.sampler import settings_of
 from calibrate.study import load_study
 
 Command = Callable[..., Result]
@@ -46,76 +50,80 @@ def knees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "study.csv"
 
 
+def started(knees: Path, path: Path, steps: int, *, resume: bool = False, **how: Any) -> tuple[PopulationDraws, str]:
+    """Sample up to so many steps."""
+    population = Population(load_study(knees), None, ("sex",))
+    stop = {key: how.pop(key) for key in ("should_stop",) if key in how}
+    settings = settings_of(population, 5, max_steps=steps, **{**HOW, **how})
+    return start_population(population, path, settings, resume=resume, **stop)
+
+
 @pytest.fixture(scope="module")
-def whole(knees: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stored]:
+def whole(knees: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PopulationDraws]:
     """Return a population of 70 steps that was never stopped."""
     path = tmp_path_factory.mktemp("whole") / "whole.h5"
-    stored, reason = start_population(load_study(knees), path, None, ("sex",), seed=5, max_steps=70, **HOW)
+    draws, reason = started(knees, path, 70)
     assert reason == "steps"
-    return path, stored
+    return path, draws
 
 
-def same(one: Stored, other: Stored) -> None:
+def same(one: PopulationDraws, other: PopulationDraws) -> None:
     for name in ("chains", "log_prob", "knees"):
-        np.testing.assert_array_equal(getattr(one.draws, name), getattr(other.draws, name))
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def test_what_is_read_is_what_was_written(whole: tuple[Path, Stored]) -> None:
-    path, stored = whole
-    found = read(path)
-    same(found, stored)
-    assert found.draws.names == stored.draws.names
-    assert found.settings == stored.settings
-    assert found.draws.verdict.numbers() == stored.draws.verdict.numbers()
-    assert found.draws.summary() == stored.draws.summary()
-    np.testing.assert_array_equal(found.draws.knee("b"), stored.draws.knee("b"))
+def test_what_is_read_is_what_was_written(whole: tuple[Path, PopulationDraws]) -> None:
+    path, draws = whole
+    found = open_population(path)
+    same(found, draws)
+    assert found.names == draws.names
+    assert found.verdict.burn_in == draws.verdict.burn_in
+    assert found.summary()["population"] == draws.summary()["population"]
+    np.testing.assert_array_equal(found.knee("b"), draws.knee("b"))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_interrupted_and_gone_on_with_it_is_the_one_never_stopped(
-    workers: int, knees: Path, whole: tuple[Path, Stored], tmp_path: Path
+    workers: int, knees: Path, whole: tuple[Path, PopulationDraws], tmp_path: Path
 ) -> None:
     path, polls = tmp_path / "parts.h5", iter(range(23))
-    how = {**HOW, "workers": workers, "max_steps": 70}
-    stop = {"should_stop": lambda: next(polls, None) is None}
-    _, reason = start_population(load_study(knees), path, None, ("sex",), seed=5, **how, **stop)
+    _, reason = started(knees, path, 70, workers=workers, should_stop=lambda: next(polls, None) is None)
     assert reason == "interrupted"
-    assert read(path).draws.chains.shape[1] == 23
-    resume_population(path, max_steps=41)
-    stored, reason = resume_population(path, max_steps=70)
+    assert open_population(path).chains.shape[1] == 23
+    started(knees, path, 41, resume=True, workers=workers)
+    draws, reason = started(knees, path, 70, resume=True, workers=workers)
     assert reason == "steps"
-    same(stored, whole[1])
-    same(read(path), whole[1])
+    same(draws, whole[1])
+    same(open_population(path), whole[1])
 
 
-def test_what_kills_a_run_leaves_the_last_look(
-    knees: Path, whole: tuple[Path, Stored], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_full_disk_leaves_what_was_written_before(
+    knees: Path, whole: tuple[Path, PopulationDraws], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is full when the file is written for the second time: the first one stays, and goes on."""
-    path, writes = tmp_path / "full.h5", iter(range(1))
+    path, writes = tmp_path / "full.h5", iter(range(9))
 
-    def full(to: Path, stored: Stored) -> None:
+    def full(to: Path, run: Run) -> None:
         if next(writes, None) is None:
-            raise ChainError(f"{to}: cannot be written (No space left on device)")
-        write(to, stored)
+            raise RunError(f"{to}: cannot be written (No space left on device)")
+        save(to, run)
 
     with monkeypatch.context() as patched:
-        patched.setattr("calibrate.population.calibration.write", full)
-        with pytest.raises(ChainError, match="No space left"):
-            start_population(load_study(knees), path, None, ("sex",), seed=5, max_steps=90, **HOW)
-    assert read(path).draws.chains.shape[1] == 64
-    stored, _ = resume_population(path, max_steps=70)
-    same(stored, whole[1])
+        patched.setattr("calibrate.population.streaming._PAUSE", 0.0)
+        patched.setattr("calibrate.population.streaming._TIMES", 0.0)
+        patched.setattr("calibrate.population.file.save", full)
+        with pytest.raises(RunError, match="No space left"):
+            started(knees, path, 70)
+    assert open_population(path).chains.shape[1] == 9
+    same(started(knees, path, 70, resume=True)[0], whole[1])
 
 
 def altered(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     with h5py.File(path, "r+") as f:
-        said = json.loads(bytes(f["study"][()]))
+        said = {name: json.loads(bytes(f[name][()])) for name in ("population", "members")}
         change(said)
-        del f["study"]
-        from calibrate.chain import guard
-
-        guard.put_text(f, "study", json.dumps(said).encode())
+        for name, text in said.items():
+            del f[name]
+            guard.put_text(f, name, json.dumps(text).encode())
 
 
 def radius(said: dict[str, Any]) -> None:
@@ -130,27 +138,29 @@ def reading(said: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (radius, "knee c is another now than when its steps were stored"),
-        (reading, "knee b is another now"),
+        (radius, "log-probabilities have changed"),
+        (reading, "log-probabilities have changed"),
         (lambda said: said["members"].pop(), "damaged"),
-        (lambda said: said["settings"].update(walkers=10**9), "damaged"),
-        (lambda said: said.update(every=0), "damaged"),
-        (lambda said: said.update(components=["mcl.log_k"]), "damaged"),
-        (lambda said: said.pop("members"), "damaged"),
+        (lambda said: said["members"][0].update(config=[]), "damaged"),
+        (lambda said: said["population"].update(components=["mcl.log_k"]), "damaged"),
+        (lambda said: said["population"].update(scales={"mcl.log_k": [1]}), "damaged"),
+        (lambda said: said["population"].pop("pairs"), "damaged"),
     ],
 )
 def test_an_altered_file_is_refused(
-    change: Callable[[dict[str, Any]], None], words: str, whole: tuple[Path, Stored], tmp_path: Path
+    change: Callable[[dict[str, Any]], None], words: str, whole: tuple[Path, PopulationDraws], tmp_path: Path
 ) -> None:
     path = tmp_path / "altered.h5"
     shutil.copy(whole[0], path)
     altered(path, change)
     with pytest.raises(ChainError, match=words) as caught:
-        read(path)
+        open_population(path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(whole: tuple[Path, Stored], tmp_path: Path) -> None:
+def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(
+    whole: tuple[Path, PopulationDraws], tmp_path: Path
+) -> None:
     content, path = bytearray(whole[0].read_bytes()), tmp_path / "flipped.h5"
     refused = 0
     for at in np.random.default_rng(1).integers(len(content), size=25).tolist():
@@ -158,7 +168,7 @@ def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(whole: tuple[Path,
         path.write_bytes(content)
         content[at] ^= 16
         try:
-            same(read(path), whole[1])
+            same(open_population(path), whole[1])
         except ChainError as error:
             assert "\n" not in str(error)  # noqa: PT017  # not every flipped bit is of something that is read
             refused += 1
@@ -174,13 +184,12 @@ def test_commands_from_a_study_to_a_prior(knees: Path, tmp_path: Path, command: 
     assert content["steps"] == 20
     assert not content["converged"]
     assert list(content["population"])[:4] == [f"population.mcl.log_k.{key}" for key in ("mean", "sex[m]", "age", "sd")]
-    gone_on = command("population", "-o", file, "--resume", "--max-steps", 22)
+    gone_on = command("population", knees, "-o", file, *options, "--resume", "--max-steps", 22)
     assert gone_on.code == 3
-    assert read(file).draws.chains.shape[1] == 22
+    assert open_population(file).chains.shape[1] == 22
     shown = command("population-summary", file)
     assert shown.code == 0
-    assert "4 knees of" in shown.out
-    assert "mcl.k: the middle knee has" in shown.out
+    assert "Population of 4 knees" in shown.out
     assert json.loads(command("population-summary", file, "--json").out)["steps"] == 22
     refused = command("population-prior", file, "-o", prior, "--given", "sex=f", "--given", "age=50")
     assert refused.code == 2
@@ -196,9 +205,8 @@ def test_commands_from_a_study_to_a_prior(knees: Path, tmp_path: Path, command: 
         (("STUDY", "-o", "new.h5", "--covariates", "height"), "has no covariate 'height'"),
         (("STUDY", "-o", "new.h5", "--pairs", "age"), "no pairs"),
         (("STUDY", "STUDY", "-o", "new.h5"), "one study is wanted"),
-        (("STUDY", "-o", "new.h5", "--resume"), "the file says all the rest"),
-        (("-o", "new.h5"), "a study is wanted"),
-        (("-o", "new.h5", "--resume"), "no such file"),
+        (("STUDY", "-o", "new.h5", "--resume"), "no such file"),
+        (("STUDY", "-o", "new.h5", "--resume", "--overwrite"), "use one of them"),
         (("STUDY", "-o", "new.h5", "--from-runs"), "HDF5"),
         (("STUDY", "-o", "new.csv"), "new.csv"),
     ],
@@ -221,14 +229,14 @@ def test_what_cannot_be_meant_is_refused_in_a_line(
 
 
 def test_a_run_is_no_population_and_no_file_of_another_kind_is_replaced(
-    knees: Path, whole: tuple[Path, Stored], tmp_path: Path, command: Command
+    knees: Path, whole: tuple[Path, PopulationDraws], tmp_path: Path, command: Command
 ) -> None:
     run, other = tmp_path / "run.h5", tmp_path / "other.h5"
     config = load_config(knees.parent / "a.toml").with_sampling(max_steps=2, walkers=8, ensembles=2)
     from calibrate.runner import start_run
 
     start_run(config, run)
-    assert "this HDF5 file is no population" in command("population-summary", run).err
+    assert "is no file of a population" in command("population-summary", run).err
     refused = command("population", knees, "-o", run, "--overwrite")
     assert "is not a population" in refused.err
     shutil.copy(whole[0], other)

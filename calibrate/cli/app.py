@@ -56,7 +56,7 @@ app = typer.Typer(
 )
 
 # The commands as the help has them: what each group is for, and its commands.
-COMMANDS = {
+COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Calibrate": (run, resume, watch, repair),
     "Calibrate many": (cohort, cohort_summary, population, population_summary, population_prior),
     "Look at a run": (summary, plot, report, score, compare, export),

@@ -2,124 +2,126 @@
 
 from __future__ import annotations
 
-import time
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from calibrate.ends import CONVERGED, NOT_CONVERGED, say
+from calibrate.cli.counting import Counter
+from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, SIGNALS, leave, say
 from calibrate.errors import ConfigError
 from calibrate.options import Json, print_json
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
 
 if TYPE_CHECKING:
-    from calibrate.population.file import Stored
+    from calibrate.population import PopulationDraws
     from calibrate.population.sampler import Progress
 
-_SAMPLING = "How it is sampled"
-# Seconds between two lines of progress.
-_BETWEEN = 10.0
-PopulationArgument = Annotated[
-    Path, typer.Argument(metavar="POP.h5", help="A population's file, which 'calibrate population' writes.")
+MODEL, BUDGET = "What is normal over knees", "How far"
+Study = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="STUDY",
+        help="A folder or a glob of TOML files, or a manifest: a CSV with columns knee, config, ...; with --from-runs "
+        "what 'calibrate cohort' has written, or runs of one knee each.",
+    ),
 ]
+File = Annotated[Path, typer.Argument(metavar="POP.h5", help="What 'calibrate population' has written.")]
 
 
 def population(
-    study: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="STUDY...",
-            help="As for 'calibrate cohort': a folder or a glob of TOML files, or a manifest. With --from-runs: runs, "
-            "or what 'calibrate cohort' has written. With --resume: nothing.",
-            show_default=False,
+    study: Study,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="POP.h5", help="The file to write.")],
+    components: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mcl.log_k,...",
+            help="log_k, log_alpha or logit_alpha, reference_strain of strands; by default log_k, log_alpha and "
+            "reference_strain of all strands, as far as they are free in all knees.",
+            rich_help_panel=MODEL,
         ),
-    ] = [],  # noqa: B006  # typer's way to say that there may be none
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="POP.h5", help="The population's file.")] = ...,  # type: ignore[assignment]  # typer's way to say that it has to be given
+    ] = None,
+    covariates: Annotated[
+        str | None,
+        typer.Option(metavar="sex,age,...", help="The manifest's columns to regress on.", rich_help_panel=MODEL),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(metavar="person", help="The column that says whose knee it is.", rich_help_panel=MODEL),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed: one seed gives one chain.", rich_help_panel=BUDGET)] = 1,
+    min_ess: Annotated[
+        float | None, typer.Option(min=1.0, help="Effective samples of every parameter.", rich_help_panel=BUDGET)
+    ] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, help="Stored steps at the most.", rich_help_panel=BUDGET)
+    ] = None,
+    max_time: Annotated[
+        float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.", rich_help_panel=BUDGET)
+    ] = None,
+    walkers: Annotated[
+        int | None, typer.Option(min=4, help="Walkers of each of the four ensembles.", rich_help_panel=BUDGET)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads; one for each core by default.", rich_help_panel=BUDGET)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with POP.h5.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing population.")] = False,
     from_runs: Annotated[
         bool,
         typer.Option("--from-runs", help="Put finished calibrations together, without their data; or refuse to."),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the file, from itself alone.")] = False,
-    components: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="What is normal over knees, like mcl.log_k,mcl.reference_strain; by default log_k, log_alpha and "
-            "reference_strain of all strands, as far as they are free in all knees.",
-        ),
-    ] = None,
-    covariates: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="Columns of the manifest to regress on, like sex,side.")
-    ] = None,
-    pairs: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The column that says whose knee it is: left and right go together."),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another population's file.")] = False,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="One seed gives one chain; 1 by default.", rich_help_panel=_SAMPLING)
-    ] = None,
-    max_steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps at the most; 5000 by default.", rich_help_panel=_SAMPLING)
-    ] = None,
-    max_time: Annotated[
-        float | None, typer.Option(min=0.0, help="Seconds at the most.", rich_help_panel=_SAMPLING)
-    ] = None,
-    min_ess: Annotated[
-        float | None,
-        typer.Option(
-            min=1.0,
-            help="Converged: so many effective samples of every parameter of the population; 1000 by default.",
-            rich_help_panel=_SAMPLING,
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads; one for each core by default.", rich_help_panel=_SAMPLING)
-    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Calibrate all knees of a study together: what they have in common, and each knee in their company."""
-    how: dict[str, Any] = {"max_steps": max_steps, "max_time": max_time, "min_ess": min_ess, "workers": workers}
-    what = (_names(components), _names(covariates) or (), pairs)
-    on_progress = _told()
+    """Sample all knees of a study together with the law that they are drawn from: means, spread, correlations."""
+    if resume and overwrite:
+        raise ConfigError("--resume and --overwrite: use one of them")
+    what = (_listed(components), _listed(covariates) or [], pairs)
+    how: dict[str, Any] = {"min_ess": min_ess, "max_steps": max_steps, "max_time": max_time, "walkers": walkers}
+    how |= {"workers": workers}
+    if from_runs:
+        if resume:
+            raise ConfigError("--from-runs and --resume: use one of them")
+        _combine(study, output, what, seed, how, overwrite=overwrite, as_json=as_json)
+    if len(study) > 1:
+        raise ConfigError(f"{study[1]}: one study is wanted; finished calibrations need --from-runs")
+    from calibrate.population import Population, start_population
+    from calibrate.population.sampler import settings_of
     from calibrate.sitting import announce_compiling
+    from calibrate.study.knees import load_study
 
-    if resume:
-        if study or from_runs or any(what) or seed is not None:
-            raise ConfigError("--resume: the file says all the rest; give only how far to go, like --min-ess 5000")
-        from calibrate.population.calibration import resume_population
-
-        stored, _ = resume_population(output, on_progress=on_progress, **how)
-    elif not study:
-        raise ConfigError("a study is wanted: a folder, a glob or a manifest, or runs with --from-runs")
-    elif from_runs:
-        from calibrate.population.calibration import combine
-
-        paths = [Path(one) for one in study]
-        how |= {"overwrite": overwrite, "on_progress": on_progress, "on_warning": _warn}
-        stored = combine(paths, output, *what, seed, **how)
-    else:
-        if len(study) > 1:
-            raise ConfigError(f"{study[1]}: one study is wanted; runs of single knees need --from-runs")
-        from calibrate.population.calibration import start_population
-        from calibrate.study.knees import load_study
-
-        announce_compiling()
-        knees = load_study(study[0])
-        stored, _ = start_population(knees, output, *what, seed, overwrite=overwrite, on_progress=on_progress, **how)
+    announce_compiling()
+    knees = Population(load_study(study[0]), *what)
+    settings = settings_of(knees, seed, **how)
+    say(f"{len(knees.ids)} knees, {len(knees.components)} components; finding where each knee's data have their mass")
+    with Counter(settings.max_steps) as counter, _Stopper() as stopper:
+        draws, reason = start_population(
+            knees,
+            output,
+            settings,
+            overwrite=overwrite,
+            resume=resume,
+            on_progress=_counted(counter),
+            should_stop=stopper.asked,
+        )
     if as_json:
-        print_json(_content(output, stored))
-    else:
-        print(f"{printable(output)}: {stored.draws.verdict.sentence}")
-        say(f"next: calibrate population-summary {printable(output)}")
-    raise typer.Exit(CONVERGED if stored.draws.converged else NOT_CONVERGED)
+        print_json({"file": str(output), "reason": reason, **draws.summary()})
+    elif draws.chains.shape[1]:
+        from calibrate.population.view import show
+
+        show(draws)
+    if reason == "interrupted":
+        say(f"stopped; the file is whole: go on by --resume with -o {output}")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(CONVERGED if draws.converged else NOT_CONVERGED)
 
 
 def population_summary(
-    path: PopulationArgument,
+    path: File,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="A folder for the knees' table and the figures."),
@@ -128,42 +130,31 @@ def population_summary(
         Path | None,
         typer.Option(
             metavar="OUT",
-            help="What 'calibrate cohort' wrote of these knees: each by itself is shown beside it together.",
+            help="What 'calibrate cohort' wrote of these knees: each by itself stands beside it among the others.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a population: means, spreads, effects and correlations over knees, and what it does to each knee."""
-    from calibrate.population.file import read
+    """Show a population: mean, spread and correlations of its knees, effects of covariates, convergence."""
+    from calibrate.population import open_population
+    from calibrate.sitting import announce_compiling
 
-    stored = read(path)
-    before = stored.alone if alone is None else _alone(stored, alone)
+    announce_compiling()
+    draws = open_population(path)
     if output is not None:
-        if not before:
-            raise ConfigError(
-                "-o shows each knee by itself and together: say with --alone OUT what calibrate cohort wrote"
-            )
-        load_matplotlib()
-        from calibrate.population.save import save_all
-
-        written = save_all(stored.draws, before, output)
-        if as_json:
-            print_json({"population": str(path), "written": [str(one) for one in written]})
-        else:
-            for one in written:
-                print(printable(one))
+        _save(path, draws, output, alone, as_json=as_json)
     elif as_json:
-        print_json(_content(path, stored))
+        print_json({"file": str(path), **draws.summary()})
     else:
         from calibrate.population.view import show
 
-        show(path, stored)
+        show(draws)
 
 
 def population_prior(
-    path: PopulationArgument,
+    path: File,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="PRIOR.toml", help="The prior's file, for `{ knees = ... }`.")
+        Path, typer.Option("-o", "--output", metavar="PRIOR.toml", help="The prior's file, for { knees = ... }.")
     ],
     given: Annotated[
         list[str] | None,
@@ -175,61 +166,78 @@ def population_prior(
     """Write what a population says of a knee that is not in it, as a prior for configurations."""
     import hashlib
 
-    from calibrate.population.file import read
+    from calibrate.population import open_population
     from calibrate.population.from_runs import save_prior
     from calibrate.population.prior import prior_of
 
-    stored = read(path)
-    known = _given(stored, given or [])
+    draws = open_population(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    prior = prior_of(stored.draws, known, seed, study=stored.study, source=path.name, sha256=digest)
-    save_prior(prior, output, overwrite=overwrite, spare=(path,))
+    prior = prior_of(draws, _given(draws, given or []), seed, source=path.name, sha256=digest)
+    save_prior(prior, output, overwrite=overwrite, spare=[path])
     print(printable(output))
 
 
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+def _combine(
+    paths: list[str],
+    output: Path,
+    what: tuple[list[str] | None, list[str], str | None],
+    seed: int,
+    how: dict[str, Any],
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> NoReturn:
+    """Put finished calibrations together, print them, and leave."""
+    from calibrate.population.combined import combine
+
+    draws = combine(
+        [Path(one) for one in paths],
+        output,
+        *what,
+        seed,
+        overwrite=overwrite,
+        on_warning=lambda said: say(f"warning: {said}"),
+        **how,
+    )
+    if as_json:
+        print_json({"file": str(output), **draws.summary(), "trust": dict(draws.trust)})
+    else:
+        from calibrate.population.view import show
+
+        show(draws)
+    raise typer.Exit(CONVERGED if draws.converged else NOT_CONVERGED)
 
 
-def _told() -> Callable[[Progress], None]:
-    """Return what says now and then how far a population is."""
-    last = time.monotonic()
+def _save(path: Path, draws: PopulationDraws, output: Path, alone: Path | None, *, as_json: bool) -> None:
+    """Write what the population does to its knees."""
+    before: Mapping[str, Any] = draws.alone
+    if alone is not None:
+        from calibrate.population.components import values
+        from calibrate.population.finished import finished
 
-    def on_progress(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last > _BETWEEN:
-            last = time.monotonic()
-            line = f"{progress.steps:,} steps of at most {progress.max_steps:,} in {progress.seconds:.0f} s"
-            if progress.verdict is not None:
-                found = progress.verdict.diagnosis
-                line += f"  R-hat {found.worst_rhat:.3f}  ESS {found.smallest_ess:.0f}"
-            say(line)
+        found, left = finished([alone])
+        for said in left:
+            say(f"warning: {said}")
+        before = {one.id: values(one.posterior, draws.population.components, one.draws) for one in found}
+    if not before:
+        raise ConfigError(
+            "-o shows each knee by itself and among the others: say with --alone what 'calibrate cohort' wrote"
+        )
+    load_matplotlib()
+    from calibrate.population.save import save_all
 
-    return on_progress
-
-
-def _warn(said: str) -> None:
-    say(f"warning: {said}")
-
-
-def _content(path: Path, stored: Stored) -> dict[str, Any]:
-    return {"file": str(path), "study": stored.study, **stored.draws.summary(), "trust": dict(stored.trust) or None}
-
-
-def _alone(stored: Stored, path: Path) -> Mapping[str, Any]:
-    """Return the components of knees that were calibrated by themselves."""
-    from calibrate.population.components import values
-    from calibrate.population.finished import finished
-
-    found, left = finished([path])
-    for said in left:
-        _warn(said)
-    return {one.id: values(one.posterior, stored.draws.population.components, one.draws) for one in found}
+    written = save_all(draws, before, output)
+    if as_json:
+        print_json({"population": str(path), "written": [str(one) for one in written]})
+    else:
+        for one in written:
+            print(printable(one))
 
 
-def _given(stored: Stored, said: list[str]) -> dict[str, str | float]:
+def _given(draws: PopulationDraws, said: list[str]) -> dict[str, str | float]:
+    """Return what is said of the new knee: numbers where the study has numbers."""
     found: dict[str, str | float] = {}
-    numbers = {one.name for one in stored.draws.population.covariates if not one.groups}
+    numbers = {one.name for one in draws.population.covariates if not one.groups}
     for one in said:
         name, sign, value = one.partition("=")
         if not sign:
@@ -239,3 +247,46 @@ def _given(stored: Stored, said: list[str]) -> dict[str, str | float]:
         except ValueError:
             raise ConfigError(f"--given {one}: {name} is a number") from None
     return found
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _counted(counter: Counter) -> Callable[[Progress], None]:
+    """Return what is told of progress and shows it."""
+
+    def on_progress(progress: Progress) -> None:
+        line = f"{progress.steps} steps in {progress.seconds:.0f} s"
+        if progress.verdict is not None:
+            line += f", {progress.verdict.sentence}"
+        counter.show(progress.steps, line)
+
+    return on_progress
+
+
+class _Stopper:
+    """Let the first Ctrl-C end the run at the next step; the second one leaves at once."""
+
+    def __init__(self) -> None:
+        self._stop = False
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _Stopper:
+        for name in SIGNALS:
+            if signal.getsignal(name) is not signal.SIG_IGN:
+                self._previous[name] = signal.signal(name, self._on_signal)
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for name, handler in self._previous.items():
+            signal.signal(name, handler)
+
+    def asked(self) -> bool:
+        """Tell whether the run is to end; from when this is asked first, there is something to keep."""
+        return self._stop
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._stop:
+            leave(number, frame)
+        self._stop = True

@@ -37,6 +37,10 @@ class PopulationDraws:
         Stored steps for each that knees are kept of.
     verdict : Verdict
         Whether the population's parameters have converged.
+    alone : mapping of str to ndarray, shape (n, P)
+        Of a population made of finished calibrations, each knee's components by themselves.
+    trust : mapping
+        How far such a population may be believed, see `calibrate.population.trust.Trust.content`.
     """
 
     population: Population
@@ -45,12 +49,16 @@ class PopulationDraws:
     knees: FloatArray = field(repr=False)
     every: int
     verdict: Verdict
+    alone: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+    trust: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, population: Population, record: Record, verdict: Verdict) -> PopulationDraws:
         """Take them from a record."""
-        chains, log_prob, knees = (np.stack(rows, axis=1) for rows in (record.rows, record.log_prob, record.knees))
-        return cls(population, chains, log_prob, knees, record.every, verdict)
+        most = int(population.forms.dims.max())
+        none = np.empty((record.shape[0], 0, 1, len(population.ids), most))
+        knees = np.stack(record.knees, axis=1) if record.knees else none
+        return cls(population, *record.joined(), knees, record.every, verdict)
 
     @property
     def names(self) -> tuple[str, ...]:

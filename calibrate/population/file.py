@@ -1,20 +1,25 @@
-"""The file of a population: its knees with their data, its draws, and where its walkers are, to go on from.
+"""The file of a population: the study, all that is kept of the chains, and where they go on from.
 
-Attributes say what it is: `format` ("calibrate population") and `schema_version`. The text `study` (JSON, with its
-SHA-256) has settings, components, covariates and knees, each with configuration and data; `chains` (ensembles, steps,
-walkers, n), `log_prob` and `knees` are `PopulationDraws`'. A joint run has the group `state`, from which it goes on bit
-for bit; one made of finished calibrations has `alone`, their components, and the text `trust`.
+It is written whole, under another name that then takes its place: now and then while sampling goes on, and at the end.
+So there is a whole file at any time, and a run goes on from it to the very bits of one that was never stopped.
 
-It is written anew at each look, under another name until it is whole: whatever ends the process, the last look is
-there. A stranger's file is bounded, typed and checked; log-densities of some knees are compared with those stored.
+Attributes say what it is: `format` ("calibrate population"), `schema_version`, `versions` (JSON), `seed`, `thin`,
+`sweeps`, `every` (steps for each that knees are kept of). `population` (JSON) has components, covariates and pairs,
+`members` (JSON) each knee's id, covariates, configuration and data. `chains` (ensembles, steps, walkers, parameters),
+`log_prob` and `knees` (ensembles, kept steps, some walkers, knees, coordinates) are missing until there is a step. The
+groups `state` and `tuning` have what sampling goes on from. A population of finished calibrations has none of these,
+but `trust` (JSON) and, under `alone`, each knee's components by themselves.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,75 +27,58 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate import __version__
 from calibrate.chain import guard
 from calibrate.chain.layout import open_stream
-from calibrate.chain.reader import check_file, is_hdf5
+from calibrate.chain.reader import check_file, is_hdf5, translated
 from calibrate.config import config_of
 from calibrate.data import stored_measurement
-from calibrate.errors import ChainError
-from calibrate.files import check_target, replacing
-from calibrate.kinds import POPULATION
+from calibrate.errors import ChainError, RunError
+from calibrate.files import replacing
+from calibrate.population.components import Scale
 from calibrate.population.draws import PopulationDraws
 from calibrate.population.gibbs import Laws
 from calibrate.population.maps import Maps, Tuning
 from calibrate.population.model import Member, Population
 from calibrate.population.record import Record
-from calibrate.population.sampler import Chains, Run, Settings
+from calibrate.population.run import Run
 from calibrate.population.sweep import Ensemble, State
 from calibrate.posterior import Posterior
-from calibrate.sampling.verdict import judge, look
-from calibrate.study.reader import translated
+from calibrate.sampling.verdict import Verdict
 
 FloatArray = NDArray[np.float64]
 
 FORMAT, SCHEMA = "calibrate population", 1
+_PACKAGES = ("numpy", "scipy", "h5py", "numba")
+# Elements of a chunk.
 _CHUNK = 2**15
+# Heights of one knee agree to this, whatever processor they are from.
+_SAME = 1e-9
+# Bytes of all knees' configurations and data.
+_MOST = 2**31
 _LAWS = ("b", "sigma", "u", "sigma_u")
-# Relative error of a log-density that has to be the same one: other libraries round otherwise.
-_SAME = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """What a population's file holds.
-
-    Attributes
-    ----------
-    draws : PopulationDraws
-        Its draws so far.
-    settings : Settings
-        How it is sampled.
-    study : str
-        What the knees came from, for people.
-    run : Run or None
-        Where it goes on from; None of finished calibrations.
-    trust : mapping
-        How far a population of finished calibrations may be believed; empty of a joint one.
-    alone : mapping of str to ndarray, shape (n, P)
-        Of finished calibrations, the knees' components by themselves.
-    """
-
-    draws: PopulationDraws
-    settings: Settings
-    study: str
-    run: Run | None = None
-    trust: Mapping[str, Any] = field(default_factory=dict)
-    alone: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
-
-
-def check_output(path: Path, *, overwrite: bool, spare: tuple[Path, ...] = ()) -> None:
-    """Refuse a file that could not be written, before anything is sampled.
+def save(path: Path, run: Run) -> None:
+    """Write a run, whole or not at all, and down to the disk.
 
     Raises
     ------
-    ChainError
-        If something is there that may not be replaced.
+    RunError
+        If there is no room.
     """
-    check_target(path, ChainError, kind=POPULATION, overwrite=overwrite, spare=spare)
+    with replacing(path, RunError) as temporary:
+        with h5py.File(temporary, "w") as f:
+            _put(f, run)
+        descriptor = os.open(temporary, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
-def write(path: Path, stored: Stored) -> None:
-    """Write a population's file in the place of one that was there, whole or not at all.
+def save_combined(path: Path, draws: PopulationDraws) -> None:
+    """Write a population that was made of finished calibrations, whole or not at all.
 
     Raises
     ------
@@ -98,184 +86,223 @@ def write(path: Path, stored: Stored) -> None:
         If it cannot be written.
     """
     with replacing(path, ChainError) as temporary, h5py.File(temporary, "w") as f:
-        f.attrs["format"], f.attrs["schema_version"] = np.bytes_(FORMAT), SCHEMA
-        guard.put_text(f, "study", json.dumps(_said(stored)).encode())
-        draws = stored.draws
-        _put(f, "chains", draws.chains)
-        _put(f, "log_prob", draws.log_prob)
-        _put(f, "knees", draws.knees)
-        if stored.run is not None:
-            _put_state(f.create_group("state"), stored.run)
-        else:
-            guard.put_text(f, "trust", json.dumps(stored.trust).encode())
-            alone = f.create_group("alone")
-            for number, knee in enumerate(draws.population.ids):
-                _put(alone, f"{number}", stored.alone[knee])
+        numbers = {"seed": 0, "thin": 1, "sweeps": 0, "every": draws.every}
+        _put_study(f, draws.population, numbers)
+        for name, values in {"chains": draws.chains, "log_prob": draws.log_prob, "knees": draws.knees}.items():
+            _put_numbers(f, name, values)
+        guard.put_text(f, "trust", json.dumps(dict(draws.trust)).encode())
+        alone = f.create_group("alone")
+        for number, knee in enumerate(draws.population.ids):
+            _put_numbers(alone, str(number), draws.alone[knee])
 
 
-def read(path: Path) -> Stored:
-    """Read a population's file.
-
-    Raises
-    ------
-    ChainError
-        If it is none, damaged, or was altered.
-    """
-    with _reading(path) as f:
-        said = json.loads(guard.text(f, "study"))
-        population, settings = _population(said), Settings(**said["settings"])
-        shape = (settings.ensembles, None, settings.walkers)
-        chains, log_prob = (
-            _numbers(f, name, size) for name, size in (("chains", (*shape, len(population.names))), ("log_prob", shape))
-        )
-        dims = population.forms.dims
-        knees = _numbers(f, "knees", (settings.ensembles, None, None, len(dims), int(dims.max())))
-        every, steps = int(said["every"]), chains.shape[1]
-        if log_prob.shape[1] != steps or steps < 1 or every < 1 or knees.shape[1] != steps // every:
-            raise ValueError("its steps are not as many as it says")
-        record = Record(_rows(chains), _rows(log_prob), _rows(knees), every)
-        known = Chains(record)
-        verdict = judge(known, steps, settings, lambda upto: look(population.names, known, upto, settings))
-        draws = PopulationDraws.of(population, record, verdict)
-        study = str(said["source"])
-        if not guard.holds(f, "state"):
-            groups = guard.group(f, "alone")
-            alone = {
-                knee: _numbers(groups, f"{number}", (None, len(population.components)))
-                for number, knee in enumerate(population.ids)
-            }
-            return Stored(draws, settings, study, None, json.loads(guard.text(f, "trust")), alone)
-        states, tuned = _state(guard.group(f, "state"), population, settings)
-    _check(path, population, settings, states)
-    return Stored(draws, settings, study, Run(population, settings.seed, states, tuned, record))
+def _put_study(f: h5py.File, population: Population, numbers: Mapping[str, int]) -> None:
+    versions = {"calibrate": __version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in _PACKAGES}
+    for name, value in {"format": FORMAT, "versions": json.dumps(versions)}.items():
+        f.attrs[name] = np.bytes_(value)
+    for name, number in {"schema_version": SCHEMA, **numbers}.items():
+        f.attrs[name] = number
+    guard.put_text(f, "population", json.dumps(_asked(population)).encode())
+    guard.put_text(f, "members", json.dumps([_member(member) for member in population.members]).encode())
 
 
-def _said(stored: Stored) -> dict[str, Any]:
-    """Return what the text `study` says."""
-    population = stored.draws.population
-    members = [
-        {
-            "id": member.id,
-            "covariates": dict(member.covariates),
-            "config": member.posterior.config.model_dump(mode="json", exclude_unset=True),
-            "data": {name: [Path(one.source).name, one.text] for name, one in member.posterior.measurements.items()},
-        }
-        for member in population.members
-    ]
+def _put(f: h5py.File, run: Run) -> None:
+    population, record = run.population, run.record
+    numbers = {"seed": run.seed, "thin": run.thin, "sweeps": run.states[0].sweeps, "every": record.every}
+    _put_study(f, population, numbers)
+    for name in ("rows", "log_prob", "knees") if record.steps else ():
+        if values := getattr(record, name):
+            _put_numbers(f, "chains" if name == "rows" else name, np.stack(values, axis=1))
+    state = f.create_group("state")
+    _put_numbers(state, "z", np.stack([one.z for one in run.states]))
+    _put_numbers(state, "height", np.stack([one.height for one in run.states]))
+    for name in _laws_of(population):
+        _put_numbers(state, name, np.stack([getattr(one.laws, name) for one in run.states]))
+    tuning = f.create_group("tuning")
+    for name, values in {**run.tuned.maps._asdict(), "singles": run.tuned.singles}.items():
+        _put_numbers(tuning, name, values)
+
+
+def _laws_of(population: Population) -> tuple[str, ...]:
+    return _LAWS if population.pairs else _LAWS[:2]
+
+
+def _asked(population: Population) -> dict[str, Any]:
+    """Return what of the knees is normal, and by what it is explained."""
     return {
-        "source": stored.study,
-        "settings": asdict(stored.settings),
         "components": [one.name for one in population.components],
         "covariates": [one.name for one in population.covariates],
         "pairs": population.pairs,
-        "every": stored.draws.every,
-        "members": members,
+        "scales": {name: list(scale) for name, scale in population.scales.items()},
     }
 
 
-def _population(said: Mapping[str, Any]) -> Population:
-    """Return the population that a file says it is of."""
-    members = []
-    for one in said["members"]:
-        config = config_of(one["config"], f"knee {one['id']}")
-        data = {name: stored_measurement(str(text), str(source)) for name, (source, text) in one["data"].items()}
-        members.append(Member(str(one["id"]), Posterior.from_config(config, data), dict(one["covariates"])))
-    return Population(members, said["components"], said["covariates"], said["pairs"])
-
-
-def _put(parent: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    """Write an array in pieces with checksums."""
-    chunk, left = [], _CHUNK
-    for length in reversed(values.shape):
-        chunk.append(max(1, min(length, left)))
-        left = max(1, left // chunk[-1])
-    parent.create_dataset(
-        name, data=np.ascontiguousarray(values, dtype="<f8"), chunks=tuple(reversed(chunk)), fletcher32=True
-    )
-
-
-def _put_state(group: h5py.Group, run: Run) -> None:
-    states = run.states
-    _put(group, "sweeps", np.array([float(state.sweeps) for state in states]))
-    for name in ("z", "height"):
-        _put(group, name, np.stack([getattr(state, name) for state in states]))
-    for name in _LAWS:
-        values = np.stack([getattr(state.laws, name) for state in states])
-        if values.size:  # without pairs there are no persons
-            _put(group, name, values)
-    for name, values in (("h", run.tuned.maps.h), ("g", run.tuned.maps.g), ("singles", run.tuned.singles)):
-        _put(group, name, values)
-
-
-def _state(group: h5py.Group, population: Population, settings: Settings) -> tuple[list[State], Tuning]:
-    """Read where the walkers are, and what they have learnt."""
-    dims, size, effects = population.forms.dims, len(population.components), population.design.x.shape[1]
-    count, walkers, most = len(dims), settings.walkers, int(dims.max())
-    here = (settings.ensembles,)
-    z = _numbers(group, "z", (*here, count, walkers, most))
-    height = _numbers(group, "height", (*here, count, walkers))
-    sweeps = _numbers(group, "sweeps", here)
-    shapes = {
-        "b": (effects, size),
-        "sigma": (size, size),
-        "u": (population.design.persons, size),
-        "sigma_u": (size, size),
+def _member(member: Member) -> dict[str, Any]:
+    """Return a knee for JSON: configuration and data, so that the file is all that a reader needs."""
+    posterior = member.posterior
+    return {
+        "id": member.id,
+        "covariates": dict(member.covariates),
+        "config": posterior.config.model_dump(mode="json", exclude_unset=True),
+        "data": {name: [Path(one.source).name, one.text] for name, one in posterior.measurements.items()},
     }
-    laws = {
-        name: _numbers(group, name, (*here, walkers, *shapes[name]))
-        if all(shapes[name])
-        else np.empty((*here, walkers, *shapes[name]))
-        for name in _LAWS
-    }
-    maps = Maps(_numbers(group, "h", (count, most, most)), _numbers(group, "g", (count, most)))
-    tuned = Tuning(maps, _numbers(group, "singles", (2 * size,)))
-    if not (sweeps >= 0).all() or not (sweeps == np.round(sweeps)).all():
-        raise ValueError("sweeps are no whole numbers")
-    return [
-        State(int(sweeps[i]), z[i].copy(), height[i].copy(), Laws(*(laws[name][i].copy() for name in _LAWS)))
-        for i in range(settings.ensembles)
-    ], tuned
 
 
-def _check(path: Path, population: Population, settings: Settings, states: list[State]) -> None:
-    """Refuse knees that are others than those the walkers have been sampling.
+def _put_numbers(group: h5py.Group, name: str, values: FloatArray) -> None:
+    """Write an array with checksums, in pieces of a fair size."""
+    rest = list(values.shape)
+    for axis in range(values.ndim):
+        if np.prod(rest) <= _CHUNK:
+            break
+        rest[axis] = max(1, int(_CHUNK // max(1, np.prod(rest[axis + 1 :]))))
+    group.create_dataset(name, data=values, chunks=tuple(rest), fletcher32=True)
+
+
+def load(path: Path) -> Run:
+    """Read a run as far as it has come.
 
     Raises
     ------
     ChainError
-        If a log-density is another than it was.
+        If there is no such file, it is no population, is damaged, or says something else than its knees' data do.
     """
-    for number, state in enumerate(states[:1]):
-        now = Ensemble(population, settings.seed, number).heights(state.z)
-        apart = np.abs(now - state.height) > _SAME * (1.0 + np.abs(state.height))
-        if apart.any():
-            knee = population.ids[int(np.argmax(apart.any(axis=1)))]
-            raise ChainError(
-                f"{path}: knee {knee} is another now than when its steps were stored; the file was altered"
-            )
+    with _reading(path) as f:
+        if not guard.holds(f, "state"):
+            raise ChainError(f"{path}: was made of finished calibrations: there is nothing to go on with")
+        run = _read(f)
+    with translated(path):
+        _check(path, run)
+    return run
 
 
-def _rows(values: FloatArray) -> list[FloatArray]:
-    return list(np.moveaxis(values, 1, 0))
+def is_combined(path: Path) -> bool:
+    """Tell whether a population was made of finished calibrations.
+
+    Raises
+    ------
+    ChainError
+        If it is no population, or damaged.
+    """
+    with _reading(path) as f:
+        return not guard.holds(f, "state")
 
 
-def _numbers(parent: h5py.Group, name: str, shape: tuple[int | None, ...]) -> FloatArray:
-    """Return a small array of finite numbers."""
-    found = np.asarray(guard.content(guard.numbers(parent, name, shape)))
-    if not np.isfinite(found).all():
-        raise ValueError(f"{name} holds what is no number")
-    return found
+def load_combined(path: Path, judge: Callable[[Population, Record], Verdict]) -> PopulationDraws:
+    """Read a population that was made of finished calibrations.
+
+    Raises
+    ------
+    ChainError
+        If it is none, or damaged.
+    """
+    with _reading(path) as f:
+        population = _population(f)
+        shape = guard.numbers(f, "log_prob", (None, None, None)).shape
+        record = _record(f, population, shape[0], shape[2])
+        alone = guard.group(f, "alone")
+        size = len(population.components)
+        single = {knee: _numbers(alone, str(number), (None, size)) for number, knee in enumerate(population.ids)}
+        trust = json.loads(guard.text(f, "trust", most=2**24))
+        if not isinstance(trust, dict) or not record.knees:
+            raise ValueError("it does not say how far it may be believed")
+        drawn = PopulationDraws.of(population, record, judge(population, record))
+        return replace(drawn, alone=single, trust=trust)
 
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[h5py.File]:
     check_file(path)
     if not is_hdf5(path):
-        raise ChainError(f"{path}: is no HDF5 file, so no population")
+        raise ChainError(f"{path}: is no file of a population")
     with translated(path), open_stream(path) as f:
         if not guard.has(f, "format") or guard.word(f, "format") != FORMAT:
-            raise ChainError(f"{path}: this HDF5 file is no population; 'calibrate population' writes one")
+            raise ChainError(f"{path}: is no file of a population; 'calibrate population' writes one")
         schema = guard.whole_number(f, "schema_version")
         if schema != SCHEMA:
             raise ChainError(f"{path}: written by another calibrate (schema {schema}; this one has {SCHEMA})")
         yield f
+
+
+def _population(f: h5py.File) -> Population:
+    asked = json.loads(guard.text(f, "population", most=2**20))
+    members = [_stored_member(one) for one in json.loads(guard.text(f, "members", most=_MOST))]
+    scales = {name: Scale(*map(float, scale)) for name, scale in asked["scales"].items()}
+    return Population(members, asked["components"], asked["covariates"], asked["pairs"], scales)
+
+
+def _record(f: h5py.File, population: Population, ensembles: int, walkers: int) -> Record:
+    knees, most = len(population.ids), int(population.forms.dims.max())
+    record = Record(shape=(ensembles, walkers, len(population.names)), every=guard.whole_number(f, "every"))
+    if guard.holds(f, "chains"):
+        chains = _numbers(f, "chains", (ensembles, None, walkers, len(population.names)))
+        log_prob = _numbers(f, "log_prob", (ensembles, chains.shape[1], walkers))
+        record.rows, record.log_prob = list(np.swapaxes(chains, 0, 1)), list(np.swapaxes(log_prob, 0, 1))
+    if guard.holds(f, "knees"):
+        record.knees = list(np.swapaxes(_numbers(f, "knees", (ensembles, None, None, knees, most)), 0, 1))
+    if record.every < 1 or len(record.knees) != record.steps // record.every:
+        raise ValueError("it holds another number of knees than it should")
+    return record
+
+
+def _read(f: h5py.File) -> Run:
+    population = _population(f)
+    state, tuning = guard.group(f, "state"), guard.group(f, "tuning")
+    knees, most = len(population.ids), int(population.forms.dims.max())
+    z = _numbers(state, "z", (None, knees, None, most))
+    ensembles, _, walkers, _ = z.shape
+    if ensembles < 2 or walkers < 4 or walkers % 2:
+        raise ValueError(f"it has {ensembles} ensembles of {walkers} walkers")
+    size, effects, persons = len(population.components), population.design.x.shape[1], population.design.persons
+    height = _numbers(state, "height", (ensembles, knees, walkers))
+    shapes = {"b": (effects, size), "sigma": (size, size), "u": (persons, size), "sigma_u": (size, size)}
+    laws = {name: _numbers(state, name, (ensembles, walkers, *shapes[name])) for name in _laws_of(population)}
+    if not population.pairs:
+        laws |= {"u": np.zeros((ensembles, walkers, 0, size)), "sigma_u": np.zeros((ensembles, walkers, size, size))}
+        laws["sigma_u"][:] = np.diag(population.design.spread**2)
+    sweeps = guard.whole_number(f, "sweeps")
+    states = [State(sweeps, z[i], height[i], Laws(*(laws[name][i] for name in _LAWS))) for i in range(ensembles)]
+    maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)))
+    tuned = Tuning(maps, _numbers(tuning, "singles", (2 * size,)))
+    record = _record(f, population, ensembles, walkers)
+    seed, thin = guard.whole_number(f, "seed"), guard.whole_number(f, "thin", 2**20)
+    return Run(population, seed, max(1, thin), states, tuned, record)
+
+
+def _numbers(group: h5py.Group, name: str, shape: tuple[int | None, ...]) -> FloatArray:
+    values = np.ascontiguousarray(guard.content(guard.numbers(group, name, shape)))
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds numbers that are none")
+    return values
+
+
+def _stored_member(said: dict[str, Any]) -> Member:
+    config = config_of(said["config"], f"knee {said['id']}")
+    data = {name: stored_measurement(str(text), str(source)) for name, (source, text) in said["data"].items()}
+    return Member(str(said["id"]), Posterior.from_config(config, data), said["covariates"])
+
+
+def _check(path: Path, run: Run) -> None:
+    """Refuse a file whose knees' data say something else now than when it was written."""
+    for number, state in enumerate(run.states):
+        now = Ensemble(run.population, run.seed, number).heights(state.z)
+        if not np.allclose(now, state.height, rtol=_SAME, atol=_SAME):
+            raise ChainError(f"{path}: knees' log-probabilities have changed since it was written; start anew")
+
+
+def differences(run: Run, population: Population) -> str:
+    """Return in what a study is another than that of a run; empty if in nothing."""
+    mine, theirs = _asked(run.population), _asked(population)
+    for key, value in mine.items():
+        if theirs[key] != value:
+            return f"{key} are {_said(theirs[key])} now and were {_said(value)}"
+    if run.population.ids != population.ids:
+        return "it has other knees"
+    for before, now in zip(run.population.members, population.members, strict=True):
+        if _member(before) != _member(now):
+            return f"configuration, data or covariates of knee {now.id} have changed"
+    return ""
+
+
+def _said(value: Any) -> str:
+    return "none" if not value else value if isinstance(value, str) else ", ".join(map(str, value))

@@ -72,6 +72,11 @@ def from_runs(
     return draws, trust, {knee: one.phi for knee, one in zip(population.ids, atoms, strict=True)}
 
 
+def files_of(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the files that finished calibrations are read from."""
+    return tuple(file for path in paths for file in (sorted(path.glob("*.h5")) if path.is_dir() else [path]))
+
+
 def save_prior(prior: KneesPrior, path: Path, *, overwrite: bool = False, spare: Sequence[Path] = ()) -> None:
     """Write a prior made of knees, whole or not at all.
 

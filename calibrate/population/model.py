@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.errors import ConfigError
-from calibrate.population.components import Component, default_components
+from calibrate.population.components import Component, Scale, default_components
 from calibrate.population.forms import Forms, forms_of
 from calibrate.population.gibbs import Design
 from calibrate.posterior import Posterior
+from calibrate.study.knees import Study
 
 FloatArray = NDArray[np.float64]
 
@@ -87,8 +88,8 @@ class Population:
 
     Parameters
     ----------
-    study : iterable of Member
-        The knees.
+    study : Study or iterable of Member
+        The knees; of a study, data are read.
     components : sequence of str, optional
         `mcl.log_k` and so on; by default `log_k`, `log_alpha` and `reference_strain` of all strands, as far as they are
         free in all knees.
@@ -96,6 +97,8 @@ class Population:
         Which of the knees' covariates to regress on.
     pairs : str, optional
         The covariate that says whose knee it is; knees of one person then have something in common.
+    scales : mapping of str to Scale
+        What is thought of some components beforehand, in the place of `Component.scale`.
 
     Raises
     ------
@@ -105,12 +108,13 @@ class Population:
 
     def __init__(
         self,
-        study: Iterable[Member],
+        study: Study | Iterable[Member],
         components: Sequence[str] | None = None,
         covariates: Sequence[str] = (),
         pairs: str | None = None,
+        scales: Mapping[str, Scale] | None = None,
     ) -> None:
-        self.members = tuple(study)
+        self.members = members_of(study)
         if len(self.members) < 2:
             raise ConfigError(f"a population of {len(self.members)} knee: two at the least are wanted")
         self.ids = tuple(member.id for member in self.members)
@@ -126,6 +130,7 @@ class Population:
         self._check_components()
         self.covariates = tuple(self._covariate(name) for name in dict.fromkeys(covariates))
         self.pairs = pairs
+        self.scales = {one.name: Scale(*(scales or {}).get(one.name, one.scale)) for one in self.components}
         self.design = self._design()
         self.forms: Forms = forms_of(self.ids, self.posteriors, self.components)
 
@@ -200,7 +205,7 @@ class Population:
 
     def _design(self) -> Design:
         x = np.array([self.row(member.covariates) for member in self.members])
-        scales = [one.scale for one in self.components]
+        scales = [self.scales[one.name] for one in self.components]
         centre, sd = np.zeros((x.shape[1], len(scales))), np.empty((x.shape[1], len(scales)))
         centre[0], sd[0] = [scale.centre for scale in scales], [scale.sd for scale in scales]
         sd[1:] = [scale.effect for scale in scales]
@@ -216,6 +221,19 @@ class Population:
         strands = dict.fromkeys(one.strand for one in self.components)
         ours = np.array([[float(one.strand == name) for one in self.components] for name in strands])
         return Design(x, person, centre, sd, np.array([scale.spread for scale in scales]), ours)
+
+
+def members_of(study: Study | Iterable[Member]) -> tuple[Member, ...]:
+    """Return the knees of a study, their data read.
+
+    Raises
+    ------
+    CalibrateError
+        If a configuration or data cannot be used.
+    """
+    if isinstance(study, Study):
+        return tuple(Member(knee.id, knee.posterior(), knee.covariates) for knee in study.knees)
+    return tuple(study)
 
 
 def _word(value: str | float) -> str:

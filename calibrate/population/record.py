@@ -29,17 +29,26 @@ class Record:
         Coordinates of the knees, of the steps that are multiples of `every`.
     every : int
         Grows with the number of steps, and follows from it.
+    shape : tuple of int
+        Ensembles, walkers and parameters, where there is no step yet.
     """
 
     rows: list[FloatArray] = field(default_factory=list)
     log_prob: list[FloatArray] = field(default_factory=list)
     knees: list[FloatArray] = field(default_factory=list)
     every: int = 1
+    shape: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def steps(self) -> int:
         """How many are stored."""
         return len(self.rows)
+
+    def joined(self) -> tuple[FloatArray, FloatArray]:
+        """Return populations (ensembles, steps, walkers, n), and log-densities (ensembles, steps, walkers)."""
+        if not self.rows:
+            return np.empty((self.shape[0], 0, *self.shape[1:])), np.empty((self.shape[0], 0, self.shape[1]))
+        return np.stack(self.rows, axis=1), np.stack(self.log_prob, axis=1)
 
     def add(self, rows: FloatArray, log_prob: FloatArray, z: list[FloatArray]) -> None:
         """Store a step; z (N, walkers, D) of each ensemble."""

@@ -5,11 +5,10 @@ What is drawn depends on the seed and the number of sweeps alone, not on threads
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 
 from calibrate.errors import ConfigError
 from calibrate.population.draws import PopulationDraws
-from calibrate.population.maps import Tuning
 from calibrate.population.model import Population
 from calibrate.population.record import Record
+from calibrate.population.run import Run
 from calibrate.population.start import first_knees
 from calibrate.population.sweep import Ensemble, State
 from calibrate.population.warmup import warm_up
@@ -97,8 +96,7 @@ class Chains:
 
     def _arrays(self) -> tuple[FloatArray, FloatArray]:
         if self._joined is None or self._joined[0] != self.record.steps:
-            coords, log_prob = np.stack(self.record.rows, axis=1), np.stack(self.record.log_prob, axis=1)
-            self._joined = self.record.steps, coords, log_prob
+            self._joined = self.record.steps, *self.record.joined()
         return self._joined[1:]
 
 
@@ -136,31 +134,6 @@ def sample(
     return PopulationDraws.of(population, run.record, verdict)
 
 
-@dataclass
-class Run:
-    """A run as far as it has come.
-
-    Attributes
-    ----------
-    population : Population
-        What is sampled.
-    seed : int
-        Of the random numbers.
-    states : list of State
-        Where the ensembles are.
-    tuned : Tuning
-        What they have learnt before anything was kept.
-    record : Record
-        What is kept.
-    """
-
-    population: Population
-    seed: int
-    states: list[State]
-    tuned: Tuning
-    record: Record
-
-
 def begin(population: Population, settings: Settings) -> Run:
     """Start the walkers, and let them settle.
 
@@ -174,7 +147,8 @@ def begin(population: Population, settings: Settings) -> Run:
     states = [ensemble.begin(z) for ensemble, z in zip(ensembles, starts, strict=True)]
     with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
         tuned = warm_up(population, ensembles, states, pool)
-    return Run(population, settings.seed, states, tuned, Record())
+    shape = (settings.ensembles, settings.walkers, len(population.names))
+    return Run(population, settings.seed, settings.thin, states, tuned, Record(shape=shape))
 
 
 def settings_of(population: Population, seed: int | None, **settings: float | None) -> Settings:
@@ -209,7 +183,7 @@ def advance(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
-    on_look: Callable[[Verdict], None] = lambda verdict: None,
+    on_step: Callable[[], None] = lambda: None,
 ) -> tuple[Verdict, Reason]:
     """Go on with a run until converged or out of budget.
 
@@ -221,8 +195,8 @@ def advance(
         How far to go.
     on_progress, should_stop : callable
         See `sample`.
-    on_look : callable
-        Told each verdict: a time to write things down.
+    on_step : callable
+        Called after each stored step: a time to write things down.
 
     Returns
     -------
@@ -234,47 +208,55 @@ def advance(
     population, record, states = run.population, run.record, run.states
     ensembles = [Ensemble(population, run.seed, number) for number in range(len(states))]
     since, first = time.monotonic(), record.steps
-    chains, seen = Chains(record), dict[int, Verdict]()
+    looks = Looks(run, settings)
     verdict: Verdict | None = None
 
-    def looks(stored: int) -> Verdict:
-        if stored not in seen:
-            seen[stored] = look(population.names, chains, stored, settings)
-        return seen[stored]
-
     def step(ensemble: Ensemble, state: State) -> tuple[FloatArray, FloatArray]:
-        for _ in range(settings.thin):
+        for _ in range(run.thin):
             ensemble.sweep(state, run.tuned)
         return ensemble.row(state), ensemble.log_prob(state)
-
-    def judged() -> Verdict:
-        return judge(chains, record.steps, settings, looks) if record.steps else _nothing(population, settings)
 
     with ThreadPoolExecutor(min(settings.workers or cores(), len(ensembles)), "ensemble") as pool:
         while True:
             stored = record.steps
             if stored and (stored >= settings.max_steps or next_look(stored - 1) == stored):
-                verdict = judged()
-                on_look(verdict)
+                verdict = looks.judge()
                 if verdict.converged:
                     return verdict, "converged"
             if stored >= settings.max_steps:
-                return judged(), "steps"
+                return looks.judge(), "steps"
             if should_stop():
-                return judged(), "interrupted"
+                return looks.judge(), "interrupted"
             if settings.max_time is not None and stored > first and time.monotonic() - since > settings.max_time:
-                return judged(), "time"
+                return looks.judge(), "time"
             rows = list(pool.map(step, ensembles, states))
             record.add(
                 np.stack([one for one, _ in rows]), np.stack([one for _, one in rows]), [state.z for state in states]
             )
+            on_step()
             on_progress(Progress(record.steps, settings.max_steps, time.monotonic() - since, verdict))
 
 
-def _nothing(population: Population, settings: Settings) -> Verdict:
-    """Return the verdict on a run without a step."""
-    none = Record([np.empty((settings.ensembles, settings.walkers, len(population.names)))])
-    none.log_prob = [np.empty((settings.ensembles, settings.walkers))]
-    found = look(population.names, Chains(none), 1, settings)
-    assert not found.converged or math.isnan(found.diagnosis.worst_rhat)
-    return found
+class Looks:
+    """Looks at a growing run, each remembered: the next one needs the one before.
+
+    Parameters
+    ----------
+    run : Run
+        What is looked at.
+    settings : Settings
+        The thresholds.
+    """
+
+    def __init__(self, run: Run, settings: Settings) -> None:
+        self._run, self._wanted = run, replace(settings, thin=run.thin)
+        self._chains, self._seen = Chains(run.record), dict[int, Verdict]()
+
+    def judge(self) -> Verdict:
+        """Return the verdict on all there is."""
+        return judge(self._chains, self._run.record.steps, self._wanted, self._look)
+
+    def _look(self, stored: int) -> Verdict:
+        if stored not in self._seen:
+            self._seen[stored] = look(self._run.population.names, self._chains, stored, self._wanted)
+        return self._seen[stored]

@@ -1,73 +1,57 @@
-"""How a population looks on a terminal: the verdict, then its parameters, in their own units where they have any."""
+"""A population for people: its parameters as a table."""
 
 from __future__ import annotations
 
-import math
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
-from calibrate.population.components import LOG, Component
-from calibrate.screen import console, page
-from calibrate.texts import count, digits, printable, shown
-
-if TYPE_CHECKING:
-    from calibrate.population.file import Stored
-
-_LARGEST = 1000
+from calibrate.population.draws import PopulationDraws
+from calibrate.screen import console
+from calibrate.texts import count
 
 
-def show(path: Path, stored: Stored) -> None:
-    """Print a population to stdout."""
-    draws = stored.draws
-    content, population = draws.summary(), draws.population
-    table = _table(content["population"])
-    with page(console(sys.stdout, _LARGEST).measure(table).maximum) as paper:
+def show(draws: PopulationDraws) -> None:
+    """Print the population's parameters and how far they have converged."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
 
-        def say(text: str, style: str | None = None) -> None:
-            paper.print(printable(text), style=style, markup=False, soft_wrap=True)
-
-        state = "converged" if draws.converged else "not converged"
-        say(f"{path}: {state}", "bold" if draws.converged else "bold yellow")
-        if not draws.converged:
-            say(draws.verdict.sentence, "yellow")
-        how = "made of finished calibrations" if stored.run is None else "sampled jointly"
-        say(f"{count(len(population.ids), 'knee')} of {stored.study}, {how}; {content['steps']:,} steps")
-        paper.print(table)
-        for line in _middles(content["population"], population.components):
-            say(line)
-        say(
-            "assumed: components are normal over knees, with linear effects of covariates; knees are a sample of the "
-            "population that is meant; priors and bounds that configurations give to components are replaced"
-        )
-
-
-def _table(entries: dict[str, dict[str, float | None]]) -> Table:
-    out = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for i, heading in enumerate(["", "median", "2.5 %", "97.5 %", "sd", "rhat", "ess"]):
-        out.add_column(heading, justify="left" if i == 0 else "right", no_wrap=True)
-    for name, entry in entries.items():
-        form = digits(entry["median"], entry["sd"])
-        numbers = [shown(entry[key], form) for key in ("median", "q2.5", "q97.5")]
-        worst = min(entry["ess_bulk"] or 0.0, entry["ess_tail"] or 0.0)
-        cells = [name.removeprefix("population."), *numbers, shown(entry["sd"], ".3g")]
-        cells += [shown(entry["rhat"], ".3f"), f"{worst:.0f}"]
-        out.add_row(*(Text(printable(cell)) for cell in cells))
-    return out
+    found = draws.summary()
+    table = Table(
+        title=f"Population of {count(len(draws.population.ids), 'knee')}", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    for name in ("parameter", "mean", "sd", "5 %", "95 %", "R-hat", "ESS"):
+        table.add_column(name, justify="left" if name == "parameter" else "right")
+    for name, entry in found["population"].items():
+        if "corr(" in name:
+            continue
+        numbers = [_number(entry[key]) for key in ("mean", "sd", "q5", "q95")]
+        rhat = "?" if entry["rhat"] is None else f"{entry['rhat']:.3f}"
+        known = [entry[key] for key in ("ess_bulk", "ess_tail")]
+        table.add_row(escape(_short(name)), *numbers, rhat, "?" if None in known else f"{min(known):.0f}")
+    console(sys.stdout).print(table)
+    _show_correlations(found["population"])
+    print(f"{found['verdict']}; {found['steps']} steps, the first {found['burn_in']} left out")
+    print("log_k is that of N/mm; sd is between knees, person_sd between persons; corr between knees")
+    if draws.population.pairs:
+        print("of one person's knees sd and corr are what is left beside what they have in common")
 
 
-def _middles(entries: dict[str, dict[str, float | None]], components: tuple[Component, ...]) -> list[str]:
-    """Return what logarithms mean: the middle knee, and the factor that one standard deviation is."""
-    lines = []
-    for one in components:
-        mean, sd = (entries[f"population.{one.name}.{key}"]["median"] for key in ("mean", "sd"))
-        if one.transform == LOG and mean is not None and sd is not None:
-            unit = " N/mm" if one.key == "log_k" else ""
-            name = f"{one.strand}.{one.key.removeprefix('log_')}"
-            middle = f"{name}: the middle knee has {math.exp(mean):.4g}{unit}"
-            lines.append(f"{middle}, two of three are within a factor of {math.exp(sd):.3g} of it")
-    return lines
+def _show_correlations(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print those correlations whose 90 % interval leaves out nought."""
+    every = {name: entry for name, entry in found.items() if "corr(" in name}
+    told = {name: entry for name, entry in every.items() if entry["q5"] > 0.0 or entry["q95"] < 0.0}
+    for name, entry in told.items():
+        print(f"{_short(name)}: {_number(entry['median'])} ({_number(entry['q5'])} to {_number(entry['q95'])})")
+    if len(told) < len(every):
+        print(f"{count(len(every) - len(told), 'correlation')} of {len(every)}: not told from none (--json has all)")
+
+
+def _short(name: str) -> str:
+    """Return a parameter's name as it fits into a line."""
+    return name.removeprefix("population.").replace("reference_strain", "strain")
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.4g}"
