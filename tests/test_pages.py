@@ -30,7 +30,7 @@ NOT_RUN = {
     "installs packages": 6,
     "needs a model of yours": 2,
     "needs a queue": 1,
-    "needs the results of a study": 1,
+    "needs the results of a study": 5,
     "takes half a minute of all processors": 1,
     "takes minutes of all processors": 1,
     "takes some seconds, and has tests of its own": 1,

@@ -91,12 +91,16 @@ def population(
         raise ConfigError(f"{study[1]}: one study is wanted; finished calibrations need --from-runs")
     from calibrate.population import Population, start_population
     from calibrate.population.sampler import settings_of
+    from calibrate.population.streaming import check_output
     from calibrate.sitting import announce_compiling
     from calibrate.study.knees import load_study
 
-    announce_compiling()
-    knees = Population(load_study(study[0]), *what)
+    source = load_study(study[0])
+    inputs = [Path(study[0]), *(knee.source for knee in source.knees)]
+    check_output(output, overwrite=overwrite, resume=resume, spare=inputs)
+    knees = Population(source, *what)
     settings = settings_of(knees, seed, **how)
+    announce_compiling()
     say(f"{len(knees.ids)} knees, {len(knees.components)} components; finding where each knee's data have their mass")
     with Counter(settings.max_steps) as counter, _Stopper() as stopper:
         draws, reason = start_population(

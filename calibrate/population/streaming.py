@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from calibrate import chain
@@ -65,7 +65,7 @@ def start_population(
         If there is no room; what was written before is whole.
     """
     path = Path(output)
-    _check(path, overwrite=overwrite, resume=resume)
+    check_output(path, overwrite=overwrite, resume=resume)
     with chain.writing(path):
         run = _resumed(path, population) if resume else begin(population, settings)
         saver = _Saver(path, run)
@@ -103,14 +103,32 @@ def verdict_of(run: Run) -> Verdict:
     return Looks(run, Settings()).judge()
 
 
-def _check(path: Path, *, overwrite: bool, resume: bool) -> None:
+def check_output(path: Path, *, overwrite: bool, resume: bool, spare: Iterable[Path | None] = ()) -> None:
+    """Refuse a file that could not be written or gone on with, before anything is worked out.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    overwrite, resume : bool
+        See `start_population`.
+    spare : iterable of Path
+        What the study is read from.
+
+    Raises
+    ------
+    ChainError
+        If it cannot be.
+    """
     if resume:
+        file.is_combined(path)
         return
     check_target(
         path,
         ChainError,
         kind=POPULATION,
         overwrite=overwrite,
+        spare=spare,
         besides=chain.companions(path),
         hint="go on with it by --resume, replace it with --overwrite, or choose another with -o",
     )
