@@ -89,7 +89,10 @@ def _quadratic(z: FloatArray, height: FloatArray, size: int) -> tuple[FloatArray
         return h, h @ mean
     root = np.linalg.cholesky(covariance)
     x = np.linalg.solve(root, (z - mean).T).T
-    found = np.linalg.lstsq(np.column_stack([np.ones(len(x)), x, x[:, i] * x[:, j]]), height, rcond=None)[0]
+    terms = np.column_stack([np.ones(len(x)), x, x[:, i] * x[:, j]])
+    # Of white numbers the normal equations are as good as any, and take a hundredth of the time.
+    normal = terms.T @ terms
+    found = np.linalg.solve(normal + _FLAT * np.diag(np.diag(normal)), terms.T @ height)
     slope = found[1 : 1 + ndim]
     curvature = np.zeros((ndim, ndim))
     curvature[i, j] = -found[1 + ndim :]
