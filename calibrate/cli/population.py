@@ -166,6 +166,7 @@ def population_prior(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the predictive draws.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing prior made of knees.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write what a population says of a knee that is not in it, as a prior for configurations."""
     import hashlib
@@ -178,7 +179,10 @@ def population_prior(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     prior = prior_of(draws, _given(draws, given or []), seed, source=path.name, sha256=digest)
     save_prior(prior, output, overwrite=overwrite, spare=[path])
-    print(printable(output))
+    if as_json:
+        print_json({"population": str(path), "prior": str(output)})
+    else:
+        print(printable(output))
 
 
 def _combine(
