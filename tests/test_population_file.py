@@ -14,7 +14,7 @@ import pytest
 from commands import Result
 from conftest import config_text
 
-from calibrate import ChainError, Posterior
+from calibrate import ChainError, ConfigError, Posterior
 from calibrate.chain import guard
 from calibrate.config import load_config, parse_config
 from calibrate.errors import RunError
@@ -226,6 +226,14 @@ def test_what_cannot_be_meant_is_refused_in_a_line(
     assert words in found.err
     assert found.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_knee_is_asked_for_what_the_population_knows(whole: tuple[Path, PopulationDraws]) -> None:
+    rng = np.random.default_rng(1)
+    assert whole[1].new_knee(5, rng, {"sex": "f"}).shape == (5, 2)
+    for given, words in (({}, "say what it is"), ({"sex": "x"}, "f, m"), ({"sex": "f", "age": 40.0}, "it has sex")):
+        with pytest.raises(ConfigError, match=words):
+            whole[1].new_knee(5, rng, given)
 
 
 def test_a_run_is_no_population_and_no_file_of_another_kind_is_replaced(

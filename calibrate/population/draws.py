@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.errors import ConfigError
 from calibrate.population.components import parameters
 from calibrate.population.model import Population
 from calibrate.population.record import Record
@@ -118,8 +119,11 @@ class PopulationDraws:
         Raises
         ------
         ConfigError
-            If a covariate is missing, or is none of the study's groups.
+            If a covariate is missing, is none of the population's, or none of the study's groups.
         """
+        known = [one.name for one in self.population.covariates]
+        if unknown := [name for name in covariates or {} if name not in known]:
+            raise ConfigError(f"{unknown[0]}: is no covariate of this population; it has {', '.join(known) or 'none'}")
         row = self.population.row(covariates or {})
         rows = self.samples()[rng.integers(len(self.samples()), size=n)]
         b, sigma, sigma_u = self.laws(rows)
