@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 import shutil
+import tomllib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +17,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import config_text
+from conftest import Result, config_text
 
 from calibrate import ConfigError, Posterior, load_config
 from calibrate.canvas import plainly
 from calibrate.config import parse_config
 from calibrate.errors import ExportError
 from calibrate.figures.study_shrinkage import ALONE, TOGETHER, population_plot, shrinkage_plot
+from calibrate.population import open_population
 from calibrate.population.finished import finished
 from calibrate.population.from_runs import from_runs, save_prior, table_of
 from calibrate.population.prior import prior_of
@@ -165,3 +170,35 @@ def test_a_population_makes_a_prior_for_a_new_knee(together: Any, study: Path, t
         assert value.knees.knees == len(TRUTHS)
         for share in (0.1, 0.5, 0.9):
             assert value.prior.quantile(share) == pytest.approx(np.quantile(new, share), rel=0.12)
+
+
+def test_commands_from_results_to_a_population_its_pictures_and_a_prior(
+    study: Path, tmp_path: Path, command: Callable[..., Result]
+) -> None:
+    file, views, prior = tmp_path / "population.h5", tmp_path / "views", tmp_path / "prior.toml"
+    how = ("--components", "mcl.log_k,lcl.log_k", "--max-steps", 400, "--min-ess", 300, "--seed", 2, "--workers", 1)
+    made = command("population", study / "out", "--from-runs", "-o", file, *how)
+    assert made.code == 0, made.err
+    assert "Population of 5 knees" in made.out
+    draws = open_population(file)
+    assert set(draws.alone) == set(TRUTHS)
+    assert draws.trust["largest_k"] == 0.7
+    alone = finished([study / "out"])[0]
+    np.testing.assert_allclose(
+        np.quantile(draws.alone["b"][:, 0], 0.5), np.log(np.quantile(alone[1].draws[:, 0], 0.5)), atol=1e-9
+    )
+    assert "nothing to go on with" in command("population", study, "-o", file, "--resume").err
+    written = command("population-summary", file, "-o", views)
+    assert written.code == 0
+    assert {path.name for path in views.iterdir()} >= {"shrinkage.csv", "shrinkage_mcl.k.png", "population.pdf"}
+    rows = list(csv.DictReader(io.StringIO((views / "shrinkage.csv").read_text())))
+    assert len(rows) == 2 * len(TRUTHS)
+    made = command("population-prior", file, "-o", prior, "--json")
+    assert made.code == 0, made.err
+    assert json.loads(made.out)["prior"] == str(prior)
+    said = tomllib.loads(prior.read_text())
+    assert said["made"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert said["priors"]["mcl.k"]["median"] == pytest.approx(45.0, rel=0.25)
+    both = command("population", study / "out", study / "a.h5", "--from-runs", "-o", tmp_path / "both.h5")
+    assert both.code == 2
+    assert not (tmp_path / "both.h5").exists()

@@ -13,6 +13,7 @@ from calibrate.kinds import POPULATION
 from calibrate.population import file
 from calibrate.population.draws import PopulationDraws
 from calibrate.population.from_runs import files_of, from_runs
+from calibrate.population.sampler import Settings
 
 
 def combine(
@@ -47,5 +48,7 @@ def combine(
     check_target(output, ChainError, kind=POPULATION, overwrite=overwrite, spare=files_of(paths))
     found, trust, alone = from_runs(paths, components, covariates, pairs, seed, on_warning=on_warning, **how)
     draws = replace(found, alone=alone, trust=trust.content())
-    file.save_combined(output, draws)
+    usual = Settings()
+    max_rhat, min_ess = (how.get(key) or getattr(usual, key) for key in ("max_rhat", "min_ess"))
+    file.save_combined(output, draws, float(max_rhat), float(min_ess))
     return draws

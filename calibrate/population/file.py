@@ -4,7 +4,7 @@ It is written whole, under another name that then takes its place: now and then 
 So there is a whole file at any time, and a run goes on from it to the very bits of one that was never stopped.
 
 Attributes say what it is: `format` ("calibrate population"), `schema_version`, `versions` (JSON), `seed`, `thin`,
-`sweeps`, `every` (steps for each that knees are kept of). `population` (JSON) has components, covariates and pairs,
+`sweeps`, `every` (steps for each that knees are kept of), `max_rhat` and `min_ess`. `population` (JSON) has components, covariates and pairs,
 `members` (JSON) each knee's id, covariates, configuration and data. `chains` (ensembles, steps, walkers, parameters),
 `log_prob` and `knees` (ensembles, kept steps, some walkers, knees, coordinates) are missing until there is a step. The
 groups `state` and `tuning` have what sampling goes on from. A population of finished calibrations has none of these,
@@ -77,8 +77,8 @@ def save(path: Path, run: Run) -> None:
             os.close(descriptor)
 
 
-def save_combined(path: Path, draws: PopulationDraws) -> None:
-    """Write a population that was made of finished calibrations, whole or not at all.
+def save_combined(path: Path, draws: PopulationDraws, max_rhat: float, min_ess: float) -> None:
+    """Write a population that was made of finished calibrations, and by what it is judged, whole or not at all.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def save_combined(path: Path, draws: PopulationDraws) -> None:
         If it cannot be written.
     """
     with replacing(path, ChainError) as temporary, h5py.File(temporary, "w") as f:
-        numbers = {"seed": 0, "thin": 1, "sweeps": 0, "every": draws.every}
+        numbers = {"seed": 0, "thin": 1, "sweeps": 0, "every": draws.every, "max_rhat": max_rhat, "min_ess": min_ess}
         _put_study(f, draws.population, numbers)
         for name, values in {"chains": draws.chains, "log_prob": draws.log_prob, "knees": draws.knees}.items():
             _put_numbers(f, name, values)
@@ -96,7 +96,7 @@ def save_combined(path: Path, draws: PopulationDraws) -> None:
             _put_numbers(alone, str(number), draws.alone[knee])
 
 
-def _put_study(f: h5py.File, population: Population, numbers: Mapping[str, int]) -> None:
+def _put_study(f: h5py.File, population: Population, numbers: Mapping[str, float]) -> None:
     versions = {"calibrate": __version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in _PACKAGES}
     for name, value in {"format": FORMAT, "versions": json.dumps(versions)}.items():
@@ -109,7 +109,13 @@ def _put_study(f: h5py.File, population: Population, numbers: Mapping[str, int])
 
 def _put(f: h5py.File, run: Run) -> None:
     population, record = run.population, run.record
-    numbers = {"seed": run.seed, "thin": run.thin, "sweeps": run.states[0].sweeps, "every": record.every}
+    numbers: dict[str, float] = {
+        "seed": run.seed,
+        "thin": run.thin,
+        "sweeps": run.states[0].sweeps,
+        "every": record.every,
+    }
+    numbers |= {"max_rhat": float(run.max_rhat), "min_ess": float(run.min_ess)}
     _put_study(f, population, numbers)
     for name in ("rows", "log_prob", "knees") if record.steps else ():
         if values := getattr(record, name):
@@ -188,7 +194,7 @@ def is_combined(path: Path) -> bool:
         return not guard.holds(f, "state")
 
 
-def load_combined(path: Path, judge: Callable[[Population, Record], Verdict]) -> PopulationDraws:
+def load_combined(path: Path, judge: Callable[[Population, Record, tuple[float, float]], Verdict]) -> PopulationDraws:
     """Read a population that was made of finished calibrations.
 
     Raises
@@ -206,7 +212,7 @@ def load_combined(path: Path, judge: Callable[[Population, Record], Verdict]) ->
         trust = json.loads(guard.text(f, "trust", most=2**24))
         if not isinstance(trust, dict) or not record.knees:
             raise ValueError("it does not say how far it may be believed")
-        drawn = PopulationDraws.of(population, record, judge(population, record))
+        drawn = PopulationDraws.of(population, record, judge(population, record, _wanted(f)))
         return replace(drawn, alone=single, trust=trust)
 
 
@@ -266,7 +272,15 @@ def _read(f: h5py.File) -> Run:
     tuned = Tuning(maps, _numbers(tuning, "singles", (2 * size,)))
     record = _record(f, population, ensembles, walkers)
     seed, thin = guard.whole_number(f, "seed"), guard.whole_number(f, "thin", 2**20)
-    return Run(population, seed, max(1, thin), states, tuned, record)
+    return Run(population, seed, max(1, thin), states, tuned, record, *_wanted(f))
+
+
+def _wanted(f: h5py.File) -> tuple[float, float]:
+    """Return R-hat and effective samples by which it is judged."""
+    max_rhat, min_ess = guard.real_number(f, "max_rhat"), guard.real_number(f, "min_ess")
+    if not (max_rhat > 1.0 and 0.0 < min_ess <= 1e9):
+        raise ValueError(f"it is judged by R-hat {max_rhat:g} and {min_ess:g} effective samples")
+    return max_rhat, min_ess
 
 
 def _numbers(group: h5py.Group, name: str, shape: tuple[int | None, ...]) -> FloatArray:

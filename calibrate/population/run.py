@@ -28,6 +28,8 @@ class Run:
         What they have learnt before anything was kept.
     record : Record
         What is kept.
+    max_rhat, min_ess : float
+        What counts as converged, see `Settings`; who reads the file later judges by the same.
     """
 
     population: Population
@@ -36,3 +38,5 @@ class Run:
     states: list[State]
     tuned: Tuning
     record: Record
+    max_rhat: float = 1.01
+    min_ess: float = 1000.0

@@ -68,6 +68,7 @@ def start_population(
     check_output(path, overwrite=overwrite, resume=resume)
     with chain.writing(path):
         run = _resumed(path, population) if resume else begin(population, settings)
+        run.max_rhat, run.min_ess = settings.max_rhat, settings.min_ess
         saver = _Saver(path, run)
         verdict, reason = advance(
             run, settings, on_progress=on_progress, should_stop=should_stop, on_step=saver.now_and_then
@@ -93,14 +94,14 @@ def open_population(path: str | Path) -> PopulationDraws:
     return PopulationDraws.of(run.population, run.record, verdict_of(run))
 
 
-def _judged(population: Population, record: Record) -> Verdict:
-    chains, wanted = Chains(record), Settings()
+def _judged(population: Population, record: Record, by: tuple[float, float]) -> Verdict:
+    chains, wanted = Chains(record), Settings(max_rhat=by[0], min_ess=by[1])
     return judge(chains, record.steps, wanted, lambda upto: look(population.names, chains, upto, wanted))
 
 
 def verdict_of(run: Run) -> Verdict:
-    """Return the verdict on a run as far as it has come, by the usual thresholds."""
-    return Looks(run, Settings()).judge()
+    """Return the verdict on a run as far as it has come, by the thresholds that it was sampled to."""
+    return Looks(run, Settings(max_rhat=run.max_rhat, min_ess=run.min_ess)).judge()
 
 
 def check_output(path: Path, *, overwrite: bool, resume: bool, spare: Iterable[Path | None] = ()) -> None:
