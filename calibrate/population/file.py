@@ -4,11 +4,12 @@ It is written whole, under another name that then takes its place: now and then 
 So there is a whole file at any time, and a run goes on from it to the very bits of one that was never stopped.
 
 Attributes say what it is: `format` ("calibrate population"), `schema_version`, `versions` (JSON), `seed`, `thin`,
-`sweeps`, `every` (steps for each that knees are kept of), `max_rhat` and `min_ess`. `population` (JSON) has components, covariates and pairs,
-`members` (JSON) each knee's id, covariates, configuration and data. `chains` (ensembles, steps, walkers, parameters),
-`log_prob` and `knees` (ensembles, kept steps, some walkers, knees, coordinates) are missing until there is a step. The
-groups `state` and `tuning` have what sampling goes on from. A population of finished calibrations has none of these,
-but `trust` (JSON) and, under `alone`, each knee's components by themselves.
+`sweeps`, `every` (steps for each that knees are kept of), `max_rhat` and `min_ess` (by which it is judged).
+`population` (JSON) has components, covariates and pairs, `members` (JSON) each knee's id, covariates, configuration
+and data. `chains` (ensembles, steps, walkers, parameters), `log_prob` and `knees` (ensembles, kept steps, some
+walkers, knees, coordinates) are missing until there is a step. The groups `state` and `tuning` have what sampling goes
+on from. A population of finished calibrations has none of these, but `trust` (JSON) and, under `alone`, each knee's
+components by themselves.
 """
 
 from __future__ import annotations
