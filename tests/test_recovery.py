@@ -11,7 +11,7 @@ from benchmarks.recovery_cases import CASES
 from calibrate.posterior import Posterior
 
 # Strains with flexion, depth and two tests; a zero of the angle is free in `test_misfit.py`.
-SHARE = {"flexion, depth, strain": 24}
+SHARE = {"flexion, depth, strain": 16}
 
 
 @pytest.mark.parametrize("name", SHARE)

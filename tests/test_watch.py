@@ -181,7 +181,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a run to be made that takes for ever."""
     folder = tmp_path_factory.mktemp("watched")
     (folder / "bench_toe.csv").write_bytes((DATA / "bench_toe.csv").read_bytes())
-    forever = "[sampling]\nwalkers = 16\nensembles = 2\nmin_ess = 1e12\nmax_steps = 10000000\nworkers = 1\n"
+    forever = "[sampling]\nwalkers = 16\nensembles = 2\nmin_ess = 1e9\nmax_steps = 10000000\nworkers = 1\n"
     (folder / "knee.toml").write_text(config_text(extra=forever))
     return folder
 

@@ -40,6 +40,7 @@ _SOURCES = (
     "sampling/pilot.py",
     "sampling/ladder.py",
     "population/block.py",
+    "population/interweave.py",
     "population/offers.py",
     "chain/checksum.py",
 )
