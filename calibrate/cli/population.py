@@ -14,6 +14,7 @@ from calibrate.cli.counting import Counter
 from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, SIGNALS, leave, say
 from calibrate.errors import ConfigError
 from calibrate.options import Json, print_json
+from calibrate.texts import count
 
 if TYPE_CHECKING:
     from calibrate.population.sampler import Progress
@@ -72,15 +73,18 @@ def population(
         raise ConfigError("--resume and --overwrite: use one of them")
     from calibrate.population import Population, start_population
     from calibrate.population.sampler import settings_of
+    from calibrate.population.streaming import check_output
     from calibrate.sitting import announce_compiling
     from calibrate.study.knees import load_study
 
+    check_output(output, overwrite=overwrite, resume=resume)
     announce_compiling()
     knees = Population(load_study(study), _listed(components), _listed(covariates) or (), pairs)
     settings = settings_of(
         knees, seed, min_ess=min_ess, max_steps=max_steps, max_time=max_time, walkers=walkers, workers=workers
     )
-    say(f"{len(knees.ids)} knees, {len(knees.components)} components; finding where each knee's data have their mass")
+    if not resume:
+        say(f"{count(len(knees.ids), 'knee')}, {count(len(knees.components), 'component')}; finding where they start")
     with Counter(settings.max_steps) as counter, _Stopper() as stopper:
         draws, reason = start_population(
             knees,

@@ -64,7 +64,7 @@ def start_population(
         If there is no room; what was written before is whole.
     """
     path = Path(output)
-    _check(path, overwrite=overwrite, resume=resume)
+    check_output(path, overwrite=overwrite, resume=resume)
     with chain.writing(path):
         run = _resumed(path, population) if resume else begin(population, settings)
         saver = _Saver(path, run)
@@ -94,7 +94,14 @@ def verdict_of(run: Run) -> Verdict:
     return Looks(run, Settings()).judge()
 
 
-def _check(path: Path, *, overwrite: bool, resume: bool) -> None:
+def check_output(path: Path, *, overwrite: bool, resume: bool) -> None:
+    """Refuse a file that could not be written.
+
+    Raises
+    ------
+    ChainError
+        If it is there already and may not be replaced.
+    """
     if resume:
         return
     check_target(
