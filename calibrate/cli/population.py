@@ -15,7 +15,7 @@ from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, SIGNALS, leave
 from calibrate.errors import ConfigError
 from calibrate.options import Json, print_json
 from calibrate.settings import load_matplotlib
-from calibrate.texts import printable
+from calibrate.texts import count, printable
 
 if TYPE_CHECKING:
     from calibrate.population import PopulationDraws
@@ -101,7 +101,8 @@ def population(
     knees = Population(source, *what)
     settings = settings_of(knees, seed, **how)
     announce_compiling()
-    say(f"{len(knees.ids)} knees, {len(knees.components)} components; finding where each knee's data have their mass")
+    if not resume:
+        say(f"{count(len(knees.ids), 'knee')}, {count(len(knees.components), 'component')}; finding where they start")
     with Counter(settings.max_steps) as counter, _Stopper() as stopper:
         draws, reason = start_population(
             knees,

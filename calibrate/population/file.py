@@ -33,7 +33,7 @@ from calibrate.chain import guard
 from calibrate.chain.layout import open_stream
 from calibrate.chain.reader import check_file, is_hdf5, translated
 from calibrate.config import config_of
-from calibrate.data import stored_measurement
+from calibrate.data import Measurement, format_measurement, stored_measurement
 from calibrate.errors import ChainError, RunError
 from calibrate.files import replacing
 from calibrate.population.components import Scale
@@ -152,8 +152,15 @@ def _member(member: Member) -> dict[str, Any]:
         "id": member.id,
         "covariates": dict(member.covariates),
         "config": posterior.config.model_dump(mode="json", exclude_unset=True),
-        "data": {name: [Path(one.source).name, one.text] for name, one in posterior.measurements.items()},
+        "data": {name: [Path(one.source).name, _text(one)] for name, one in posterior.measurements.items()},
     }
+
+
+def _text(data: Measurement) -> str:
+    """Return data as a file has them; those made in memory were in none."""
+    return data.text or format_measurement(
+        data.angles, data.loads, data.kind, data.angle_unit, (), data.truth, data.sigma, data.direction
+    )
 
 
 def _put_numbers(group: h5py.Group, name: str, values: FloatArray) -> None:

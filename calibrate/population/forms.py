@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -76,7 +77,9 @@ def forms_of(names: Sequence[str], posteriors: Sequence[Posterior], components: 
         prior = density.prior[[*order, posterior.ndim]]
         prior[:count] = 0.0
         prior[:count, LOWER], prior[:count, UPPER] = -np.inf, np.inf
-        prior[-1, 0] = prior[:-1, KIND].any()
+        # In the last row: whether any prior is not uniform, the penalty's weight, and what normalises all.
+        constants = [posterior.priors[column].row()[3] for column in order[count:]]
+        prior[-1, :3] = prior[:-1, KIND].any(), posterior.weight, math.fsum(constants)
         assert not prior[:count, POSITIVE].any()
         knee: Any = density.knee
         slack = [(c, one) for c, one in enumerate(components) if posterior.names[order[c]].endswith("l_0")]
