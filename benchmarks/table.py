@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from calibrate.sampling.loop import cores
+from calibrate.processes import cores
 
 _PACKAGES = ("calibrate", "emcee", "numpy", "numba", "numpyro", "jax", "zeus-mcmc", "nautilus-sampler")
 

@@ -27,7 +27,7 @@ def cheaply(patch: pytest.MonkeyPatch, figures: Sequence[str] = ()) -> None:
     if figures:
         patch.setattr(pictures, "FIGURES", {name: FIGURES[name] for name in figures})
     else:
-        patch.setattr(pictures, "pictures", lambda run, content: [PICTURE])
+        patch.setattr(pictures, "pictures", lambda run, content, second=None: [PICTURE])
 
 
 def said_of(run: Run, figures: Sequence[str] = ()) -> dict[str, Any]:

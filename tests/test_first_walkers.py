@@ -14,8 +14,8 @@ from toys import Scripted, toy
 
 from calibrate.config import SamplingConfig
 from calibrate.errors import ConfigError
+from calibrate.processes import cores
 from calibrate.sampling import start as start_module
-from calibrate.sampling.loop import cores
 from calibrate.sampling.pilot import Population
 from calibrate.sampling.start import draw, first_walkers
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from calibrate.cli.drawing import second
 from calibrate.options import BurnIn, Json, RunArgument, print_json
 from calibrate.settings import load_matplotlib
 from calibrate.texts import printable
@@ -42,11 +43,12 @@ def make(path: Path, output: Path | None = None, *, overwrite: bool, burn_in: in
     """
     target = output if output is not None else beside(path)
     check(path, target, overwrite=overwrite)
-    load_matplotlib()
-    from calibrate.report import save_report
-    from calibrate.sitting import opened
+    with second(path, burn_in) as drawing:
+        load_matplotlib()
+        from calibrate.report import save_report
+        from calibrate.sitting import opened
 
-    save_report(opened(path, burn_in), target, overwrite=overwrite)
+        save_report(opened(path, burn_in), target, overwrite=overwrite, second=drawing)
     return target
 
 

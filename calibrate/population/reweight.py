@@ -32,7 +32,7 @@ from calibrate.population.offers import chosen
 from calibrate.population.record import Record
 from calibrate.population.sampler import Chains, Progress, Settings, settings_of
 from calibrate.population.sweep import rows_of
-from calibrate.sampling.loop import cores
+from calibrate.processes import cores
 from calibrate.sampling.verdict import Verdict, judge, look, next_look
 
 FloatArray = NDArray[np.float64]

@@ -22,7 +22,7 @@ from calibrate.population.run import Run
 from calibrate.population.start import first_knees
 from calibrate.population.sweep import Ensemble, State
 from calibrate.population.warmup import warm_up
-from calibrate.sampling.loop import cores
+from calibrate.processes import cores
 from calibrate.sampling.verdict import Verdict, judge, look, next_look
 
 FloatArray = NDArray[np.float64]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from calibrate.errors import ConfigError
 from calibrate.population.components import columns_of, values
 from calibrate.population.model import Population
-from calibrate.sampling.loop import cores
+from calibrate.processes import cores
 from calibrate.sampling.pilot import explore
 from calibrate.sampling.start import draw
 

@@ -62,8 +62,25 @@ def render(said: Mapping[str, Any], made: datetime, name: str = "report") -> str
     )
 
 
-def save_report(run: Run, path: Path, *, overwrite: bool = False) -> None:
+def save_report(
+    run: Run,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    second: pictures.Second | None = None,
+) -> None:
     """Write a run's page, whole or not at all.
+
+    Parameters
+    ----------
+    run : Run
+        Finished or still going.
+    path : Path
+        The page.
+    overwrite : bool
+        Whether it may replace a page that is there.
+    second : Second, optional
+        Another process that draws some of the figures meanwhile.
 
     Raises
     ------
@@ -73,15 +90,16 @@ def save_report(run: Run, path: Path, *, overwrite: bool = False) -> None:
         If nothing is stored yet.
     """
     check_target(path, ExportError, kind=REPORT, overwrite=overwrite, spare=(run.path,))
-    text = report_of(run)
+    text = render(contents(run, second), datetime.now(UTC))
     with replacing(path, ExportError) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def contents(run: Run) -> dict[str, Any]:
-    """Return all that the page says, by the names that the templates use."""
+def contents(run: Run, second: pictures.Second | None = None) -> dict[str, Any]:
+    """Return all that the page says, by the names that the templates use; for `second` see `save_report`."""
     content = run.summary()
     parameters, derived = tables.all_rows(content)
+    grids = changes.grids(run)  # before the figures, of which another process draws some meanwhile
     return {
         "content": content,
         "name": run.path.name,
@@ -97,9 +115,9 @@ def contents(run: Run) -> dict[str, Any]:
         "headline": list(tables.headline(content)),
         "parameters": parameters,
         "derived": derived,
-        "pictures": pictures.pictures(run, content),
+        "pictures": pictures.pictures(run, content, second),
         "knees": knee.moved(run),
-        "grids": changes.grids(run),
+        "grids": grids,
         "moment": changes.MOMENT,
         "methods": list(methods.paragraph(run, content)),
         "priors": list(methods.prior_rows(run, content)),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -67,19 +67,50 @@ class Picture:
     panels: tuple[Panel, ...]
 
 
-def pictures(run: Run, content: Mapping[str, Any]) -> list[Picture]:
+class Drawn(NamedTuple):
+    """A figure as it is drawn: see `Picture`."""
+
+    source: str
+    width: int
+    height: int
+    panels: tuple[Panel, ...]
+
+
+class Second(Protocol):
+    """Another process that draws some figures meanwhile."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """Which."""
+
+    def drawn(self, run: Run) -> Mapping[str, Drawn]:
+        """Wait for them; what is missing is drawn here."""
+
+
+def pictures(run: Run, content: Mapping[str, Any], second: Second | None = None) -> list[Picture]:
     """Draw all figures of the registry but those that move on the page."""
-    found = []
-    for name, kind in FIGURES.items():
-        if name in _MOVING:
-            continue
-        figure = kind.draw(run)
-        source, width, height = png_of(figure)
-        panels = tuple(_panels(run, figure))
-        found.append(
-            Picture(name, kind.title, kind.caption, source, _alt(kind, content, panels), width, height, panels)
-        )
+    names = [name for name in FIGURES if name not in _MOVING]
+    found = drawn(run, [name for name in names if second is None or name not in second.names])
+    if second is not None:
+        found |= second.drawn(run)
+    found |= drawn(run, [name for name in names if name not in found])
+    return [_picture(name, content, *found[name]) for name in names]
+
+
+def drawn(run: Run, names: Iterable[str]) -> dict[str, Drawn]:
+    """Draw figures of the registry."""
+    found = {}
+    for name in names:
+        figure = FIGURES[name].draw(run)
+        found[name] = Drawn(*png_of(figure), tuple(_panels(run, figure)))
     return found
+
+
+def _picture(
+    name: str, content: Mapping[str, Any], source: str, width: int, height: int, panels: tuple[Panel, ...]
+) -> Picture:
+    kind = FIGURES[name]
+    return Picture(name, kind.title, kind.caption, source, _alt(kind, content, panels), width, height, panels)
 
 
 def png_of(figure: Figure) -> tuple[str, int, int]:

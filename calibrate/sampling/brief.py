@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from calibrate.config import Config, MovesConfig, SamplingConfig
 from calibrate.errors import ConfigError
 from calibrate.posterior import Posterior
+from calibrate.processes import cores
 from calibrate.sampling.block import FEW
 from calibrate.sampling.climb import climb
-from calibrate.sampling.loop import cores
 from calibrate.sampling.pilot import Population, explore
 from calibrate.sampling.start import draw, first_walkers, missed, settle, walkers_for
 from calibrate.sampling.stepping import Mapper, threads

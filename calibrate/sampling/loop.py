@@ -9,7 +9,6 @@ interrupted.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from calibrate.config import SamplingConfig
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
+from calibrate.processes import cores
 from calibrate.sampling.moves import Moves, moves_of
 from calibrate.sampling.stepping import Stepper, random_state, threads
 from calibrate.sampling.verdict import Derive, Verdict, judge, look, next_look
@@ -166,11 +166,6 @@ def sample(
             list(pool.map(lambda one: one.advance(target), ensembles))  # noqa: B023  # done before the next turn
             pace = 2 * pace if time.monotonic() - turn < 0.5 * _TURN else max(1, pace // 2)
             report()
-
-
-def cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _heights(ensembles: Sequence[_Ensemble]) -> tuple[float, float]:

@@ -25,10 +25,10 @@ from calibrate.config import SamplingConfig
 from calibrate.errors import ConfigError
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
+from calibrate.processes import cores
 from calibrate.sampling.block import FEW, Block
 from calibrate.sampling.convergence import straggling
 from calibrate.sampling.fit import find_map
-from calibrate.sampling.loop import cores
 from calibrate.sampling.pilot import POINTS, Population, explore, mass_below
 from calibrate.sampling.stepping import Stepper, random_state
 

@@ -201,8 +201,8 @@ def extended(wanted: Posterior, fitted: Posterior, q: FloatArray) -> FloatArray:
 
 def _calibrated(draws: Draws, measurements: Mapping[str, Measurement], tests: list[str], seed: int) -> Draws:
     """Calibrate anew, in memory, with the settings of a run, to no more effective draws than scores are made from."""
+    from calibrate.processes import cores
     from calibrate.runner import sample
-    from calibrate.sampling.loop import cores
 
     posterior = Posterior.from_config(draws.posterior.config, measurements, tests=tests)
     return sample(posterior, seed, workers=cores(), min_ess=min(draws.settings.min_ess, DRAWS))

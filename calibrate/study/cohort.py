@@ -20,7 +20,7 @@ from typing import Literal
 
 from calibrate import chain
 from calibrate.errors import ConfigError
-from calibrate.sampling.loop import cores
+from calibrate.processes import cores
 from calibrate.study.engines import Foreign, Local, finished
 from calibrate.study.file import Status
 from calibrate.study.knees import Knee, Study

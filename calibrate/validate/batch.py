@@ -8,8 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from calibrate.errors import RunError
-from calibrate.processes import begin_worker, deaf_to_interrupts
-from calibrate.sampling.loop import cores
+from calibrate.processes import begin_worker, cores, deaf_to_interrupts
 from calibrate.validate.trial import Plan, Trial, attempt
 
 
