@@ -14,7 +14,10 @@ from pydantic import BaseModel, ValidationError
 NUMBER, TIE, BOUNDS, NORMAL, LOG_NORMAL = TAGS = ("<number>", "<tie>", "<bounds>", "<normal>", "<log-normal>")
 # The type that it gives to the complaint about what has none of these forms.
 NEITHER = "neither_number_nor_table"
-WANTED = "must be a number (fixed) or { lower = ..., upper = ... } (free)"
+WANTED = (
+    "must be a number (fixed), or { lower = ..., upper = ... }, { mean = ..., sd = ... } or "
+    "{ median = ..., factor = ... } (free)"
+)
 _POINT = "must be two numbers, like [23.5, -6.0]"
 _POINT_3D = "must be two numbers or three, like [23.5, -6.0] or [23.5, -6.0, 1.5]"
 _NUMBER = "must be a number"
@@ -95,6 +98,8 @@ def _of_ours(error: ValueError, location: Sequence[str | int]) -> str:
 def _words(complaint: Any, model: type[BaseModel]) -> str:
     """Say what a value has to be."""
     kind, found = complaint["type"], complaint["input"]
+    if kind == NEITHER and isinstance(found, dict):  # a published value's key, where none can be looked up
+        return f"there are no published values of it; it {WANTED}"
     if kind in _TABLES:
         at = _model_at(model, complaint["loc"])
         known = "" if at is None else " with " + ", ".join(at.model_fields)

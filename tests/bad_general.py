@@ -69,5 +69,8 @@ def reading(text: str) -> list[Change]:
     return [("[noise]\n", f"[measurement]\n{text}\n[noise]\n")]
 
 
-FORMS = r"must be a number \(fixed\) or \{ lower = \.\.\., upper = \.\.\. \} \(free\)"
+FORMS = (
+    r"must be a number \(fixed\), or \{ lower = \.\.\., upper = \.\.\. \}, \{ mean = \.\.\., sd = \.\.\. \} or "
+    r"\{ median = \.\.\., factor = \.\.\. \} \(free\)"
+)
 OTHER = rf"{FORMS}, or the name of another parameter"

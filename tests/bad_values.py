@@ -173,7 +173,10 @@ LITERATURE: dict[str, Bad] = {
         mcl('{ literature = "cho2020.mcl.k", uper = 1.0 }'),
         r"parameters\.mcl\.k\.uper: unknown key; did you mean 'upper'\?",
     ),
-    "of no strand": (noise('sigma = { literature = "cho2020.mcl.k" }'), rf"noise\.sigma = a table: {FORMS}"),
+    "of no strand": (
+        noise('sigma = { literature = "cho2020.mcl.k" }'),
+        rf"noise\.sigma = a table: there are no published values of it; it {FORMS}",
+    ),
     "in a test": (
         add('parameters.mcl.k = { literature = "nobody" }'),
         r'tests\.flex60\.parameters\.mcl\.k: literature = "nobody": no such published value',

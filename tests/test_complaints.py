@@ -152,7 +152,7 @@ SAYS = {
     ("knee.rolling", "true"): r"knee\.rolling = true: must be a number",
     ("knee.rolling", "huge"): r"knee\.rolling = 10{58}…: is too large",
     ("knee.rolling", "too huge to write"): r"knee\.rolling = a number of thousands of digits: is too large",
-    ("parameters.mcl.k", "text"): r"parameters\.mcl\.k = 'x': must be a number \(fixed\) or \{ lower = \.\.\., upper",
+    ("parameters.mcl.k", "text"): r"parameters\.mcl\.k = 'x': must be a number \(fixed\), or \{ lower = \.\.\., upper",
     ("parameters.mcl.k", "date"): r"parameters\.mcl\.k = 2024-01-01: must be a number \(fixed\)",
     ("parameters.mcl.k", "empty table"): r"parameters\.mcl\.k\.lower: missing",
     ("parameters.mcl.k", "table"): r"parameters\.mcl\.k\.a: unknown key; known here: lower, upper, start",
@@ -179,3 +179,15 @@ def test_hexadecimal_numbers_of_thousands_of_digits_are_one_line() -> None:
     text = BOX.read_text().replace("seed = 1", f"seed = 0x{'f' * 5000}")
     with pytest.raises(ConfigError, match=r"sampling\.seed = a number of thousands of digits: must be less than"):
         parse_config(text)
+
+
+@pytest.mark.parametrize(
+    "key", ["measurement.angle_offset", "measurement.load_bias", "noise.angle_sigma", "knee.medial_condyle.radius"]
+)
+def test_a_published_value_where_there_is_none_is_answered_with_what_would_be_right(key: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_config(f'{TEXT}{key} = {{ literature = "cho2020.lcl.k" }}\n', "knee.toml")
+    assert str(error.value) == (
+        f"knee.toml: tests.flex60.{key} = a table: there are no published values of it; it must be a number (fixed), "
+        "or { lower = ..., upper = ... }, { mean = ..., sd = ... } or { median = ..., factor = ... } (free)"
+    )
