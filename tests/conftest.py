@@ -108,10 +108,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty folder that is also the working directory, with a good configuration and its data in it."""
+    """Return an empty folder that is also the working directory, with a good configuration and its data in it.
+
+    Fewer walkers than by default start in a quarter of the time.
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bench_toe.csv").write_bytes((DATA / "bench_toe.csv").read_bytes())
-    (tmp_path / "knee.toml").write_text(config_text())
+    (tmp_path / "knee.toml").write_text(config_text(extra="[sampling]\nwalkers = 64\n"))
     return tmp_path
 
 
