@@ -22,12 +22,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import emcee
 import numpy as np
 
 from benchmarks.problems import BOX
 from calibrate import chain, cli, runner
 from calibrate.chain import whole, writer
+from calibrate.lean import emcee
 from calibrate.results import open_run
 
 STEPS = 160

@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,13 +29,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.problems import BOX
-from calibrate import chain, cli
+from calibrate import chain, cli, runner
 from calibrate.chain.problem import posterior_in
 from calibrate.config import load_config
 from calibrate.errors import ChainError
 from calibrate.runner import start_run
 
 PAUSE = 0.05
+# Readers and sittings are forked from a process that has loaded all modules: loading takes longer than they work here.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["benchmarks.problems", "calibrate.screen", "calibrate.sitting"])
 # What a command may say of a file that has not come into being yet, or has no step yet.
 EARLY = ("no such file", "nothing is stored yet")
 CONFIG = """
@@ -87,11 +91,6 @@ def fold(digest: Any, coords: np.ndarray, log_prob: np.ndarray) -> None:
     digest.update(np.concatenate([coords, log_prob[..., np.newaxis]], axis=-1).tobytes())
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the command line of a calibration's own process."""
-    return [sys.executable, "-m", "calibrate", *arguments]
-
-
 def judge(code: int, out: str, err: str, seen: int) -> tuple[int, bool]:
     """Check what `summary --json` said; return the steps that it saw, and whether there was something to see."""
     if code == 2 and seen == 0 and any(words in err for words in EARLY):
@@ -107,7 +106,8 @@ def processes(path: Path, stop: Event) -> str:
     """Run `calibrate summary --json`, one process after the other."""
     seen = count = 0
     while not stop.is_set():
-        done = subprocess.run(command("summary", str(path), "--json"), capture_output=True, text=True, check=False)
+        line = [sys.executable, "-m", "calibrate", "summary", str(path), "--json"]
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
         seen, there = judge(done.returncode, done.stdout, done.stderr, seen)
         count += there
     return f"{count} processes of calibrate summary, the last one saw {seen} steps"
@@ -154,19 +154,29 @@ def reader(look: Callable[[Path, Event], str], path: Path, stop: Event, results:
         results.put((False, traceback.format_exc()))
 
 
+def sit(folder: Path, arguments: list[str], room: int | None, said: str) -> None:
+    """Be one sitting's process, with all that it says in a file."""
+    os.chdir(folder)
+    if room is not None:  # make the file grow often
+        runner._CAPACITY = room
+    with Path(said).open("w") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+        sys.argv = ["calibrate", *arguments]
+        cli.main()
+
+
 def write(folder: Path, name: str, steps: int, room: int | None) -> None:
     """Run to half of the steps, then resume to all of them, as processes of their own."""
-    start = command()
-    if room is not None:  # make the file grow often
-        start = [sys.executable, "-c", f"from calibrate import cli, runner; runner._CAPACITY = {room}; cli.main()"]
     sittings = (
         ["run", "knee.toml", "-o", name, "--max-steps", str(steps // 2)],
         ["resume", name, "--until-steps", str(steps)],
     )
     for arguments in sittings:
-        done = subprocess.run([*start, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 3, done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
+        one = _CONTEXT.Process(target=sit, args=(folder, arguments, room, "said.txt"))
+        one.start()
+        one.join()
+        said = (folder / "said.txt").read_text()
+        assert one.exitcode == 3, said
+        assert "Traceback" not in said, said
 
 
 def campaign(folder: Path, steps: int, room: int | None, walkers: int = 512) -> list[str]:
@@ -174,10 +184,9 @@ def campaign(folder: Path, steps: int, room: int | None, walkers: int = 512) -> 
     (folder / "knee.toml").write_text(BOX.read_text().split("[sampling]")[0] + CONFIG + f"walkers = {walkers}\n")
     for data in BOX.parent.glob("*.csv"):
         (folder / data.name).write_bytes(data.read_bytes())
-    context = multiprocessing.get_context("spawn")
-    stop, results = context.Event(), context.Queue()
+    stop, results = _CONTEXT.Event(), _CONTEXT.Queue()
     readers = [
-        context.Process(target=reader, args=(look, folder / "watched.h5", stop, results))
+        _CONTEXT.Process(target=reader, args=(look, folder / "watched.h5", stop, results))
         for look in (processes, polls, checks)
     ]
     for one in readers:

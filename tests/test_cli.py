@@ -229,7 +229,7 @@ def test_few_points_are_a_warning_not_an_error(folder: Path, command: Command) -
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_interrupted_run_leaves_with_130_and_a_file_to_resume(name: str, folder: Path, command: Command) -> None:
-    (folder / "long.toml").write_text(config_text(extra="[sampling]\nmin_ess = 1e9\n"))
+    (folder / "long.toml").write_text(config_text(extra="[sampling]\nmin_ess = 1e9\nwalkers = 64\n"))
     writer = process("run", "long.toml", cwd=folder)
     path = folder / "runs" / "long.h5"
     wait_until(lambda: path.exists() and open_run(path).stored > 0, writer)
@@ -252,7 +252,6 @@ def test_help_and_version_say_what_there_is(command: Command) -> None:
 
 
 def test_a_run_goes_on_to_more_effective_samples(folder: Path, command: Command) -> None:
-    (folder / "knee.toml").write_text(config_text(extra="[sampling]\nwalkers = 64\n"))
     assert command("run", "knee.toml", "-o", "x.h5", "--min-ess", 500).code == 0
     before = open_run("x.h5")
     assert 500 <= before.diagnosis.smallest_ess < 30_000
@@ -298,5 +297,6 @@ def test_shares_of_moves_that_overflow_are_refused(shares: str, folder: Path, co
 
 @pytest.mark.parametrize("shares", ["stretch = 1e308, de = 1e-300", "block = 5e-324, stretch = 5e-324"])
 def test_shares_of_moves_of_any_other_size_are_fine(shares: str, folder: Path, command: Command) -> None:
-    (folder / "x.toml").write_text(config_text(extra=f"[sampling]\nmoves = {{ {shares} }}\nmax_steps = 4\n"))
+    extra = f"[sampling]\nmoves = {{ {shares} }}\nmax_steps = 4\nwalkers = 64\n"
+    (folder / "x.toml").write_text(config_text(extra=extra))
     assert command("run", "x.toml").code == 3

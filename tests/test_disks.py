@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -43,7 +44,13 @@ def place(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     if folder.is_mount():
-        subprocess.run(["umount", folder], check=True)
+        unmount(folder)
+
+
+def unmount(folder: Path) -> None:
+    """Take a file system away once no reader of a file on it is left, not even as garbage."""
+    gc.collect()
+    subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture
@@ -138,7 +145,7 @@ def test_a_run_whose_file_system_turns_read_only_goes_on_once_it_can_be_written(
     assert result.code == 2
     assert result.err.count("\n") == 1
     assert "Read-only file system" in result.err
-    subprocess.run(["umount", place], check=True)
+    unmount(place)
     again("-o", "loop", image, place)
     seen = check_whole(path)  # what had not reached the drive may be gone: this is no `durability = "fsync"`
     knee.write_text(config_text(extra=SETTINGS.replace("300", str(seen + 5))))

@@ -19,23 +19,25 @@ def test_the_fuzzer_notices_a_traceback_a_crash_and_a_hang() -> None:
     script = (
         "import os, sys\n"
         "from benchmarks import fuzz\n"
-        "right = fuzz.open_run\n"
+        "opens, tries, parent = fuzz.open_run, fuzz.attempt, os.getpid()\n"
+        "def attempt(path, number=0):\n"
+        "    global file\n"
+        "    file = number\n"
+        "    return tries(path, number)\n"
         "def wrong(path):\n"
-        "    number = len(path.read_bytes()) % 7\n"
-        "    if os.getpid() != parent and number < 3:\n"
-        "        if number == 0: raise ZeroDivisionError\n"
-        "        if number == 1: os.abort()\n"
-        "        while True: pass\n"
-        "    return right(path)\n"
-        "parent = os.getpid()\n"
-        "fuzz.open_run, fuzz.SECONDS = wrong, 0.3\n"
-        "sys.argv = ['fuzz', '--files', '40']\n"
+        "    if os.getpid() != parent:\n"
+        "        if file == 1: raise ZeroDivisionError\n"
+        "        if file == 2: os.abort()\n"
+        "        while file == 5: pass\n"
+        "    return opens(path)\n"
+        "fuzz.open_run, fuzz.attempt, fuzz.SECONDS = wrong, attempt, 0.3\n"
+        "sys.argv = ['fuzz', '--files', '9']\n"
         "sys.exit(fuzz.main())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 1, done.stderr
-    assert done.stdout.startswith("40 files")
-    for words in ("ZeroDivisionError", "SIGABRT", "hang, SIGPROF"):
+    assert done.stdout.startswith("9 files")
+    for words in ("FAILED 1: ZeroDivisionError", "FAILED 2: SIGABRT", "FAILED 5: hang, SIGPROF", "\n3 failed\n"):
         assert words in done.stdout

@@ -227,9 +227,8 @@ def test_negative_control_unprepared_ctrl_c_while_modules_are_loaded_is_a_traceb
 
 @pytest.mark.parametrize("stem", [os.fsdecode(b"\xff\xfe"), "a\nb", "$\\frac$ 膝"])
 def test_any_name_will_do(stem: str, folder: Path, command: Command) -> None:
-    text = (folder / "knee.toml").read_text()
     config = folder / f"{stem}.toml"
-    config.write_text(f"{text}[sampling]\nmax_steps = 60\nensembles = 2\nwalkers = 16\nmin_ess = 1e9\n")
+    config.write_text(config_text(extra="[sampling]\nmax_steps = 60\nensembles = 2\nwalkers = 16\nmin_ess = 1e9\n"))
     for arguments, code in (
         (("run", f"{stem}.toml"), 3),
         (("run", "-o", f"{stem}.h5", "--", f"{stem}.toml"), 3),

@@ -84,8 +84,9 @@ def built(pair: Pair) -> Pair:
 
 
 def rearranged(pair: Pair, order: np.ndarray) -> Pair:
-    """The same points in another order, or some of them."""
-    return Pair(pair.lengths[:, order], pair.arms[:, order], pair.load[order], pair.constant)
+    """The same points in another order, or some of them; in memory as in every pair, or all would be compiled anew."""
+    lengths, arms = (np.ascontiguousarray(part[:, order]) for part in (pair.lengths, pair.arms))
+    return Pair(lengths, arms, pair.load[order], pair.constant)
 
 
 @pytest.mark.parametrize("kind", ["force", "moment"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -135,6 +136,13 @@ def _short(value: Any) -> str:
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
+@functools.cache
+def _versions() -> str:
+    """Return the versions of all that a chain is made with, as JSON; looking them up takes longer than writing them."""
+    versions = {"calibrate": __version__, "python": platform.python_version()}
+    return json.dumps(versions | {name: version(name) for name in _PACKAGES})
+
+
 def new_origin(
     config: Config, measurements: Mapping[str, Measurement], names: tuple[str, ...], starts: FloatArray
 ) -> Callable[[h5py.File], None]:
@@ -161,11 +169,10 @@ def new_origin(
     def origin(f: h5py.File) -> None:
         group = f.create_group(GROUP)
         group.attrs["schema_version"] = SCHEMA
-        versions = {"calibrate": __version__, "python": platform.python_version()}
         mark = json.dumps(fingerprint(config, measurements))
         labels = {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": json.dumps(versions | {name: version(name) for name in _PACKAGES}),
+            "versions": _versions(),
             "config_name": "" if config.source is None else config.source.name,
             "fingerprint_sha256": hashlib.sha256(mark.encode()).hexdigest(),
         }

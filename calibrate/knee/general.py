@@ -110,16 +110,6 @@ def general_log_likelihood(p: FloatArray, g: General, scratch: Scratch) -> float
 
 
 @compiled
-def general_log_likelihoods(p: FloatArray, g: General) -> FloatArray:
-    """Return `general_log_likelihood` of rows of parameters (m, full), shape (m,)."""
-    out = np.empty(p.shape[0])
-    scratch = new_scratch(g)
-    for i in range(p.shape[0]):
-        out[i] = general_log_likelihood(p[i], g, scratch)
-    return out
-
-
-@compiled
 def general_readings(p: FloatArray, g: General) -> FloatArray:
     """Return readings without noise at the data's angles, shape (m, n), for rows of parameters (m, full).
 

@@ -144,10 +144,23 @@ class Knees:
     def moments(self, theta: FloatArray, lateral: BoolArray, law: FloatArray) -> FloatArray:
         """Return the pure moment [N·m], valgus positive, that holds each knee, (m, n), for laws (m, S, 4)."""
         lengths, arms = self.pose(theta, lateral) if len(theta) == 1 else (_NONE, _NONE)  # the same angles for all
-        lateral = np.broadcast_to(lateral, theta.shape)
-        shape = self.theta_0, self.condyles, self.rolling, self.femur, self.tibia
+        lateral = np.array(np.broadcast_to(lateral, theta.shape), order="C")
         out = np.empty((max(len(theta), len(law)), theta.shape[1]))
-        _moments(*shape, theta, lateral, law, lengths, arms, out)
+        # Each other way that arrays can lie in memory would be compiled for by itself.
+        plain = np.ascontiguousarray
+        _moments(
+            plain(self.theta_0),
+            plain(self.condyles),
+            plain(self.rolling),
+            plain(self.femur),
+            plain(self.tibia),
+            plain(theta),
+            lateral,
+            plain(law),
+            plain(lengths),
+            plain(arms),
+            out,
+        )
         return out
 
     def sides(self) -> FloatArray:
