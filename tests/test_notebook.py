@@ -9,20 +9,28 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_notebook
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = ("inspect_posterior", "compare_knees", "what_can_be_learnt", "from_scratch")
 
 
+def stored(name: str) -> Any:
+    import nbformat  # see below
+
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the notebooks after a run in an empty folder, where they have to make their own chains."""
+    from nbclient import NotebookClient  # takes seconds, which processes that run other tests have no need of
+    from nbformat.v4 import new_code_cell, new_notebook
+
     folder = tmp_path_factory.mktemp("notebook")
-    found = {name: nbformat.read(FOLDER / f"{name}.ipynb", as_version=4) for name in NAMES}
+    found = {name: stored(name) for name in NAMES}
     empty = "%reset -f"
     nothing_left = "import os; assert not os.listdir(), f'files are left behind: {os.listdir()}'"
     together = new_notebook()
@@ -53,8 +61,7 @@ def rows(page: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_is_stored_valid_and_without_outputs(name: str) -> None:
-    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    nbformat.validate(notebook)
+    notebook = stored(name)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
