@@ -9,6 +9,15 @@ to compare: what is far in one is near in another. So each is looked at in stand
 `H` and `g` stand for the knee's own data and are fixed (`calibrate.population.maps`). They decide how well walkers
 move, and nothing of what is sampled. Where data say nothing, H = 0, `e` is the knee standardised by its population;
 where they say all, it is the knee itself.
+
+Data of a strand that is stretched beyond its toe tell its stiffness and where its straight line begins, at the strain
+`alpha / 2`; data within the toe tell `k / alpha` and where the toe begins. So that the approximation may be normal in
+either case, `z` stands for bent coordinates above, in which a strand's stiffness and reference strain are
+
+    log k - log(1 + (alpha / c)^2) / 2   and   e - alpha / 2 / sqrt(1 + (alpha / c)^2)
+
+with `c` about as far as the knee's data reach. To bend has Jacobian 1. The population's law is bent at its mean, which
+leaves it nearly normal.
 """
 
 from __future__ import annotations
@@ -34,6 +43,8 @@ _STRETCH, _DE, _WHOLE = 0.1, 0.4, 0.7
 # Of new values, in the approximation's standard deviations: a little wider, so that walkers come back from its tails.
 _WIDER = 1.15
 _LOG, _LOGIT, _SLACK = 1, 2, 3
+# The logarithm of a transition strain that is beyond all.
+_STEEPEST = 5.0
 
 
 @borrowing
@@ -174,6 +185,77 @@ def place(e: FloatArray, middle: FloatArray, root: FloatArray, z: FloatArray) ->
             z_j[w] = middle_j[w] + z_j[w] * d[w]
 
 
+@borrowing
+def _bend(z: float, kind: int, reach: float) -> tuple[float, float, float, float]:
+    """Return by how much a transition strain's component bends stiffness and strain, and its derivatives of both."""
+    if kind == _LOGIT:
+        alpha = 1.0 / (1.0 + math.exp(-z))
+        slope = alpha * (1.0 - alpha)
+    else:
+        alpha = slope = math.exp(min(z, _STEEPEST))
+    ratio = alpha / (reach * reach)
+    square = 1.0 + alpha * ratio
+    inverse = 1.0 / math.sqrt(square)
+    return 0.5 * math.log(square), 0.5 * alpha * inverse, ratio * slope / square, 0.5 * slope * inverse / square
+
+
+@borrowing
+def bend(z: FloatArray, bends: IntArray, kinds: IntArray, reach: FloatArray, way: float) -> None:
+    """Bend coordinates (ndim, n) in place; by -1 they are straightened."""
+    for number in range(bends.shape[0]):
+        a, k, s = bends[number, 0], bends[number, 1], bends[number, 2]
+        for w in range(z.shape[1]):
+            stiffer, longer, _, _ = _bend(z[a, w], kinds[a], reach[number])
+            if k >= 0:
+                z[k, w] -= way * stiffer
+            if s >= 0:
+                z[s, w] -= way * longer
+
+
+@borrowing
+def bend_law(
+    mean: FloatArray,
+    precision: FloatArray,
+    bends: IntArray,
+    kinds: IntArray,
+    reach: FloatArray,
+    new_mean: FloatArray,
+    new_precision: FloatArray,
+) -> None:
+    """Compute mean (P, n) and precision (P, P, n) of a normal law in bent coordinates, nearly."""
+    size, n = mean.shape
+    for i in range(size):
+        for w in range(n):
+            new_mean[i, w] = mean[i, w]
+        for j in range(size):
+            before, after = precision[i, j], new_precision[i, j]
+            for w in range(n):
+                after[w] = before[w]
+    for number in range(bends.shape[0]):
+        a, k, s = bends[number, 0], bends[number, 1], bends[number, 2]
+        for w in range(n):
+            stiffer, longer, by_k, by_s = _bend(mean[a, w], kinds[a], reach[number])
+            if k >= 0:
+                new_mean[k, w] -= stiffer
+                for i in range(size):
+                    new_precision[i, a, w] += by_k * new_precision[i, k, w]
+            if s >= 0:
+                new_mean[s, w] -= longer
+                for i in range(size):
+                    new_precision[i, a, w] += by_s * new_precision[i, s, w]
+            for i in range(size):
+                if k >= 0:
+                    new_precision[a, i, w] += by_k * new_precision[k, i, w]
+                if s >= 0:
+                    new_precision[a, i, w] += by_s * new_precision[s, i, w]
+
+
+@compiled
+def bent(z: FloatArray, bends: IntArray, kinds: IntArray, reach: FloatArray) -> None:
+    """Bend coordinates of a knee (ndim, n) in place."""
+    bend(z, bends, kinds, reach, 1.0)
+
+
 @compiled
 def heights(z: FloatArray, densities: Any, dims: IntArray, kinds: IntArray, references: FloatArray) -> FloatArray:
     """Return what the knees' own data and priors say of coordinates (N, walkers, D): log-densities, (N, walkers)."""
@@ -225,10 +307,12 @@ def update(
     numbers: FloatArray,
     h: FloatArray,
     g: FloatArray,
+    reach: FloatArray,
     densities: Any,
     dims: IntArray,
     kinds: IntArray,
     references: FloatArray,
+    bends: IntArray,
     groups: IntArray,
     all_sizes: IntArray,
 ) -> int:
@@ -252,9 +336,9 @@ def update(
         Its first half is moved first.
     numbers : ndarray, shape (knees, updates, walkers, NUMBERS + D or D + 1)
         Uniform on [0, 1).
-    h, g : ndarray, shapes (N, D, D) and (N, D)
+    h, g, reach : ndarray, shapes (N, D, D), (N, D) and (N, B)
         Of the approximations.
-    densities, dims, kinds, references, groups, all_sizes
+    densities, dims, kinds, references, bends, groups, all_sizes
         See `Forms`.
     """
     knees, updates, walkers, _ = numbers.shape
@@ -265,6 +349,7 @@ def update(
     middle_, root_ = np.empty((2, most, half)), np.empty((2, most, most, half))
     there_, new_ = np.empty((most, half)), np.empty((most, half))
     means, precisions = np.empty((size, half)), np.empty((2, size, size, half))
+    bent_means, bent_precisions = np.empty((size, half)), np.empty((size, size, half))
     off, log_det, factors, value_at = np.empty(half), np.empty(half), np.empty(half), np.empty(half)
     every = np.arange(most)
     for turn in range(2):
@@ -291,7 +376,9 @@ def update(
                     means[k, j] = mean[i, moving[j], k]
                 for k in range(ndim):
                     there[k, j] = z[i, moving[j], k]
-            condition(h[i], g[i], precisions[turn], means, root, middle, log_det)
+            bend_law(means, precisions[turn], bends, kinds[i], reach[i], bent_means, bent_precisions)
+            condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
+            bend(there, bends, kinds[i], reach[i], 1.0)
             standardise(there, middle, root, new)
             for j in range(half):
                 for k in range(ndim):
@@ -322,6 +409,7 @@ def update(
                     for k in range(ndim):
                         new[k, j] = x[k]
                 place(new, middle, root, there)
+                bend(there, bends, kinds[i], reach[i], -1.0)
                 apart(there, means, precisions[turn], off)
                 for j in range(half):
                     me = moving[j]

@@ -128,7 +128,8 @@ def _put(f: h5py.File, run: Run) -> None:
         _put_numbers(state, name, np.stack([getattr(one.laws, name) for one in run.states]))
     tuning = f.create_group("tuning")
     for name, values in {**run.tuned.maps._asdict(), "singles": run.tuned.singles}.items():
-        _put_numbers(tuning, name, values)
+        if values.size:
+            _put_numbers(tuning, name, values)
 
 
 def _laws_of(population: Population) -> tuple[str, ...]:
@@ -276,7 +277,9 @@ def _read(f: h5py.File) -> Run:
         laws["sigma_u"][:] = np.diag(population.design.spread**2)
     sweeps = guard.whole_number(f, "sweeps")
     states = [State(sweeps, z[i], height[i], Laws(*(laws[name][i] for name in _LAWS))) for i in range(ensembles)]
-    maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)))
+    bends = len(population.forms.bends)
+    reach = _numbers(tuning, "reach", (knees, bends)) if bends else np.empty((knees, 0))
+    maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)), reach)
     tuned = Tuning(maps, _numbers(tuning, "singles", (2 * size,)))
     record = _record(f, population, ensembles, walkers)
     seed, thin = guard.whole_number(f, "seed"), guard.whole_number(f, "thin", 2**20)

@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 
 from calibrate.density import likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import borrowing, compiled
-from calibrate.population.block import apart, condition, parameters, place, standardise
+from calibrate.population.block import apart, bend, bend_law, condition, parameters, place, standardise
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -244,10 +244,12 @@ def interweave(
     numbers: FloatArray,
     h: FloatArray,
     g: FloatArray,
+    reach: FloatArray,
     densities: Any,
     dims: IntArray,
     kinds: IntArray,
     references: FloatArray,
+    bends: IntArray,
 ) -> IntArray:
     """Make some moves of each walker in place; return how many walkers took each of them.
 
@@ -273,9 +275,9 @@ def interweave(
         Its first half is moved first.
     numbers : ndarray, shape (M, W, NUMBERS)
         Uniform on [0, 1).
-    h, g : ndarray, shapes (N, D, D) and (N, D)
+    h, g, reach : ndarray, shapes (N, D, D), (N, D) and (N, B)
         Of the approximations.
-    densities, dims, kinds, references
+    densities, dims, kinds, references, bends
         See `Forms`.
     """
     knees, walkers, most = z.shape
@@ -284,6 +286,7 @@ def interweave(
     middle_, root_ = np.empty((most, half)), np.empty((most, most, half))
     theta_, q_, mask, s = np.empty(most), np.empty(most), np.empty(size), np.empty(size)
     means, precisions = np.empty((size, half)), np.empty((size, size, half))
+    bent_means, bent_precisions = np.empty((size, half)), np.empty((size, size, half))
     off, log_det = np.empty(half), np.empty(half)
     new_b, new_sigma, new_precision = b.copy(), sigma.copy(), precision.copy()
     new_u, new_sigma_u, new_precision_u = u.copy(), sigma_u.copy(), precision_u.copy()
@@ -300,9 +303,11 @@ def interweave(
             for j in range(half):
                 for m in range(ndim):
                     there[m, j] = z[i, moving[j], m]
-            condition(h[i], g[i], precisions, means, root, middle, log_det)
-            standardise(there, middle, root, e[turn, i, :ndim])
+            bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
+            condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
             apart(there, means, precisions, off)
+            bend(there, bends, kinds[i], reach[i], 1.0)
+            standardise(there, middle, root, e[turn, i, :ndim])
             for j in range(half):
                 value[moving[j]] += height[i, moving[j]] - off[j] - log_det[j]
     for move in range(moves.shape[0]):
@@ -346,8 +351,10 @@ def interweave(
                 middle, root, there = middle_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim]
                 theta, q = theta_[:ndim], q_[:ndim]
                 _means(x[i], new_b, new_u, person[i], moving, means)
-                condition(h[i], g[i], precisions, means, root, middle, log_det)
+                bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
+                condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
                 place(e[turn, i, :ndim], middle, root, there)
+                bend(there, bends, kinds[i], reach[i], -1.0)
                 apart(there, means, precisions, off)
                 for j in range(half):
                     for m in range(ndim):

@@ -11,14 +11,22 @@ it, as it is fixed from then on; how well walkers move does.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.population.block import bent
+from calibrate.population.forms import Forms
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+# Strains that data may reach to; the one that fits best is taken.
+# Draws that it is chosen by.
+_FEW = 300
+_REACHES = (0.04, 0.06, 0.09, 0.13, 0.2, 0.3)
 # In standard deviations of the draws: a top that seems to lie farther away than this is drawn nearer.
 _FARTHEST = 3.0
 # Draws whose log-density is this far below the median, in quartiles, say nothing of the rest.
@@ -34,10 +42,19 @@ _SLOWEST = 100.0
 
 
 class Maps(NamedTuple):
-    """Precisions of what the knees' data say, and these times its means: (N, D, D) and (N, D)."""
+    """What the knees' data say, nearly.
+
+    Attributes
+    ----------
+    h, g : ndarray, shapes (N, D, D) and (N, D)
+        Precisions in bent coordinates, and these times the means.
+    reach : ndarray, shape (N, B)
+        How far data reach, by which coordinates are bent.
+    """
 
     h: FloatArray
     g: FloatArray
+    reach: FloatArray
 
 
 class Tuning(NamedTuple):
@@ -55,28 +72,53 @@ class Tuning(NamedTuple):
     singles: FloatArray
 
 
-def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], dims: IntArray, size: int) -> Maps:
+def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], forms: Forms) -> Maps:
     """Fit the approximations.
 
     Parameters
     ----------
     draws : sequence of (ndarray of shape (N, W, D), ndarray of shape (N, W))
         Knees, and what their own data and priors say of them.
-    dims : ndarray of int, shape (N,)
-        How many free parameters each knee has.
-    size : int
-        How many of them are components.
+    forms : Forms
+        The knees.
     """
     z = np.concatenate([z for z, _ in draws], axis=1)
     height = np.concatenate([height for _, height in draws], axis=1)
     h, g = np.zeros((*z[:, 0].shape, z.shape[2])), np.zeros(z[:, 0].shape)
-    for i, ndim in enumerate(dims.tolist()):
-        h[i, :ndim, :ndim], g[i, :ndim] = _quadratic(z[i, :, :ndim], height[i], size)
-    return Maps(h, g)
+    reach = np.full((len(z), len(forms.bends)), _REACHES[len(_REACHES) // 2])
+    size = forms.kinds.shape[1]
+    for i, ndim in enumerate(forms.dims.tolist()):
+        own = z[i, :, :ndim]
+        few = slice(None, None, max(1, len(own) // _FEW))
+        error = _quadratic(_bent(own[few], forms, i, reach[i]), height[i, few], size).error
+        for number, one in product(range(len(forms.bends)), _REACHES):
+            tried = reach[i].copy()
+            tried[number] = one
+            other = _quadratic(_bent(own[few], forms, i, tried), height[i, few], size).error
+            if other < error:
+                error, reach[i] = other, tried
+        found = _quadratic(_bent(own, forms, i, reach[i]), height[i], size)
+        h[i, :ndim, :ndim], g[i, :ndim] = found.h, found.g
+    return Maps(h, g, reach)
 
 
-def _quadratic(z: FloatArray, height: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
-    """Return H and g of one knee, from draws (n, ndim) and their log-densities (n,)."""
+def _bent(z: FloatArray, forms: Forms, knee: int, reach: FloatArray) -> FloatArray:
+    """Return draws (n, ndim) of a knee in bent coordinates."""
+    out = np.ascontiguousarray(z.T)
+    bent(out, forms.bends, forms.kinds[knee], reach)
+    return out.T
+
+
+class _Fit(NamedTuple):
+    """H and g of one knee, and how far the quadratic is off on average."""
+
+    h: FloatArray
+    g: FloatArray
+    error: float
+
+
+def _quadratic(z: FloatArray, height: FloatArray, size: int) -> _Fit:
+    """Fit a quadratic to log-densities (n,) of draws (n, ndim), of which so many are components."""
     quartile, median = np.quantile(height, [0.25, 0.5])
     near = height >= median - _OUT * (median - quartile)
     z, height = z[near], height[near]
@@ -86,13 +128,14 @@ def _quadratic(z: FloatArray, height: FloatArray, size: int) -> tuple[FloatArray
     i, j = np.triu_indices(ndim)
     if len(z) < _ENOUGH * (1 + ndim + i.size):
         h = np.asarray(np.linalg.inv(covariance))
-        return h, h @ mean
+        return _Fit(h, h @ mean, 0.0)
     root = np.linalg.cholesky(covariance)
     x = np.linalg.solve(root, (z - mean).T).T
     terms = np.column_stack([np.ones(len(x)), x, x[:, i] * x[:, j]])
     # Of white numbers the normal equations are as good as any, and take a hundredth of the time.
     normal = terms.T @ terms
     found = np.linalg.solve(normal + _FLAT * np.diag(np.diag(normal)), terms.T @ height)
+    error = float(np.std(height - terms @ found))
     slope = found[1 : 1 + ndim]
     curvature = np.zeros((ndim, ndim))
     curvature[i, j] = -found[1 + ndim :]
@@ -106,7 +149,7 @@ def _quadratic(z: FloatArray, height: FloatArray, size: int) -> tuple[FloatArray
     own = range(size, ndim)
     h[own, own] += _LEAST / variance[size:]
     g[size:] += _LEAST / variance[size:] * mean[size:]
-    return h, g
+    return _Fit(h, g, error)
 
 
 def slowness(b: FloatArray, sigma: FloatArray) -> FloatArray:

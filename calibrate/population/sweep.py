@@ -115,6 +115,7 @@ class Ensemble:
                 forms.dims,
                 forms.kinds,
                 forms.references,
+                forms.bends,
                 forms.groups,
                 forms.sizes,
             )
@@ -148,6 +149,7 @@ class Ensemble:
             forms.dims,
             forms.kinds,
             forms.references,
+            forms.bends,
         )
         return Laws(b, sigma, u, sigma_u), taken
 
