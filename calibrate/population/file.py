@@ -39,7 +39,7 @@ from calibrate.files import replacing
 from calibrate.population.components import Scale
 from calibrate.population.draws import PopulationDraws
 from calibrate.population.gibbs import Laws
-from calibrate.population.maps import Maps, Tuning
+from calibrate.population.maps import Maps, Tuning, number_of_moves
 from calibrate.population.model import Member, Population
 from calibrate.population.record import Record
 from calibrate.population.run import Run
@@ -127,7 +127,7 @@ def _put(f: h5py.File, run: Run) -> None:
     for name in _laws_of(population):
         _put_numbers(state, name, np.stack([getattr(one.laws, name) for one in run.states]))
     tuning = f.create_group("tuning")
-    for name, values in {**run.tuned.maps._asdict(), "singles": run.tuned.singles}.items():
+    for name, values in {**run.tuned.maps._asdict(), "chances": run.tuned.chances}.items():
         if values.size:
             _put_numbers(tuning, name, values)
 
@@ -280,7 +280,7 @@ def _read(f: h5py.File) -> Run:
     bends = len(population.forms.bends)
     reach = _numbers(tuning, "reach", (knees, bends)) if bends else np.empty((knees, 0))
     maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)), reach)
-    tuned = Tuning(maps, _numbers(tuning, "singles", (2 * size,)))
+    tuned = Tuning(maps, _numbers(tuning, "chances", (number_of_moves(size),)))
     record = _record(f, population, ensembles, walkers)
     seed, thin = guard.whole_number(f, "seed"), guard.whole_number(f, "thin", 2**20)
     return Run(population, seed, max(1, thin), states, tuned, record, *_wanted(f))

@@ -43,8 +43,6 @@ class Design:
         Normal priors of B.
     spread : ndarray, shape (P,)
         Scales of the standard deviations between knees, and between persons.
-    strands : ndarray, shape (strands, P)
-        1 where a component is of a strand.
     """
 
     x: FloatArray
@@ -52,7 +50,6 @@ class Design:
     centre: FloatArray
     sd: FloatArray
     spread: FloatArray
-    strands: FloatArray
 
     @property
     def persons(self) -> int:

@@ -10,8 +10,8 @@ knees integrated out.
 - spread: `Sigma -> G Sigma G'` with `G = diag(exp(s))`;
 - shear: the same with `G = 1 + c e_k e_l'`, which changes correlations.
 
-Shift and spread are of all components, of one strand's or of one. Where there are persons, Sigma_u and u are spread and
-sheared as well, `u -> G u`, and knees follow.
+Each is of one component or two, most often of those that are slowest without. Where there are persons, Sigma_u and u
+are spread and sheared as well, `u -> G u`, and knees follow.
 
 A move is accepted with the ratio of the densities times the Jacobian:
 
@@ -43,13 +43,11 @@ from calibrate.population.block import apart, bend, bend_law, condition, paramet
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# What a move changes, and of which components.
-SHIFT, SPREAD, SHEAR, SPREAD_PERSONS, SHEAR_PERSONS, SINGLE = range(6)
-ALL, STRAND, ONE = range(3)
-# Moves of a sweep, and those more where there are persons. A single move shifts or spreads one component, those most
-# often that are slowest without.
-MOVES = (*[(SINGLE, ONE)] * 3, (SHIFT, STRAND), *[(SINGLE, ONE)] * 3, (SHEAR, ALL))
-OF_PERSONS = ((SPREAD_PERSONS, ALL), (SPREAD_PERSONS, ONE), (SHEAR_PERSONS, ALL))
+# What a move changes, the first of the knees' law and the others of the persons'.
+OF_KNEES, SPREAD_PERSONS, SHEAR_PERSONS = range(3)
+# Moves of a sweep, and those more where there are persons.
+MOVES = (OF_KNEES,) * 7
+OF_PERSONS = (SPREAD_PERSONS, SPREAD_PERSONS, SHEAR_PERSONS)
 # Uniform numbers of one move.
 NUMBERS = 6
 # Degrees of freedom of the standard deviations' half-t.
@@ -138,34 +136,28 @@ def _factor(u: float, dims: int) -> float:
 
 
 @borrowing
-def _choose(of: int, u: float, strands: FloatArray, mask: FloatArray) -> int:
-    """Choose components; return how many."""
-    size, count = mask.size, 0
-    for k in range(size):
-        if of == ALL:
-            mask[k] = 1.0
-        elif of == STRAND:
-            mask[k] = strands[int(u * strands.shape[0]), k]
-        else:
-            mask[k] = 1.0 if int(u * size) == k else 0.0
-        count += mask[k] > 0.0
-    return count
+def _pick(chances: FloatArray, u: float) -> int:
+    """Return which move of the knees' law is made, given the chances summed up."""
+    move = 0
+    while move < chances.size - 1 and u >= chances[move]:
+        move += 1
+    return move
 
 
 @borrowing
-def _pick(singles: FloatArray, u: float) -> int:
-    """Return which single move is made, given the chances summed up."""
-    single = 0
-    while single < singles.size - 1 and u >= singles[single]:
-        single += 1
-    return single
+def _two(pair: int, size: int) -> tuple[int, int]:
+    """Return the components of a pair: (0, 1), (0, 2), ..., (1, 2), ..."""
+    first = 0
+    while pair >= size - 1 - first:
+        pair -= size - 1 - first
+        first += 1
+    return first, first + 1 + pair
 
 
 @borrowing
 def _propose(
-    asked: int,
-    of: int,
-    singles: FloatArray,
+    what: int,
+    chances: FloatArray,
     numbers: FloatArray,
     b: FloatArray,
     sigma: FloatArray,
@@ -177,8 +169,6 @@ def _propose(
     sigma_1: FloatArray,
     b_2: FloatArray,
     sigma_2: FloatArray,
-    strands: FloatArray,
-    mask: FloatArray,
     s: FloatArray,
 ) -> float:
     """Change a population by the difference of two others; return the logarithm of `|det G|`.
@@ -186,39 +176,41 @@ def _propose(
     The others' sigma are those of persons where these move.
     """
     effects, size = b.shape
-    what, pick = asked, numbers[3]
-    if asked == SINGLE:
-        single = _pick(singles, pick)
-        what, pick = SHIFT if single < size else SPREAD, (single % size + 0.5) / size
-    if what in (SHEAR, SHEAR_PERSONS):
-        k = int(numbers[3] * size)
-        m = (k + 1 + int(numbers[4] * (size - 1))) % size
-        c = _factor(numbers[5], 1) * (sigma_1[k, m] / sigma_1[m, m] - sigma_2[k, m] / sigma_2[m, m])
-        if what == SHEAR:
-            _shear(sigma, precision, k, m, c)
-        else:
-            _shear(sigma_u, precision_u, k, m, c)
-            for i in range(u.shape[0]):
-                u[i, k] += c * u[i, m]
-        return 0.0
-    count = _choose(of, pick, strands, mask)
-    if what == SHIFT:
+    if what == SPREAD_PERSONS:
+        move = size + int(numbers[3] * size)
+    elif what == SHEAR_PERSONS:
+        move = 2 * size + int(numbers[3] * 0.5 * size * (size - 1))
+    else:
+        move = _pick(chances, numbers[3])
+    if move < size:
         # All of the covariates' effects, or one of them.
         row = int(numbers[4] * 2.0 * effects)
-        factor = _factor(numbers[5], count * (1 if row < effects else effects))
+        factor = _factor(numbers[5], 1 if row < effects else effects)
         for i in range(effects):
             if i == row or row >= effects:
-                for k in range(size):
-                    b[i, k] += factor * mask[k] * (b_1[i, k] - b_2[i, k])
+                b[i, move] += factor * (b_1[i, move] - b_2[i, move])
         return 0.0
-    factor = _factor(numbers[5], count)
-    for k in range(size):
-        s[k] = factor * mask[k] * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
-    if what == SPREAD:
+    factor = _factor(numbers[5], 1)
+    if move >= 2 * size:
+        k, m = _two(move - 2 * size, size)
+        if numbers[4] < 0.5:
+            k, m = m, k
+        c = factor * (sigma_1[k, m] / sigma_1[m, m] - sigma_2[k, m] / sigma_2[m, m])
+        if what == OF_KNEES:
+            _shear(sigma, precision, k, m, c)
+            return 0.0
+        _shear(sigma_u, precision_u, k, m, c)
+        for i in range(u.shape[0]):
+            u[i, k] += c * u[i, m]
+        return 0.0
+    k = move - size
+    for i in range(size):
+        s[i] = 0.0
+    s[k] = factor * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
+    if what == OF_KNEES:
         return _spread(sigma, precision, s)
     for i in range(u.shape[0]):
-        for k in range(size):
-            u[i, k] *= math.exp(s[k])
+        u[i, k] *= math.exp(s[k])
     return _spread(sigma_u, precision_u, s)
 
 
@@ -237,9 +229,8 @@ def interweave(
     centre: FloatArray,
     sd: FloatArray,
     spread: FloatArray,
-    strands: FloatArray,
     moves: IntArray,
-    singles: FloatArray,
+    chances: FloatArray,
     order: IntArray,
     numbers: FloatArray,
     h: FloatArray,
@@ -265,12 +256,10 @@ def interweave(
         Covariates, and whose knee each is; -1 where that does not matter.
     centre, sd, spread : ndarray
         The priors, see `Design`.
-    strands : ndarray, shape (strands, P)
-        1 where a component is of a strand.
-    moves : ndarray of int, shape (M, 2)
-        What changes, of which components.
-    singles : ndarray, shape (2 P,)
-        Chances, summed up, of which component is shifted, or spread, by a move of one.
+    moves : ndarray of int, shape (M,)
+        `OF_KNEES`, `SPREAD_PERSONS`, `SHEAR_PERSONS`.
+    chances : ndarray, shape (2 P + P (P - 1) / 2,)
+        Chances, summed up, of the knees' moves: which component is shifted, which spread, which two sheared.
     order : ndarray of int, shape (W,)
         Its first half is moved first.
     numbers : ndarray, shape (M, W, NUMBERS)
@@ -284,7 +273,7 @@ def interweave(
     size, half = spread.size, walkers // 2
     e, new_z, new_height = np.empty((2, knees, most, half)), np.empty((knees, most, half)), np.empty((knees, half))
     middle_, root_ = np.empty((most, half)), np.empty((most, most, half))
-    theta_, q_, mask, s = np.empty(most), np.empty(most), np.empty(size), np.empty(size)
+    theta_, q_, s = np.empty(most), np.empty(most), np.empty(size)
     means, precisions = np.empty((size, half)), np.empty((size, size, half))
     bent_means, bent_precisions = np.empty((size, half)), np.empty((size, size, half))
     off, log_det = np.empty(half), np.empty(half)
@@ -311,8 +300,8 @@ def interweave(
             for j in range(half):
                 value[moving[j]] += height[i, moving[j]] - off[j] - log_det[j]
     for move in range(moves.shape[0]):
-        what, of = moves[move, 0], moves[move, 1]
-        of_persons = what in (SPREAD_PERSONS, SHEAR_PERSONS)
+        what = moves[move]
+        of_persons = what != OF_KNEES
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
@@ -325,8 +314,7 @@ def interweave(
                 sigma_2 = sigma_u[two] if of_persons else sigma[two]
                 log_dets[me] = _propose(
                     what,
-                    of,
-                    singles,
+                    chances,
                     mine,
                     new_b[me],
                     new_sigma[me],
@@ -338,8 +326,6 @@ def interweave(
                     sigma_1,
                     b[two],
                     sigma_2,
-                    strands,
-                    mask,
                     s,
                 )
                 new_value[me] = 0.0

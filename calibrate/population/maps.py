@@ -64,12 +64,12 @@ class Tuning(NamedTuple):
     ----------
     maps : Maps
         Of the knees.
-    singles : ndarray, shape (2 P,)
+    chances : ndarray, shape (2 P + P (P - 1) / 2,)
         See `slowness`.
     """
 
     maps: Maps
-    singles: FloatArray
+    chances: FloatArray
 
 
 def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], forms: Forms) -> Maps:
@@ -152,8 +152,13 @@ def _quadratic(z: FloatArray, height: FloatArray, size: int) -> _Fit:
     return _Fit(h, g, error)
 
 
+def number_of_moves(size: int) -> int:
+    """Return how many moves of a law of so many components there are: shifts, spreads, shears."""
+    return 2 * size + size * (size - 1) // 2
+
+
 def slowness(b: FloatArray, sigma: FloatArray) -> FloatArray:
-    """Return how slow the components' means are, and their standard deviations: shares of all, summed up, (2 P,).
+    """Return how slow components' means, standard deviations and correlations are: shares of all, summed up.
 
     Parameters
     ----------
@@ -161,7 +166,9 @@ def slowness(b: FloatArray, sigma: FloatArray) -> FloatArray:
         Populations, one sweep after another.
     """
     logs = 0.5 * np.log(np.diagonal(sigma, axis1=2, axis2=3))
-    x = np.concatenate([b[:, :, 0], logs], axis=2)
+    upper = np.triu_indices(sigma.shape[2], 1)
+    correlations = sigma[:, :, upper[0], upper[1]] / np.exp(logs[:, :, upper[0]] + logs[:, :, upper[1]])
+    x = np.concatenate([b[:, :, 0], logs, correlations], axis=2)
     step, about = ((x[1:] - x[:-1]) ** 2).mean(axis=(0, 1)), 2.0 * x.var(axis=(0, 1))
     slow = 1.0 / np.clip(step / np.where(about > 0.0, about, 1.0), 1.0 / _SLOWEST, None)
     return np.asarray(np.cumsum(slow / slow.sum()))

@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.population.maps import Tuning, fitted, slowness
+from calibrate.population.maps import Tuning, fitted, number_of_moves, slowness
 from calibrate.population.model import Population
 from calibrate.population.sweep import Ensemble, State
 
@@ -36,8 +36,8 @@ def warm_up(population: Population, ensembles: list[Ensemble], states: list[Stat
         Where ensembles sweep.
     """
     size = len(population.components)
-    singles = np.linspace(0.0, 1.0, 2 * size + 1)[1:]
-    tuned = Tuning(fitted([(state.z, state.height) for state in states], population.forms), singles)
+    chances = np.linspace(0.0, 1.0, number_of_moves(size) + 1)[1:]
+    tuned = Tuning(fitted([(state.z, state.height) for state in states], population.forms), chances)
     together = sum(state.z.shape[1] for state in states)
     for sweeps in STAGES:
         draws: list[tuple[FloatArray, FloatArray]] = []
