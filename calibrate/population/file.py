@@ -127,8 +127,8 @@ def _put(f: h5py.File, run: Run) -> None:
     for name in _laws_of(population):
         _put_numbers(state, name, np.stack([getattr(one.laws, name) for one in run.states]))
     tuning = f.create_group("tuning")
-    for name, values in {**run.tuned.maps._asdict(), "chances": run.tuned.chances}.items():
-        if values.size:
+    for name, values in {**run.tuned._asdict(), **run.tuned.maps._asdict()}.items():
+        if name != "maps" and values.size:
             _put_numbers(tuning, name, values)
 
 
@@ -280,7 +280,13 @@ def _read(f: h5py.File) -> Run:
     bends = len(population.forms.bends)
     reach = _numbers(tuning, "reach", (knees, bends)) if bends else np.empty((knees, 0))
     maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)), reach)
-    tuned = Tuning(maps, _numbers(tuning, "chances", (number_of_moves(size),)))
+    whole = effects * size + size * (size + 1) // 2
+    tuned = Tuning(
+        maps,
+        _numbers(tuning, "chances", (number_of_moves(size),)),
+        _numbers(tuning, "centre", (whole,)),
+        _numbers(tuning, "root", (whole, whole)),
+    )
     record = _record(f, population, ensembles, walkers)
     seed, thin = guard.whole_number(f, "seed"), guard.whole_number(f, "thin", 2**20)
     return Run(population, seed, max(1, thin), states, tuned, record, *_wanted(f))

@@ -38,7 +38,7 @@ class Forms(NamedTuple):
         The reference length [mm] of a slack length.
     bends : ndarray of int, shape (B, 3)
         Of each strand whose transition strain is a component: where that is, its stiffness and its reference strain; -1
-        where these are none. See `calibrate.population.block`.
+        where these are none. See `calibrate.population.standard`.
     groups : ndarray of int, shape (N, G, D)
         Coordinates that kernel proposals move together, padded.
     sizes : ndarray of int, shape (N, G)

@@ -3,29 +3,20 @@
 Given its knees, a population of few or ill-known knees hardly moves: knees are drawn towards it, and it to them. So it
 is also moved with its knees. What is held are not the knees, nor the knees standardised by their population, but what
 lies in between as far as their data tell (Papaspiliopoulos, Roberts & Sköld 2007): the coordinates `e = R' (z - m)` of
-`calibrate.population.block`. If knees were as normal as their approximation, this would sample the population with all
-knees integrated out.
+`calibrate.population.standard`. If knees were as normal as their approximation, this would sample the population with
+all knees integrated out.
 
-- shift: `B -> B + d`;
-- spread: `Sigma -> G Sigma G'` with `G = diag(exp(s))`;
-- shear: the same with `G = 1 + c e_k e_l'`, which changes correlations.
-
-Each is of one component or two, most often of those that are slowest without. Where there are persons, Sigma_u and u
-are spread and sheared as well, `u -> G u`, and knees follow.
-
-A move is accepted with the ratio of the densities times the Jacobian:
+What moves there are, `calibrate.population.steps` says. One is accepted with the ratio of the densities times the
+Jacobian:
 
 - of B and Sigma: `p(B) p(Sigma)`, and `|det G|^(P + 1)` for `Sigma -> G Sigma G'`: 1 for a shear, `exp((P + 1) sum s)`
-  for a spread;
+  for a spread; for a step of the whole, its own factor;
 - of each knee: `N(phi; mean, Sigma) L(z)`, and `|R| / |R'|` for `z -> z'`;
 - of the persons: nothing, for `N(u; 0, Sigma_u) du` stays.
 
 Of `p(Sigma)`, Huang & Wand's auxiliary numbers are integrated out; who needs these draws them anew from Sigma:
 
     p(Sigma) ~ |Sigma|^-(nu + 2 P) / 2  prod_k (nu (Sigma^-1)_kk + 1 / A_k^2)^-(nu + P) / 2
-
-Steps `d`, `s` and `c` are differences between two populations of the other half of the walkers, times a factor: so they
-fit the posterior's shape, and a step is as probable as its reverse (ter Braak 2006).
 """
 
 from __future__ import annotations
@@ -38,22 +29,17 @@ from numpy.typing import NDArray
 
 from calibrate.density import likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import borrowing, compiled
-from calibrate.population.block import apart, bend, bend_law, condition, parameters, place, standardise
+from calibrate.population.standard import apart, bend, bend_law, condition, parameters, place, standardise
+from calibrate.population.steps import OF_KNEES, SHEAR_PERSONS, SPREAD_PERSONS, WHOLE, single, whole
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# What a move changes, the first of the knees' law and the others of the persons'.
-OF_KNEES, SPREAD_PERSONS, SHEAR_PERSONS = range(3)
-# Moves of a sweep, and those more where there are persons.
-MOVES = (OF_KNEES,) * 7
+# Moves of a sweep, and those more where there are persons. Those of the whole come first.
+MOVES = (WHOLE,) * 4 + (OF_KNEES,) * 3
 OF_PERSONS = (SPREAD_PERSONS, SPREAD_PERSONS, SHEAR_PERSONS)
-# Uniform numbers of one move.
-NUMBERS = 6
 # Degrees of freedom of the standard deviations' half-t.
 NU = 2.0
-# Factors of the steps, against 2.38 / sqrt(2 d) for d numbers at once: evenly drawn on a logarithmic scale.
-_SHORTEST, _LONGEST = 0.2, 1.2
 
 
 @borrowing
@@ -104,116 +90,6 @@ def _turned(precision: FloatArray, of: IntArray, out: FloatArray) -> None:
                 out[k, m, j] = precision[of[j], k, m]
 
 
-@borrowing
-def _spread(sigma: FloatArray, precision: FloatArray, s: FloatArray) -> float:
-    """Change a covariance and its inverse by `G = diag(exp(s))`; return the logarithm of `|det G|`."""
-    log_det = 0.0
-    for k in range(s.size):
-        log_det += s[k]
-        for m in range(s.size):
-            factor = math.exp(s[k] + s[m])
-            sigma[k, m] *= factor
-            precision[k, m] /= factor
-    return log_det
-
-
-@borrowing
-def _shear(sigma: FloatArray, precision: FloatArray, k: int, m: int, c: float) -> None:
-    """Change a covariance and its inverse by `G = 1 + c e_k e_m'`."""
-    size = sigma.shape[0]
-    for i in range(size):
-        sigma[k, i] += c * sigma[m, i]
-        precision[m, i] -= c * precision[k, i]
-    for i in range(size):
-        sigma[i, k] += c * sigma[i, m]
-        precision[i, m] -= c * precision[i, k]
-
-
-@borrowing
-def _factor(u: float, dims: int) -> float:
-    """Return the factor of a step of so many numbers."""
-    return 2.38 / math.sqrt(2.0 * dims) * _SHORTEST * math.exp(u * math.log(_LONGEST / _SHORTEST))
-
-
-@borrowing
-def _pick(chances: FloatArray, u: float) -> int:
-    """Return which move of the knees' law is made, given the chances summed up."""
-    move = 0
-    while move < chances.size - 1 and u >= chances[move]:
-        move += 1
-    return move
-
-
-@borrowing
-def _two(pair: int, size: int) -> tuple[int, int]:
-    """Return the components of a pair: (0, 1), (0, 2), ..., (1, 2), ..."""
-    first = 0
-    while pair >= size - 1 - first:
-        pair -= size - 1 - first
-        first += 1
-    return first, first + 1 + pair
-
-
-@borrowing
-def _propose(
-    what: int,
-    chances: FloatArray,
-    numbers: FloatArray,
-    b: FloatArray,
-    sigma: FloatArray,
-    precision: FloatArray,
-    u: FloatArray,
-    sigma_u: FloatArray,
-    precision_u: FloatArray,
-    b_1: FloatArray,
-    sigma_1: FloatArray,
-    b_2: FloatArray,
-    sigma_2: FloatArray,
-    s: FloatArray,
-) -> float:
-    """Change a population by the difference of two others; return the logarithm of `|det G|`.
-
-    The others' sigma are those of persons where these move.
-    """
-    effects, size = b.shape
-    if what == SPREAD_PERSONS:
-        move = size + int(numbers[3] * size)
-    elif what == SHEAR_PERSONS:
-        move = 2 * size + int(numbers[3] * 0.5 * size * (size - 1))
-    else:
-        move = _pick(chances, numbers[3])
-    if move < size:
-        # All of the covariates' effects, or one of them.
-        row = int(numbers[4] * 2.0 * effects)
-        factor = _factor(numbers[5], 1 if row < effects else effects)
-        for i in range(effects):
-            if i == row or row >= effects:
-                b[i, move] += factor * (b_1[i, move] - b_2[i, move])
-        return 0.0
-    factor = _factor(numbers[5], 1)
-    if move >= 2 * size:
-        k, m = _two(move - 2 * size, size)
-        if numbers[4] < 0.5:
-            k, m = m, k
-        c = factor * (sigma_1[k, m] / sigma_1[m, m] - sigma_2[k, m] / sigma_2[m, m])
-        if what == OF_KNEES:
-            _shear(sigma, precision, k, m, c)
-            return 0.0
-        _shear(sigma_u, precision_u, k, m, c)
-        for i in range(u.shape[0]):
-            u[i, k] += c * u[i, m]
-        return 0.0
-    k = move - size
-    for i in range(size):
-        s[i] = 0.0
-    s[k] = factor * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
-    if what == OF_KNEES:
-        return _spread(sigma, precision, s)
-    for i in range(u.shape[0]):
-        u[i, k] *= math.exp(s[k])
-    return _spread(sigma_u, precision_u, s)
-
-
 @compiled
 def interweave(
     z: FloatArray,
@@ -233,6 +109,9 @@ def interweave(
     chances: FloatArray,
     order: IntArray,
     numbers: FloatArray,
+    normals: FloatArray,
+    centre_law: FloatArray,
+    root_law: FloatArray,
     h: FloatArray,
     g: FloatArray,
     reach: FloatArray,
@@ -257,13 +136,17 @@ def interweave(
     centre, sd, spread : ndarray
         The priors, see `Design`.
     moves : ndarray of int, shape (M,)
-        `OF_KNEES`, `SPREAD_PERSONS`, `SHEAR_PERSONS`.
+        `WHOLE`, `OF_KNEES`, `SPREAD_PERSONS`, `SHEAR_PERSONS`, in this order.
     chances : ndarray, shape (2 P + P (P - 1) / 2,)
         Chances, summed up, of the knees' moves: which component is shifted, which spread, which two sheared.
     order : ndarray of int, shape (W,)
         Its first half is moved first.
     numbers : ndarray, shape (M, W, NUMBERS)
         Uniform on [0, 1).
+    normals : ndarray, shape (moves of the whole, W, n)
+        Standard normal.
+    centre_law, root_law : ndarray, shapes (n,) and (n, n)
+        Of the normal distribution by which the whole moves.
     h, g, reach : ndarray, shapes (N, D, D), (N, D) and (N, B)
         Of the approximations.
     densities, dims, kinds, references, bends
@@ -280,7 +163,9 @@ def interweave(
     new_b, new_sigma, new_precision = b.copy(), sigma.copy(), precision.copy()
     new_u, new_sigma_u, new_precision_u = u.copy(), sigma_u.copy(), precision_u.copy()
     # Of all knees together, what is sampled at fixed standard coordinates.
-    value, new_value, log_dets = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
+    value, new_value, log_dets, extra = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
+    t, white = np.empty(centre_law.size), np.empty(centre_law.size)
+    lower, inverse = np.empty((size, size)), np.empty((size, size))
     taken = np.zeros(moves.shape[0], dtype=np.int64)
     for turn in range(2):
         moving = order[turn * half : (turn + 1) * half]
@@ -301,18 +186,32 @@ def interweave(
                 value[moving[j]] += height[i, moving[j]] - off[j] - log_det[j]
     for move in range(moves.shape[0]):
         what = moves[move]
-        of_persons = what != OF_KNEES
+        of_persons = what in (SPREAD_PERSONS, SHEAR_PERSONS)
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
             for j in range(half):
                 me, mine = moving[j], numbers[move, moving[j]]
+                new_value[me] = 0.0
+                if what == WHOLE:
+                    log_dets[me], extra[me] = whole(
+                        mine,
+                        normals[move, me],
+                        centre_law,
+                        root_law,
+                        new_b[me],
+                        new_sigma[me],
+                        new_precision[me],
+                        t,
+                        white,
+                        lower,
+                        inverse,
+                    )
+                    continue
                 first = int(mine[0] * half)
                 second = int(mine[1] * (half - 1))
                 one, two = others[first], others[second if second < first else second + 1]
-                sigma_1 = sigma_u[one] if of_persons else sigma[one]
-                sigma_2 = sigma_u[two] if of_persons else sigma[two]
-                log_dets[me] = _propose(
+                log_dets[me] = single(
                     what,
                     chances,
                     mine,
@@ -323,12 +222,12 @@ def interweave(
                     new_sigma_u[me],
                     new_precision_u[me],
                     b[one],
-                    sigma_1,
+                    sigma_u[one] if of_persons else sigma[one],
                     b[two],
-                    sigma_2,
+                    sigma_u[two] if of_persons else sigma[two],
                     s,
                 )
-                new_value[me] = 0.0
+                extra[me] = jacobian(log_dets[me], size)
             _turned(new_precision, moving, precisions)
             for i in range(knees):
                 d, ndim = densities[i], dims[i]
@@ -355,7 +254,7 @@ def interweave(
                 me = moving[j]
                 gain = new_value[me] - value[me]
                 gain += _log_effects(new_b[me], centre, sd) - _log_effects(b[me], centre, sd)
-                gain += jacobian(log_dets[me], size)
+                gain += extra[me]
                 if of_persons:
                     gain += _log_covariance(new_precision_u[me], log_dets[me], spread)
                     gain -= _log_covariance(precision_u[me], 0.0, spread)

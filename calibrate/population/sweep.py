@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.population import block, interweave
+from calibrate.population import block, interweave, steps
 from calibrate.population.gibbs import Laws, drawn, first_laws, inverse
 from calibrate.population.maps import Tuning
 from calibrate.population.model import Population
@@ -65,7 +65,8 @@ class Ensemble:
         moves = interweave.MOVES + (interweave.OF_PERSONS if population.pairs else ())
         # A single component has no correlations.
         single = len(population.components) == 1
-        self._moves = np.array([move for move in moves if not (single and move == interweave.SHEAR_PERSONS)])
+        self._moves = np.array([move for move in moves if not (single and move == steps.SHEAR_PERSONS)])
+        self._wholes = int((self._moves == steps.WHOLE).sum())
 
     def begin(self, z: FloatArray) -> State:
         """Return the state that first knees (N, walkers, D) give."""
@@ -141,7 +142,10 @@ class Ensemble:
             self._moves,
             tuned.chances,
             rng.permutation(walkers),
-            rng.random((len(self._moves), walkers, interweave.NUMBERS)),
+            rng.random((len(self._moves), walkers, steps.NUMBERS)),
+            rng.standard_normal((self._wholes, walkers, len(tuned.centre))),
+            tuned.centre,
+            tuned.root,
             *tuned.maps,
             forms.densities,
             forms.dims,

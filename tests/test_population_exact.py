@@ -1,0 +1,155 @@
+"""Moves of populations leave draws of the posterior that need no sampler as they are, whatever has been learnt before.
+
+Populations and knees are drawn from the prior and kept with chances that go with their likelihood: so they are
+independent draws of the posterior. After some sweeps they still are, by approximations that have nothing to do with the
+data: a Jacobian that is left out, or coordinates that are bent on the way there alone, would show at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from populations import knee
+from scipy import stats
+
+from calibrate.population import Member, Population, Scale
+from calibrate.population import sweep as sweeps
+from calibrate.population.forms import Forms
+from calibrate.population.gibbs import Laws
+from calibrate.population.maps import Maps, Tuning, number_of_moves, reference
+from calibrate.population.sweep import Ensemble, State, rows_of
+
+Array = NDArray[np.float64]
+
+COMPONENTS = ["mcl.log_k", "mcl.log_alpha", "mcl.reference_strain"]
+SCALES = {
+    "mcl.log_k": Scale(4.0, 0.5, 0.5, 0.3),
+    "mcl.log_alpha": Scale(-2.8, 0.4, 0.5, 0.3),
+    "mcl.reference_strain": Scale(0.03, 0.03, 0.05, 0.03),
+}
+FREE = {
+    "mcl_k": "{ lower = 5.0, upper = 500.0 }",
+    "mcl_alpha": "{ lower = 0.01, upper = 0.5 }",
+    "mcl_reference_strain": "{ mean = 0.0, sd = 0.1 }",
+    "mcl_f_ref": "{ mean = 0.0, sd = 30.0 }",
+}
+# Of the knees' readings, so large that a fair share of what is drawn is kept.
+SIGMA = 12.0
+WALKERS = 2000
+
+
+def few_knees() -> Population:
+    """Three knees of two persons, each with a parameter that is no component."""
+    rng = np.random.default_rng(11)
+    blank = knee(SIGMA, **FREE)
+    truth = {"mcl.k": 60.0, "mcl.alpha": 0.07, "mcl.reference_strain": 0.03, "mcl.f_ref": 5.0}
+    members = []
+    for number, who in enumerate("aab"):
+        loads = blank.simulate(blank.table.pack(truth)[np.newaxis], rng)[0]
+        members.append(Member(str(number), knee(SIGMA, loads, **FREE), {"who": who, "age": 30.0 + 10.0 * number}))
+    return Population(members, COMPONENTS, ["age"], "who", SCALES)
+
+
+def covariances(rng: np.random.Generator, spread: Array, count: int) -> Array:
+    """Draw covariances from Huang & Wand's prior of two degrees of freedom."""
+    a = 1.0 / rng.gamma(0.5, spread**2, (count, spread.size))
+    unit = stats.invwishart.rvs(spread.size + 1.0, np.eye(spread.size), size=count, random_state=rng)
+    root = np.sqrt(4.0 / a)
+    return np.asarray(unit * root[:, :, np.newaxis] * root[:, np.newaxis])
+
+
+def prior_draws(population: Population, rng: np.random.Generator, count: int) -> tuple[Array, Laws]:
+    """Draw knees and populations from the prior."""
+    design = population.design
+    size, knees = len(design.spread), len(population.ids)
+    b = design.centre + design.sd * rng.standard_normal((count, *design.centre.shape))
+    sigma, sigma_u = covariances(rng, design.spread, count), covariances(rng, design.spread, count)
+    scatter = rng.standard_normal((count, design.persons, size))
+    laws = Laws(b, sigma, scatter @ np.linalg.cholesky(sigma_u).transpose(0, 2, 1), sigma_u)
+    own = rng.standard_normal((knees, count, size))
+    z = np.empty((knees, count, size + 1))
+    z[..., :size] = laws.means(design) + np.einsum("wij,nwj->nwi", np.linalg.cholesky(sigma), own)
+    z[..., size] = 30.0 * rng.standard_normal((knees, count))
+    return z, laws
+
+
+def exact(population: Population, ensemble: Ensemble, rng: np.random.Generator) -> State:
+    """Draw from the posterior by rejection."""
+    best = sum(float(np.sum(-np.log(SIGMA * np.sqrt(2.0 * np.pi)) * np.ones(7))) for _ in population.ids)
+    best -= len(population.ids) * np.log(30.0 * np.sqrt(2.0 * np.pi))
+    kept: list[tuple[Array, Laws]] = []
+    while sum(len(laws.b) for _, laws in kept) < WALKERS:
+        z, laws = prior_draws(population, rng, 20_000)
+        prior = stats.norm.logpdf(z[..., -1], 0.0, 30.0)
+        log_l = (ensemble.heights(z) - prior).sum(axis=0)
+        top = best + len(population.ids) * np.log(30.0 * np.sqrt(2.0 * np.pi))
+        assert (log_l <= top + 1e-9).all()
+        yes = np.flatnonzero(np.log(rng.random(len(log_l))) < log_l - top)
+        kept.append((z[:, yes], laws.some(yes)))
+    z = np.concatenate([z for z, _ in kept], axis=1)[:, :WALKERS].copy()
+    laws = Laws(
+        *(np.concatenate([getattr(one, name) for _, one in kept])[:WALKERS] for name in ("b", "sigma", "u", "sigma_u"))
+    )
+    return State(0, z, ensemble.heights(z), laws)
+
+
+def told(population: Population, state: State) -> dict[str, Array]:
+    """Return what is compared: populations, knees, and knees against their population."""
+    rows = rows_of(population, state.laws)
+    found = dict(zip(population.names, rows.T, strict=True))
+    size = len(population.components)
+    rest = state.z[..., :size] - state.laws.means(population.design)
+    distance = np.einsum("nwi,wij,nwj->nw", rest, np.linalg.inv(state.laws.sigma), rest)
+    for i in range(len(state.z)):
+        found |= {f"{i}: {c}": state.z[i, :, c] for c in range(size + 1)}
+        found |= {f"{i}: apart": distance[i], f"{i}: ridge": state.z[i, :, 0] - state.z[i, :, 1]}
+        found[f"{i}: height"] = state.height[i]
+    found["persons"] = np.einsum("wpi,wij,wpj->w", state.laws.u, np.linalg.inv(state.laws.sigma_u), state.laws.u)
+    return found
+
+
+def learnt_from_nothing(forms: Forms, laws: Laws, rng: np.random.Generator) -> Tuning:
+    """Return approximations that are those of no data."""
+    knees, most, size = len(forms.dims), int(forms.dims.max()), forms.kinds.shape[1]
+    scale = np.array([0.3, 0.3, 0.03, 30.0])
+    h, g = np.empty((knees, most, most)), np.empty((knees, most))
+    for i in range(knees):
+        root = rng.standard_normal((most, most)) / scale[:, np.newaxis]
+        h[i] = 0.5 * root @ root.T / most
+        g[i] = h[i] @ (np.array([4.1, -2.5, 0.02, 4.0]) + 0.3 * scale * rng.standard_normal(most))
+    reach = rng.uniform(0.04, 0.1, (knees, len(forms.bends)))
+    chances = np.linspace(0.0, 1.0, number_of_moves(size) + 1)[1:]
+    centre, root = reference(laws.b, laws.sigma)
+    return Tuning(Maps(h, g, reach), chances, centre + 0.2 * np.diag(root), 0.7 * root)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[Population, Ensemble, State, Tuning, dict[str, Array]]:
+    population, rng = few_knees(), np.random.default_rng(3)
+    ensemble = Ensemble(population, 5, 0)
+    start, other = exact(population, ensemble, rng), exact(population, ensemble, rng)
+    return population, ensemble, start, learnt_from_nothing(population.forms, other.laws, rng), told(population, other)
+
+
+@pytest.mark.parametrize("part", ["all", "knees", "populations"])
+def test_draws_of_the_posterior_stay_so(
+    drawn: tuple[Population, Ensemble, State, Tuning, dict[str, Array]], part: str
+) -> None:
+    population, ensemble, start, tuned, expected = drawn
+    state = State(0, start.z.copy(), start.height.copy(), start.laws)
+    for number in range(8):
+        rng = np.random.default_rng([9, number])
+        if part == "all":
+            ensemble.sweep(state, tuned)
+        elif part == "knees":
+            ensemble.update_knees(rng, state, tuned)
+        else:
+            state.laws, taken = ensemble.interweave(rng, state, tuned)
+            assert (taken > 0.05 * WALKERS).all(), taken / WALKERS
+    found = told(population, state)
+    assert sweeps.UPDATES > 0
+    chances = {name: stats.ks_2samp(found[name], x).pvalue for name, x in expected.items()}
+    print({k: f"{v:.2g}" for k, v in sorted(chances.items(), key=lambda p: p[1])[:8]})
+    assert min(chances.values()) > 1e-4 / len(chances), chances
+    np.testing.assert_allclose(state.height, ensemble.heights(state.z), rtol=1e-9)
