@@ -280,13 +280,7 @@ def _read(f: h5py.File) -> Run:
     bends = len(population.forms.bends)
     reach = _numbers(tuning, "reach", (knees, bends)) if bends else np.empty((knees, 0))
     maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)), reach)
-    whole = effects * size + size * (size + 1) // 2
-    tuned = Tuning(
-        maps,
-        _numbers(tuning, "chances", (number_of_moves(size),)),
-        _numbers(tuning, "centre", (whole,)),
-        _numbers(tuning, "root", (whole, whole)),
-    )
+    tuned = Tuning(maps, _numbers(tuning, "chances", (number_of_moves(size),)))
     record = _record(f, population, ensembles, walkers)
     seed, thin = guard.whole_number(f, "seed"), guard.whole_number(f, "thin", 2**20)
     return Run(population, seed, max(1, thin), states, tuned, record, *_wanted(f))

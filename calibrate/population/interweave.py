@@ -10,7 +10,7 @@ What moves there are, `calibrate.population.steps` says. One is accepted with th
 Jacobian:
 
 - of B and Sigma: `p(B) p(Sigma)`, and `|det G|^(P + 1)` for `Sigma -> G Sigma G'`: 1 for a shear, `exp((P + 1) sum s)`
-  for a spread; for a step of the whole, its own factor;
+  for a spread;
 - of each knee: `N(phi; mean, Sigma) L(z)`, and `|R| / |R'|` for `z -> z'`;
 - of the persons: nothing, for `N(u; 0, Sigma_u) du` stays.
 
@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 from calibrate.density import likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import borrowing, compiled
 from calibrate.population.standard import apart, bend, bend_law, condition, parameters, place, standardise
-from calibrate.population.steps import OF_KNEES, SHEAR_PERSONS, SPREAD_PERSONS, WHOLE, single, whole
+from calibrate.population.steps import OF_KNEES, SHEAR_PERSONS, SPREAD_PERSONS, proposed
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Moves of a sweep, and those more where there are persons. Those of the whole come first.
-MOVES = (WHOLE,) * 4 + (OF_KNEES,) * 3
+# Moves of a sweep, and those more where there are persons.
+MOVES = (OF_KNEES,) * 7
 OF_PERSONS = (SPREAD_PERSONS, SPREAD_PERSONS, SHEAR_PERSONS)
 # Degrees of freedom of the standard deviations' half-t.
 NU = 2.0
@@ -109,9 +109,6 @@ def interweave(
     chances: FloatArray,
     order: IntArray,
     numbers: FloatArray,
-    normals: FloatArray,
-    centre_law: FloatArray,
-    root_law: FloatArray,
     h: FloatArray,
     g: FloatArray,
     reach: FloatArray,
@@ -136,17 +133,13 @@ def interweave(
     centre, sd, spread : ndarray
         The priors, see `Design`.
     moves : ndarray of int, shape (M,)
-        `WHOLE`, `OF_KNEES`, `SPREAD_PERSONS`, `SHEAR_PERSONS`, in this order.
+        `OF_KNEES`, `SPREAD_PERSONS`, `SHEAR_PERSONS`.
     chances : ndarray, shape (2 P + P (P - 1) / 2,)
         Chances, summed up, of the knees' moves: which component is shifted, which spread, which two sheared.
     order : ndarray of int, shape (W,)
         Its first half is moved first.
     numbers : ndarray, shape (M, W, NUMBERS)
         Uniform on [0, 1).
-    normals : ndarray, shape (moves of the whole, W, n)
-        Standard normal.
-    centre_law, root_law : ndarray, shapes (n,) and (n, n)
-        Of the normal distribution by which the whole moves.
     h, g, reach : ndarray, shapes (N, D, D), (N, D) and (N, B)
         Of the approximations.
     densities, dims, kinds, references, bends
@@ -163,9 +156,7 @@ def interweave(
     new_b, new_sigma, new_precision = b.copy(), sigma.copy(), precision.copy()
     new_u, new_sigma_u, new_precision_u = u.copy(), sigma_u.copy(), precision_u.copy()
     # Of all knees together, what is sampled at fixed standard coordinates.
-    value, new_value, log_dets, extra = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
-    t, white = np.empty(centre_law.size), np.empty(centre_law.size)
-    lower, inverse = np.empty((size, size)), np.empty((size, size))
+    value, new_value, log_dets = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
     taken = np.zeros(moves.shape[0], dtype=np.int64)
     for turn in range(2):
         moving = order[turn * half : (turn + 1) * half]
@@ -186,32 +177,17 @@ def interweave(
                 value[moving[j]] += height[i, moving[j]] - off[j] - log_det[j]
     for move in range(moves.shape[0]):
         what = moves[move]
-        of_persons = what in (SPREAD_PERSONS, SHEAR_PERSONS)
+        of_persons = what != OF_KNEES
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
             for j in range(half):
                 me, mine = moving[j], numbers[move, moving[j]]
                 new_value[me] = 0.0
-                if what == WHOLE:
-                    log_dets[me], extra[me] = whole(
-                        mine,
-                        normals[move, me],
-                        centre_law,
-                        root_law,
-                        new_b[me],
-                        new_sigma[me],
-                        new_precision[me],
-                        t,
-                        white,
-                        lower,
-                        inverse,
-                    )
-                    continue
                 first = int(mine[0] * half)
                 second = int(mine[1] * (half - 1))
                 one, two = others[first], others[second if second < first else second + 1]
-                log_dets[me] = single(
+                log_dets[me] = proposed(
                     what,
                     chances,
                     mine,
@@ -227,7 +203,6 @@ def interweave(
                     sigma_u[two] if of_persons else sigma[two],
                     s,
                 )
-                extra[me] = jacobian(log_dets[me], size)
             _turned(new_precision, moving, precisions)
             for i in range(knees):
                 d, ndim = densities[i], dims[i]
@@ -254,7 +229,7 @@ def interweave(
                 me = moving[j]
                 gain = new_value[me] - value[me]
                 gain += _log_effects(new_b[me], centre, sd) - _log_effects(b[me], centre, sd)
-                gain += extra[me]
+                gain += jacobian(log_dets[me], size)
                 if of_persons:
                     gain += _log_covariance(new_precision_u[me], log_dets[me], spread)
                     gain -= _log_covariance(precision_u[me], 0.0, spread)

@@ -18,9 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.population.forms import Forms
-from calibrate.population.gibbs import Design
-from calibrate.population.interweave import NU
-from calibrate.population.standard import bent, marginals
+from calibrate.population.standard import bent
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -39,10 +37,6 @@ _ENOUGH = 3.0
 _LEAST = 0.05
 # As a share of a variance, what keeps covariances from being singular.
 _FLAT = 1e-9
-# The same of the population's: its quadratic has many.
-_MANY = 3.0
-# Of fewer draws, how much nearer to 0 than the draws' are correlations of the population's coordinates.
-_SHRUNK = 0.1
 # A component is at most so many times as slow as if it moved all the way.
 _SLOWEST = 100.0
 
@@ -72,14 +66,10 @@ class Tuning(NamedTuple):
         Of the knees.
     chances : ndarray, shape (2 P + P (P - 1) / 2,)
         See `slowness`.
-    centre, root : ndarray, shapes (n,) and (n, n)
-        See `reference`.
     """
 
     maps: Maps
     chances: FloatArray
-    centre: FloatArray
-    root: FloatArray
 
 
 def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], forms: Forms) -> Maps:
@@ -182,48 +172,3 @@ def slowness(b: FloatArray, sigma: FloatArray) -> FloatArray:
     step, about = ((x[1:] - x[:-1]) ** 2).mean(axis=(0, 1)), 2.0 * x.var(axis=(0, 1))
     slow = 1.0 / np.clip(step / np.where(about > 0.0, about, 1.0), 1.0 / _SLOWEST, None)
     return np.asarray(np.cumsum(slow / slow.sum()))
-
-
-def reference(
-    design: Design, forms: Forms, maps: Maps, b: FloatArray, sigma: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return a normal distribution of the population's coordinates: its mean (n,), and its covariance's root (n, n).
-
-    The coordinates are those of `calibrate.population.steps`. Draws of a few sweeps tell little of a covariance, but a
-    quadratic can be fitted to what the approximations of the knees make of each.
-
-    Parameters
-    ----------
-    design, forms, maps
-        The knees.
-    b, sigma : ndarray, shapes (draws, q, P) and (draws, P, P)
-        Populations.
-    """
-    lower = np.linalg.cholesky(sigma)
-    scale = np.diagonal(lower, axis1=1, axis2=2)
-    below = np.tril_indices(sigma.shape[1], -1)
-    t = np.concatenate([b.reshape(len(b), -1), np.log(scale), (lower / scale[:, np.newaxis])[:, below[0], below[1]]], 1)
-    n = t.shape[1]
-    if design.person is None and len(t) >= _MANY * (1 + n + n * (n + 1) // 2):
-        fit = _quadratic(t, _marginal(design, forms, maps, b, sigma, scale), 0)
-        covariance = np.linalg.inv(fit.h)
-        return covariance @ fit.g, np.linalg.cholesky(covariance)
-    covariance = np.cov(t, rowvar=False).reshape(n, n)
-    return t.mean(axis=0), np.linalg.cholesky((1.0 - _SHRUNK) * covariance + _SHRUNK * np.diag(np.diag(covariance)))
-
-
-def _marginal(
-    design: Design, forms: Forms, maps: Maps, b: FloatArray, sigma: FloatArray, scale: FloatArray
-) -> FloatArray:
-    """Return the log-density of populations' coordinates (draws,), nearly, without a constant."""
-    precision, size = np.linalg.inv(sigma), len(design.spread)
-    mean = np.ascontiguousarray(np.tensordot(design.x, b, (1, 1)).transpose(0, 2, 1))
-    height = marginals(
-        mean, np.ascontiguousarray(precision.transpose(1, 2, 0)), *maps, forms.dims, forms.kinds, forms.bends
-    )
-    height -= 0.5 * (((b - design.centre) / design.sd) ** 2).sum(axis=(1, 2))
-    diagonal = np.diagonal(precision, axis1=1, axis2=2)
-    height -= 0.5 * (NU + size) * np.log(NU * diagonal + design.spread**-2.0).sum(axis=1)
-    # Of Sigma's prior, of the knees, and of the volume.
-    powers = -(NU + 2.0 * size) - len(design.x) + 2.0 * (size - np.arange(size))
-    return np.asarray(height + np.log(scale) @ powers)

@@ -66,7 +66,6 @@ class Ensemble:
         # A single component has no correlations.
         single = len(population.components) == 1
         self._moves = np.array([move for move in moves if not (single and move == steps.SHEAR_PERSONS)])
-        self._wholes = int((self._moves == steps.WHOLE).sum())
 
     def begin(self, z: FloatArray) -> State:
         """Return the state that first knees (N, walkers, D) give."""
@@ -143,9 +142,6 @@ class Ensemble:
             tuned.chances,
             rng.permutation(walkers),
             rng.random((len(self._moves), walkers, steps.NUMBERS)),
-            rng.standard_normal((self._wholes, walkers, len(tuned.centre))),
-            tuned.centre,
-            tuned.root,
             *tuned.maps,
             forms.densities,
             forms.dims,

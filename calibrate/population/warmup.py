@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.population.maps import Tuning, fitted, number_of_moves, reference, slowness
+from calibrate.population.maps import Tuning, fitted, number_of_moves, slowness
 from calibrate.population.model import Population
 from calibrate.population.sweep import Ensemble, State
 
@@ -37,10 +37,7 @@ def warm_up(population: Population, ensembles: list[Ensemble], states: list[Stat
     """
     size = len(population.components)
     chances = np.linspace(0.0, 1.0, number_of_moves(size) + 1)[1:]
-    first = [np.concatenate([getattr(state.laws, name) for state in states]) for name in ("b", "sigma")]
-    design, forms = population.design, population.forms
-    maps = fitted([(state.z, state.height) for state in states], forms)
-    tuned = Tuning(maps, chances, *reference(design, forms, maps, *first))
+    tuned = Tuning(fitted([(state.z, state.height) for state in states], population.forms), chances)
     together = sum(state.z.shape[1] for state in states)
     for sweeps in STAGES:
         draws: list[tuple[FloatArray, FloatArray]] = []
@@ -55,7 +52,5 @@ def warm_up(population: Population, ensembles: list[Ensemble], states: list[Stat
             sigma.append(np.concatenate([state.laws.sigma for state in states]))
             if number % every == 0:
                 draws += [(state.z.copy(), state.height.copy()) for state in states]
-        maps = fitted(draws, forms)
-        whole = reference(design, forms, maps, np.concatenate(b), np.concatenate(sigma))
-        tuned = Tuning(maps, slowness(np.array(b), np.array(sigma)), *whole)
+        tuned = Tuning(fitted(draws, population.forms), slowness(np.array(b), np.array(sigma)))
     return tuned
