@@ -49,7 +49,7 @@ from calibrate.sampling.verdict import Verdict
 
 FloatArray = NDArray[np.float64]
 
-FORMAT, SCHEMA = "calibrate population", 1
+FORMAT, SCHEMA = "calibrate population", 2
 _PACKAGES = ("numpy", "scipy", "h5py", "numba")
 # Elements of a chunk.
 _CHUNK = 2**15
@@ -127,8 +127,8 @@ def _put(f: h5py.File, run: Run) -> None:
     for name in _laws_of(population):
         _put_numbers(state, name, np.stack([getattr(one.laws, name) for one in run.states]))
     tuning = f.create_group("tuning")
-    for name, values in {**run.tuned._asdict(), **run.tuned.maps._asdict()}.items():
-        if name != "maps" and values.size:
+    for name, values in {**run.tuned.maps._asdict(), "chances": run.tuned.chances}.items():
+        if values.size:
             _put_numbers(tuning, name, values)
 
 
