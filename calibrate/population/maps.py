@@ -11,7 +11,6 @@ on it, as it is fixed from then on; how well walkers move does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +71,7 @@ class Tuning(NamedTuple):
     chances: FloatArray
 
 
-def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], forms: Forms) -> Maps:
+def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], forms: Forms, before: FloatArray | None = None) -> Maps:
     """Fit the approximations.
 
     Parameters
@@ -81,25 +80,37 @@ def fitted(draws: Sequence[tuple[FloatArray, FloatArray]], forms: Forms) -> Maps
         Knees, and what their own data and priors say of them.
     forms : Forms
         The knees.
+    before : ndarray, shape (N, B), optional
+        How far data seemed to reach; what fits best of this and its neighbours is taken. Else it is not looked for.
     """
     z = np.concatenate([z for z, _ in draws], axis=1)
     height = np.concatenate([height for _, height in draws], axis=1)
     h, g = np.zeros((*z[:, 0].shape, z.shape[2])), np.zeros(z[:, 0].shape)
-    reach = np.full((len(z), len(forms.bends)), _REACHES[len(_REACHES) // 2])
+    reach = np.full((len(z), len(forms.bends)), _REACHES[len(_REACHES) // 2]) if before is None else before.copy()
     size = forms.kinds.shape[1]
     for i, ndim in enumerate(forms.dims.tolist()):
         own = z[i, :, :ndim]
-        few = slice(None, None, max(1, len(own) // _FEW))
-        error = _quadratic(_bent(own[few], forms, i, reach[i]), height[i, few], size).error
-        for number, one in product(range(len(forms.bends)), _REACHES):
-            tried = reach[i].copy()
-            tried[number] = one
-            other = _quadratic(_bent(own[few], forms, i, tried), height[i, few], size).error
-            if other < error:
-                error, reach[i] = other, tried
+        if before is not None:
+            reach[i] = _reach(own, height[i], forms, i, reach[i])
         found = _quadratic(_bent(own, forms, i, reach[i]), height[i], size)
         h[i, :ndim, :ndim], g[i, :ndim] = found.h, found.g
     return Maps(h, g, reach)
+
+
+def _reach(z: FloatArray, height: FloatArray, forms: Forms, knee: int, reach: FloatArray) -> FloatArray:
+    """Return how far a knee's data reach (B,), at most one step from what was thought before."""
+    few = slice(None, None, max(1, len(z) // _FEW))
+    size = forms.kinds.shape[1]
+    error = _quadratic(_bent(z[few], forms, knee, reach), height[few], size).error
+    for number in range(len(reach)):
+        at = _REACHES.index(reach[number])
+        for one in (*_REACHES[max(0, at - 1) : at], *_REACHES[at + 1 : at + 2]):
+            tried = reach.copy()
+            tried[number] = one
+            other = _quadratic(_bent(z[few], forms, knee, tried), height[few], size).error
+            if other < error:
+                error, reach = other, tried
+    return reach
 
 
 def _bent(z: FloatArray, forms: Forms, knee: int, reach: FloatArray) -> FloatArray:

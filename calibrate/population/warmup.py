@@ -52,5 +52,5 @@ def warm_up(population: Population, ensembles: list[Ensemble], states: list[Stat
             sigma.append(np.concatenate([state.laws.sigma for state in states]))
             if number % every == 0:
                 draws += [(state.z.copy(), state.height.copy()) for state in states]
-        tuned = Tuning(fitted(draws, population.forms), slowness(np.array(b), np.array(sigma)))
+        tuned = Tuning(fitted(draws, population.forms, tuned.maps.reach), slowness(np.array(b), np.array(sigma)))
     return tuned
