@@ -43,6 +43,8 @@ class Design:
         Normal priors of B.
     spread : ndarray, shape (P,)
         Scales of the standard deviations between knees, and between persons.
+    strand : ndarray of int, shape (P,)
+        Which strand each component is of.
     """
 
     x: FloatArray
@@ -50,6 +52,7 @@ class Design:
     centre: FloatArray
     sd: FloatArray
     spread: FloatArray
+    strand: IntArray
 
     @property
     def persons(self) -> int:

@@ -105,6 +105,7 @@ def interweave(
     centre: FloatArray,
     sd: FloatArray,
     spread: FloatArray,
+    strand: IntArray,
     moves: IntArray,
     chances: FloatArray,
     order: IntArray,
@@ -132,6 +133,8 @@ def interweave(
         Covariates, and whose knee each is; -1 where that does not matter.
     centre, sd, spread : ndarray
         The priors, see `Design`.
+    strand : ndarray of int, shape (P,)
+        Which strand each component is of.
     moves : ndarray of int, shape (M,)
         `OF_KNEES`, `SPREAD_PERSONS`, `SHEAR_PERSONS`.
     chances : ndarray, shape (2 P + P (P - 1) / 2,)
@@ -201,6 +204,7 @@ def interweave(
                     sigma_u[one] if of_persons else sigma[one],
                     b[two],
                     sigma_u[two] if of_persons else sigma[two],
+                    strand,
                     s,
                 )
             _turned(new_precision, moving, precisions)

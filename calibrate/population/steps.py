@@ -4,9 +4,10 @@
 - spread: `Sigma -> G Sigma G'` with `G = diag(exp(s))`;
 - shear: the same with `G = 1 + c e_k e_l'`, which changes correlations.
 
-Each is of one component or two, most often of those that are slowest without. `d`, `s` and `c` are differences between
-two populations of the other half of the walkers, times a factor: so they fit the posterior's shape, and a step is as
-probable as its reverse (ter Braak 2006). Where there are persons, Sigma_u and u are spread and sheared as well,
+Each is of one component or two, most often of those that are slowest without; half of the shifts are of all components
+of a strand, whose means make ridges where its stiffness and transition strain do. `d`, `s` and `c` are differences
+between two populations of the other half of the walkers, times a factor: so they fit the posterior's shape, and a step
+is as probable as its reverse (ter Braak 2006). Where there are persons, Sigma_u and u are spread and sheared as well,
 `u -> G u`, and knees follow.
 """
 
@@ -25,9 +26,11 @@ IntArray = NDArray[np.int64]
 # What a move changes, the first of the knees' law and the others of the persons'.
 OF_KNEES, SPREAD_PERSONS, SHEAR_PERSONS = range(3)
 # Uniform numbers of one move.
-NUMBERS = 6
+NUMBERS = 7
 # Factors of the steps, against 2.38 / sqrt(2 d) for d numbers at once: evenly drawn on a logarithmic scale.
 _SHORTEST, _LONGEST = 0.2, 1.2
+# The share of shifts that are of all components of a strand.
+_ALONG = 0.5
 
 
 @borrowing
@@ -95,6 +98,7 @@ def proposed(
     sigma_1: FloatArray,
     b_2: FloatArray,
     sigma_2: FloatArray,
+    strand: IntArray,
     s: FloatArray,
 ) -> float:
     """Change a population by the difference of two others; return the logarithm of `|det G|`.
@@ -109,12 +113,17 @@ def proposed(
     else:
         move = _pick(chances, numbers[3])
     if move < size:
-        # All of the covariates' effects, or one of them.
-        row = int(numbers[4] * 2.0 * effects)
-        factor = _factor(numbers[5], 1 if row < effects else effects)
-        for i in range(effects):
-            if i == row or row >= effects:
-                b[i, move] += factor * (b_1[i, move] - b_2[i, move])
+        # All of the covariates' effects, or one of them; of a component, or of all of its strand.
+        row, along = int(numbers[4] * 2.0 * effects), numbers[6] < _ALONG
+        count = 0
+        for k in range(size):
+            count += k == move or (along and strand[k] == strand[move])
+        factor = _factor(numbers[5], count * (1 if row < effects else effects))
+        for k in range(size):
+            if k == move or (along and strand[k] == strand[move]):
+                for i in range(effects):
+                    if i == row or row >= effects:
+                        b[i, k] += factor * (b_1[i, k] - b_2[i, k])
         return 0.0
     factor = _factor(numbers[5], 1)
     if move >= 2 * size:

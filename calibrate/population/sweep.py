@@ -138,6 +138,7 @@ class Ensemble:
             design.centre,
             design.sd,
             design.spread,
+            design.strand,
             self._moves,
             tuned.chances,
             rng.permutation(walkers),
