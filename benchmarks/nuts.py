@@ -5,13 +5,16 @@ converge with so few), the covariance by its root, Huang & Wand's prior as a fac
 counted by `calibrate.sampling.convergence`. Wants the extra `bench`.
 
     python -m benchmarks.nuts --min-ess 4000
+    python -m benchmarks.nuts --knees 1000 --alone --min-ess 1000    # how long a large study takes; no NUTS
 
-Exit code 1 means that means differ by more than four errors, or standard deviations by more than 5 %.
+Exit code 1 means that means differ by more than four errors, or standard deviations by more than 5 %; without NUTS,
+that sampling did not converge.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import time
 from typing import Any
@@ -26,7 +29,7 @@ from calibrate.population import Member, Population, sample
 from calibrate.population.components import parameters
 from calibrate.population.interweave import NU
 from calibrate.posterior import Posterior
-from calibrate.sampling.convergence import diagnose
+from calibrate.sampling.convergence import Diagnosis, diagnose
 
 FloatArray = NDArray[np.float64]
 
@@ -104,7 +107,7 @@ def nuts(population: Population, seed: int, draws: int) -> tuple[FloatArray, flo
         order = jnp.arange(size)
         jacobian = ((size - order + 1.0) * logs).sum() + (order * logs).sum()
         numpyro.factor("sigma", prior + jacobian)
-        eta = numpyro.sample("eta", dist.Normal(jnp.zeros((KNEES, size)), 1.0).to_event(2))
+        eta = numpyro.sample("eta", dist.Normal(jnp.zeros((len(pairs), size)), 1.0).to_event(2))
         phi = mean + eta @ root.T
         k, alpha = jnp.exp(phi[:, ::3]), jnp.exp(phi[:, 1::3])
         slack = reference / (1.0 + phi[:, 2::3])
@@ -141,23 +144,41 @@ def _beginning(population: Population) -> dict[str, FloatArray]:
         "mean": design.centre[0],
         "logs": np.log(design.spread),
         "rest": np.zeros(size * (size - 1) // 2),
-        "eta": np.zeros((KNEES, size)),
+        "eta": np.zeros((len(population.ids), size)),
     }
+
+
+def _told(label: str, found: Diagnosis, seconds: float) -> str:
+    slowest = float(np.minimum(found.ess_bulk, found.ess_tail).min())
+    return (
+        f"{label}: slowest {slowest:.0f} effective samples in {seconds:.1f} s of CPU, {slowest / seconds:.1f} a "
+        f"second; R-hat at most {found.rhat.max():.4f}"
+    )
 
 
 def main() -> int:
     """Sample by both, compare, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--min-ess", type=float, default=4000.0)
+    parser.add_argument("--knees", type=int, default=KNEES)
+    parser.add_argument("--alone", action="store_true", help="without NUTS")
     parser.add_argument(
         "--draws", type=int, default=4000, help="of each of NUTS' four chains, after as many to warm up"
     )
     options = parser.parse_args()
-    population = study()
-    sample(population, 1, max_steps=2)  # compiles
-    cpu = time.process_time()
+    population = study(options.knees)
+    sample(study(2), 1, max_steps=2)  # compiles
+    since, cpu = time.monotonic(), time.process_time()
     ours = sample(population, 1, min_ess=options.min_ess)
-    took = time.process_time() - cpu
+    wall, took = time.monotonic() - since, time.process_time() - cpu
+    print(
+        f"{options.knees} knees, {ours.chains.shape[1]} stored steps: {took:.1f} s of CPU, {wall:.0f} s in all, "
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at the most\n"
+    )
+    if options.alone:
+        print(_told("calibrate", ours.verdict.diagnosis, took))
+        print(f"\ncalibrate {'converged' if ours.converged else 'not converged'}; {setting()}; {busy()}")
+        return int(not ours.converged)
     theirs, their_took = nuts(population, 1, options.draws)
     mine, their = ours.verdict.diagnosis, diagnose(theirs[:, :, np.newaxis])
     samples, others = ours.samples(), theirs.reshape(-1, theirs.shape[-1])
@@ -173,11 +194,7 @@ def main() -> int:
         )
     print(markdown(("parameter", "means apart, errors", "sd ratio", "ESS", "ESS of NUTS"), rows))
     for label, found, seconds in (("calibrate", mine, took), ("NUTS", their, their_took)):
-        slowest = float(np.minimum(found.ess_bulk, found.ess_tail).min())
-        print(
-            f"\n{label}: slowest {slowest:.0f} effective samples in {seconds:.1f} s of CPU, {slowest / seconds:.1f} a "
-            f"second; R-hat at most {found.rhat.max():.4f}"
-        )
+        print(f"\n{_told(label, found, seconds)}")
     print(f"\ncalibrate {'converged' if ours.converged else 'not converged'}; {setting()}; {busy()}")
     return int(wrong > 0)
 

@@ -88,13 +88,15 @@ def test_compiled_knees_say_what_their_posteriors_say(kind: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def small(covariates: bool = False, count: int = 4) -> Population:
+def small(covariates: bool = False, count: int = 4, alpha: bool = False) -> Population:
     rng = np.random.default_rng(7)
     truths = [{"mcl.k": k, "lcl.k": 60.0} for k in (40.0, 55.0, 75.0, 90.0)[:count]]
     about: list[Mapping[str, Any]] = [
         {"sex": "fm"[i % 2], "age": float(30 + i), "person": f"p{i // 2}"} for i in range(count)
     ]
-    members = study(truths, rng, covariates=about, sigma=2.0, mcl_k=WIDE["k"], lcl_k=WIDE["k"])
+    free = {"mcl_k": WIDE["k"], "lcl_k": WIDE["k"], **({"mcl_alpha": WIDE["alpha"]} if alpha else {})}
+    truths = [{**truth, "mcl.alpha": 0.06} if alpha else truth for truth in truths]
+    members = study(truths, rng, covariates=about, sigma=2.0, **free)
     return Population(members, None, ["sex", "age"], "person") if covariates else Population(members)
 
 
@@ -150,13 +152,13 @@ def test_threads_change_nothing(drawn: PopulationDraws) -> None:
     assert (other.chains[:, 1] != drawn.chains[:, 1]).any()
 
 
-@pytest.mark.parametrize("covariates", [False, True])
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, covariates: bool) -> None:
-    path, population = tmp_path / "pop.h5", small(covariates)
+@pytest.mark.parametrize("how", [{}, {"covariates": True}, {"alpha": True}])
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, how: dict[str, bool]) -> None:
+    path, population = tmp_path / "pop.h5", small(**how)
     half, whole = (settings_of(population, 5, max_steps=n, walkers=8, thin=1, workers=1) for n in (7, 15))
     _, reason = start_population(population, path, half)
     assert reason == "steps"
-    stopped, reason = start_population(small(covariates), path, whole, resume=True)
+    stopped, reason = start_population(small(**how), path, whole, resume=True)
     assert (reason, stopped.chains.shape[1]) == ("steps", 15)
     run = begin(population, whole)
     advance(run, whole)
@@ -188,7 +190,7 @@ def test_knees_of_long_runs_are_kept_of_fewer_steps(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path, population = tmp_path_factory.mktemp("stored") / "pop.h5", small()
+    path, population = tmp_path_factory.mktemp("stored") / "pop.h5", small(alpha=True)
     start_population(population, path, settings_of(population, 5, max_steps=4, walkers=8, workers=1))
     return path
 
@@ -209,6 +211,14 @@ def _rename(f: h5py.File) -> None:
     f.attrs["format"] = np.bytes_("something else")
 
 
+def _age(f: h5py.File) -> None:
+    f.attrs["schema_version"] = 1
+
+
+def _forget(f: h5py.File) -> None:
+    del f["tuning/reach"]
+
+
 def _shrink(f: h5py.File) -> None:
     z = f["state/z"][:, :, :4]
     del f["state/z"]
@@ -223,6 +233,8 @@ def _shrink(f: h5py.File) -> None:
         (_change, "log-probabilities have changed"),
         (_rename, "is no file of a population"),
         (_shrink, "height has shape"),
+        (_age, "pop.h5: written by another calibrate (schema 1; this one has 2)"),
+        (_forget, "reach"),
     ],
 )
 def test_altered_files_are_refused(stored: Path, tmp_path: Path, alter: Any, said: str) -> None:
@@ -242,13 +254,13 @@ def test_a_file_cut_short_is_refused(stored: Path, tmp_path: Path) -> None:
 
 
 def test_another_study_does_not_go_on(stored: Path) -> None:
-    settings = settings_of(small(), 5, max_steps=8, walkers=8)
+    settings = settings_of(small(alpha=True), 5, max_steps=8, walkers=8)
     with pytest.raises(ChainError, match="is of another study: it has other knees"):
-        start_population(small(count=3), stored, settings, resume=True)
+        start_population(small(count=3, alpha=True), stored, settings, resume=True)
     with pytest.raises(ChainError, match="is of another study: covariates are sex, age now and were none"):
-        start_population(small(covariates=True), stored, settings, resume=True)
+        start_population(small(covariates=True, alpha=True), stored, settings, resume=True)
     with pytest.raises(ChainError, match="exists already; go on with it by --resume"):
-        start_population(small(), stored, settings)
+        start_population(small(alpha=True), stored, settings)
 
 
 def test_a_disk_without_room_leaves_what_was_there(

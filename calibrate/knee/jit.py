@@ -41,6 +41,8 @@ _SOURCES = (
     "sampling/ladder.py",
     "population/block.py",
     "population/interweave.py",
+    "population/standard.py",
+    "population/steps.py",
     "population/offers.py",
     "chain/checksum.py",
 )

@@ -1,15 +1,4 @@
-"""Compiled work on all knees of an ensemble: updates given the populations, and moves of knees along with these.
-
-Coordinates `z` of a knee are its components, then its other free parameters. Walkers of different populations are hard
-to compare: what is far in one is near in another. So each is looked at in standard coordinates `e = R' (z - m)`, with
-`m` and `Q = R R'` mean and precision of a normal approximation of the knee given that walker's population:
-
-    Q = H + Sigma^-1,   Q m = g + Sigma^-1 mean
-
-`H` and `g` stand for the knee's own data and are fixed (`calibrate.population.maps`). They decide how well walkers
-move, and nothing of what is sampled. Where data say nothing, H = 0, `e` is the knee standardised by its population;
-where they say all, it is the knee itself.
-"""
+"""Compiled work on all knees of an ensemble: what data say of them, and updates given the populations."""
 
 from __future__ import annotations
 
@@ -21,6 +10,7 @@ from numpy.typing import NDArray
 
 from calibrate.density import likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import borrowing, compiled
+from calibrate.population.standard import apart, bend, bend_law, condition, parameters, place, standardise
 from calibrate.sampling.block import _NUMBERS, _from_walkers
 
 FloatArray = NDArray[np.float64]
@@ -33,145 +23,6 @@ NUMBERS = _NUMBERS
 _STRETCH, _DE, _WHOLE = 0.1, 0.4, 0.7
 # Of new values, in the approximation's standard deviations: a little wider, so that walkers come back from its tails.
 _WIDER = 1.15
-_LOG, _LOGIT, _SLACK = 1, 2, 3
-
-
-@borrowing
-def parameters(z: FloatArray, theta: FloatArray, kinds: IntArray, references: FloatArray) -> None:
-    """Turn coordinates (ndim,) into free parameters; NaN or infinite where they have no meaning."""
-    for c in range(kinds.size):
-        kind, x = kinds[c], z[c]
-        if kind == _LOG:
-            theta[c] = math.exp(x)
-        elif kind == _LOGIT:
-            theta[c] = 1.0 / (1.0 + math.exp(-x))
-        elif kind == _SLACK:
-            theta[c] = references[c] / (1.0 + x) if x > -1.0 else np.nan
-        else:
-            theta[c] = x
-    for i in range(kinds.size, z.size):
-        theta[i] = z[i]
-
-
-@borrowing
-def apart(z: FloatArray, mean: FloatArray, precision: FloatArray, out: FloatArray) -> None:
-    """Compute half the squared distances of a knee's components from their mean, in standard deviations, (n,).
-
-    Walkers stand last in all arrays, for the sake of the processor's vector units: z (ndim, n), mean (P, n), precision
-    (P, P, n).
-    """
-    n = out.size
-    for w in range(n):
-        out[w] = 0.0
-    for i in range(mean.shape[0]):
-        z_i, m_i = z[i], mean[i]
-        for j in range(i):
-            p, z_j, m_j = precision[i, j], z[j], mean[j]
-            for w in range(n):
-                out[w] += p[w] * (z_i[w] - m_i[w]) * (z_j[w] - m_j[w])
-        p = precision[i, i]
-        for w in range(n):
-            out[w] += 0.5 * p[w] * (z_i[w] - m_i[w]) * (z_i[w] - m_i[w])
-
-
-@borrowing
-def condition(
-    h: FloatArray,
-    g: FloatArray,
-    precision: FloatArray,
-    mean: FloatArray,
-    root: FloatArray,
-    middle: FloatArray,
-    log_det: FloatArray,
-) -> None:
-    """Compute the approximations' roots R (ndim, ndim, n), means (ndim, n) and logarithms of R's determinants (n,).
-
-    R is lower triangular, with the inverse of each number on its diagonal in the place of that.
-    """
-    ndim, n = middle.shape
-    size = mean.shape[0]
-    for w in range(n):
-        log_det[w] = 0.0
-    for i in range(ndim):
-        middle_i, about = middle[i], g[i]
-        for w in range(n):
-            middle_i[w] = about
-        for j in range(size if i < size else 0):
-            p, m_j = precision[i, j], mean[j]
-            for w in range(n):
-                middle_i[w] += p[w] * m_j[w]
-        for j in range(i + 1):
-            r, own = root[i, j], h[i, j]
-            if i < size:
-                p = precision[i, j]
-                for w in range(n):
-                    r[w] = own + p[w]
-            else:
-                for w in range(n):
-                    r[w] = own
-            for k in range(j):
-                a, b = root[i, k], root[j, k]
-                for w in range(n):
-                    r[w] -= a[w] * b[w]
-            if j < i:
-                d, middle_j = root[j, j], middle[j]
-                for w in range(n):
-                    r[w] *= d[w]
-                    middle_i[w] -= r[w] * middle_j[w]
-        r = root[i, i]
-        for w in range(n):
-            r[w] = 1.0 / math.sqrt(r[w])
-            middle_i[w] *= r[w]
-        # One logarithm for four: the product of a few numbers neither over- nor underflows.
-        if i % 4 == 3 or i == ndim - 1:
-            a, b, c = root[i - i % 4, i - i % 4], root[max(0, i - 1), max(0, i - 1)], root[max(0, i - 2), max(0, i - 2)]
-            for w in range(n):
-                product = r[w]
-                if i % 4 > 0:
-                    product *= a[w]
-                if i % 4 > 1:
-                    product *= b[w]
-                if i % 4 > 2:
-                    product *= c[w]
-                log_det[w] -= math.log(product)
-    for i in range(ndim - 1, -1, -1):
-        middle_i, r = middle[i], root[i, i]
-        for k in range(i + 1, ndim):
-            a, middle_k = root[k, i], middle[k]
-            for w in range(n):
-                middle_i[w] -= a[w] * middle_k[w]
-        for w in range(n):
-            middle_i[w] *= r[w]
-
-
-@borrowing
-def standardise(z: FloatArray, middle: FloatArray, root: FloatArray, e: FloatArray) -> None:
-    """Compute standard coordinates (ndim, n)."""
-    ndim, n = middle.shape
-    for j in range(ndim):
-        e_j, z_j, middle_j, d = e[j], z[j], middle[j], root[j, j]
-        for w in range(n):
-            e_j[w] = (z_j[w] - middle_j[w]) / d[w]
-        for k in range(j + 1, ndim):
-            r, z_k, middle_k = root[k, j], z[k], middle[k]
-            for w in range(n):
-                e_j[w] += r[w] * (z_k[w] - middle_k[w])
-
-
-@borrowing
-def place(e: FloatArray, middle: FloatArray, root: FloatArray, z: FloatArray) -> None:
-    """Compute coordinates (ndim, n) from standard ones."""
-    ndim, n = middle.shape
-    for j in range(ndim - 1, -1, -1):
-        z_j, e_j, middle_j, d = z[j], e[j], middle[j], root[j, j]
-        for w in range(n):
-            z_j[w] = e_j[w]
-        for k in range(j + 1, ndim):
-            r, z_k, middle_k = root[k, j], z[k], middle[k]
-            for w in range(n):
-                z_j[w] -= r[w] * (z_k[w] - middle_k[w])
-        for w in range(n):
-            z_j[w] = middle_j[w] + z_j[w] * d[w]
 
 
 @compiled
@@ -225,10 +76,12 @@ def update(
     numbers: FloatArray,
     h: FloatArray,
     g: FloatArray,
+    reach: FloatArray,
     densities: Any,
     dims: IntArray,
     kinds: IntArray,
     references: FloatArray,
+    bends: IntArray,
     groups: IntArray,
     all_sizes: IntArray,
 ) -> int:
@@ -252,9 +105,9 @@ def update(
         Its first half is moved first.
     numbers : ndarray, shape (knees, updates, walkers, NUMBERS + D or D + 1)
         Uniform on [0, 1).
-    h, g : ndarray, shapes (N, D, D) and (N, D)
+    h, g, reach : ndarray, shapes (N, D, D), (N, D) and (N, B)
         Of the approximations.
-    densities, dims, kinds, references, groups, all_sizes
+    densities, dims, kinds, references, bends, groups, all_sizes
         See `Forms`.
     """
     knees, updates, walkers, _ = numbers.shape
@@ -265,6 +118,7 @@ def update(
     middle_, root_ = np.empty((2, most, half)), np.empty((2, most, most, half))
     there_, new_ = np.empty((most, half)), np.empty((most, half))
     means, precisions = np.empty((size, half)), np.empty((2, size, size, half))
+    bent_means, bent_precisions = np.empty((size, half)), np.empty((size, size, half))
     off, log_det, factors, value_at = np.empty(half), np.empty(half), np.empty(half), np.empty(half)
     every = np.arange(most)
     for turn in range(2):
@@ -291,7 +145,9 @@ def update(
                     means[k, j] = mean[i, moving[j], k]
                 for k in range(ndim):
                     there[k, j] = z[i, moving[j], k]
-            condition(h[i], g[i], precisions[turn], means, root, middle, log_det)
+            bend_law(means, precisions[turn], bends, kinds[i], reach[i], bent_means, bent_precisions)
+            condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
+            bend(there, bends, kinds[i], reach[i], 1.0)
             standardise(there, middle, root, new)
             for j in range(half):
                 for k in range(ndim):
@@ -322,6 +178,7 @@ def update(
                     for k in range(ndim):
                         new[k, j] = x[k]
                 place(new, middle, root, there)
+                bend(there, bends, kinds[i], reach[i], -1.0)
                 apart(there, means, precisions[turn], off)
                 for j in range(half):
                     me = moving[j]

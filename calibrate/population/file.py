@@ -39,7 +39,7 @@ from calibrate.files import replacing
 from calibrate.population.components import Scale
 from calibrate.population.draws import PopulationDraws
 from calibrate.population.gibbs import Laws
-from calibrate.population.maps import Maps, Tuning
+from calibrate.population.maps import Maps, Tuning, number_of_moves
 from calibrate.population.model import Member, Population
 from calibrate.population.record import Record
 from calibrate.population.run import Run
@@ -49,7 +49,7 @@ from calibrate.sampling.verdict import Verdict
 
 FloatArray = NDArray[np.float64]
 
-FORMAT, SCHEMA = "calibrate population", 1
+FORMAT, SCHEMA = "calibrate population", 2
 _PACKAGES = ("numpy", "scipy", "h5py", "numba")
 # Elements of a chunk.
 _CHUNK = 2**15
@@ -127,8 +127,9 @@ def _put(f: h5py.File, run: Run) -> None:
     for name in _laws_of(population):
         _put_numbers(state, name, np.stack([getattr(one.laws, name) for one in run.states]))
     tuning = f.create_group("tuning")
-    for name, values in {**run.tuned.maps._asdict(), "singles": run.tuned.singles}.items():
-        _put_numbers(tuning, name, values)
+    for name, values in {**run.tuned.maps._asdict(), "chances": run.tuned.chances}.items():
+        if values.size:
+            _put_numbers(tuning, name, values)
 
 
 def _laws_of(population: Population) -> tuple[str, ...]:
@@ -276,8 +277,10 @@ def _read(f: h5py.File) -> Run:
         laws["sigma_u"][:] = np.diag(population.design.spread**2)
     sweeps = guard.whole_number(f, "sweeps")
     states = [State(sweeps, z[i], height[i], Laws(*(laws[name][i] for name in _LAWS))) for i in range(ensembles)]
-    maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)))
-    tuned = Tuning(maps, _numbers(tuning, "singles", (2 * size,)))
+    bends = len(population.forms.bends)
+    reach = _numbers(tuning, "reach", (knees, bends)) if bends else np.empty((knees, 0))
+    maps = Maps(_numbers(tuning, "h", (knees, most, most)), _numbers(tuning, "g", (knees, most)), reach)
+    tuned = Tuning(maps, _numbers(tuning, "chances", (number_of_moves(size),)))
     record = _record(f, population, ensembles, walkers)
     seed, thin = guard.whole_number(f, "seed"), guard.whole_number(f, "thin", 2**20)
     return Run(population, seed, max(1, thin), states, tuned, record, *_wanted(f))

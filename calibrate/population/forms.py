@@ -36,6 +36,9 @@ class Forms(NamedTuple):
         How a component becomes a parameter: `SAME`, `LOG`, `LOGIT`, `SLACK`.
     references : ndarray, shape (N, P)
         The reference length [mm] of a slack length.
+    bends : ndarray of int, shape (B, 3)
+        Of each strand whose transition strain is a component: where that is, its stiffness and its reference strain; -1
+        where these are none. See `calibrate.population.standard`.
     groups : ndarray of int, shape (N, G, D)
         Coordinates that kernel proposals move together, padded.
     sizes : ndarray of int, shape (N, G)
@@ -46,6 +49,7 @@ class Forms(NamedTuple):
     dims: IntArray
     kinds: IntArray
     references: FloatArray
+    bends: IntArray
     groups: IntArray
     sizes: IntArray
 
@@ -93,7 +97,18 @@ def forms_of(names: Sequence[str], posteriors: Sequence[Posterior], components: 
         densities.append(Density(prior, density.template, density.columns[order], knee))
     groups, sizes = _groups(posteriors, columns)
     dims = np.array([posterior.ndim for posterior in posteriors], dtype=np.int64)
-    return Forms(densities, dims, kinds.astype(np.int64), references, groups, sizes)
+    return Forms(densities, dims, kinds.astype(np.int64), references, _bends(components), groups, sizes)
+
+
+def _bends(components: Sequence[Component]) -> IntArray:
+    """Return where the transition strain, stiffness and reference strain of strands are."""
+    at = {one.name: i for i, one in enumerate(components)}
+    found = [
+        (i, at.get(f"{one.strand}.log_k", -1), at.get(f"{one.strand}.reference_strain", -1))
+        for i, one in enumerate(components)
+        if one.key in ("log_alpha", "logit_alpha")
+    ]
+    return np.array([bend for bend in found if max(bend[1:]) >= 0], dtype=np.int64).reshape(-1, 3)
 
 
 def _alike(posteriors: Sequence[Posterior]) -> list[Density]:

@@ -43,8 +43,8 @@ class Design:
         Normal priors of B.
     spread : ndarray, shape (P,)
         Scales of the standard deviations between knees, and between persons.
-    strands : ndarray, shape (strands, P)
-        1 where a component is of a strand.
+    strand : ndarray of int, shape (P,)
+        Which strand each component is of.
     """
 
     x: FloatArray
@@ -52,7 +52,7 @@ class Design:
     centre: FloatArray
     sd: FloatArray
     spread: FloatArray
-    strands: FloatArray
+    strand: IntArray
 
     @property
     def persons(self) -> int:

@@ -3,17 +3,11 @@
 Given its knees, a population of few or ill-known knees hardly moves: knees are drawn towards it, and it to them. So it
 is also moved with its knees. What is held are not the knees, nor the knees standardised by their population, but what
 lies in between as far as their data tell (Papaspiliopoulos, Roberts & Sköld 2007): the coordinates `e = R' (z - m)` of
-`calibrate.population.block`. If knees were as normal as their approximation, this would sample the population with all
-knees integrated out.
+`calibrate.population.standard`. If knees were as normal as their approximation, this would sample the population with
+all knees integrated out.
 
-- shift: `B -> B + d`;
-- spread: `Sigma -> G Sigma G'` with `G = diag(exp(s))`;
-- shear: the same with `G = 1 + c e_k e_l'`, which changes correlations.
-
-Shift and spread are of all components, of one strand's or of one. Where there are persons, Sigma_u and u are spread and
-sheared as well, `u -> G u`, and knees follow.
-
-A move is accepted with the ratio of the densities times the Jacobian:
+What moves there are, `calibrate.population.steps` says. One is accepted with the ratio of the densities times the
+Jacobian:
 
 - of B and Sigma: `p(B) p(Sigma)`, and `|det G|^(P + 1)` for `Sigma -> G Sigma G'`: 1 for a shear, `exp((P + 1) sum s)`
   for a spread;
@@ -23,9 +17,6 @@ A move is accepted with the ratio of the densities times the Jacobian:
 Of `p(Sigma)`, Huang & Wand's auxiliary numbers are integrated out; who needs these draws them anew from Sigma:
 
     p(Sigma) ~ |Sigma|^-(nu + 2 P) / 2  prod_k (nu (Sigma^-1)_kk + 1 / A_k^2)^-(nu + P) / 2
-
-Steps `d`, `s` and `c` are differences between two populations of the other half of the walkers, times a factor: so they
-fit the posterior's shape, and a step is as probable as its reverse (ter Braak 2006).
 """
 
 from __future__ import annotations
@@ -38,24 +29,17 @@ from numpy.typing import NDArray
 
 from calibrate.density import likelihood_one, log_prior_one, room_of
 from calibrate.knee.jit import borrowing, compiled
-from calibrate.population.block import apart, condition, parameters, place, standardise
+from calibrate.population.standard import apart, bend, bend_law, condition, parameters, place, standardise
+from calibrate.population.steps import OF_KNEES, SHEAR_PERSONS, SPREAD_PERSONS, proposed
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# What a move changes, and of which components.
-SHIFT, SPREAD, SHEAR, SPREAD_PERSONS, SHEAR_PERSONS, SINGLE = range(6)
-ALL, STRAND, ONE = range(3)
-# Moves of a sweep, and those more where there are persons. A single move shifts or spreads one component, those most
-# often that are slowest without.
-MOVES = (*[(SINGLE, ONE)] * 3, (SHIFT, STRAND), *[(SINGLE, ONE)] * 3, (SHEAR, ALL))
-OF_PERSONS = ((SPREAD_PERSONS, ALL), (SPREAD_PERSONS, ONE), (SHEAR_PERSONS, ALL))
-# Uniform numbers of one move.
-NUMBERS = 6
+# Moves of a sweep, and those more where there are persons.
+MOVES = (OF_KNEES,) * 7
+OF_PERSONS = (SPREAD_PERSONS, SPREAD_PERSONS, SHEAR_PERSONS)
 # Degrees of freedom of the standard deviations' half-t.
 NU = 2.0
-# Factors of the steps, against 2.38 / sqrt(2 d) for d numbers at once: evenly drawn on a logarithmic scale.
-_SHORTEST, _LONGEST = 0.2, 1.2
 
 
 @borrowing
@@ -106,122 +90,6 @@ def _turned(precision: FloatArray, of: IntArray, out: FloatArray) -> None:
                 out[k, m, j] = precision[of[j], k, m]
 
 
-@borrowing
-def _spread(sigma: FloatArray, precision: FloatArray, s: FloatArray) -> float:
-    """Change a covariance and its inverse by `G = diag(exp(s))`; return the logarithm of `|det G|`."""
-    log_det = 0.0
-    for k in range(s.size):
-        log_det += s[k]
-        for m in range(s.size):
-            factor = math.exp(s[k] + s[m])
-            sigma[k, m] *= factor
-            precision[k, m] /= factor
-    return log_det
-
-
-@borrowing
-def _shear(sigma: FloatArray, precision: FloatArray, k: int, m: int, c: float) -> None:
-    """Change a covariance and its inverse by `G = 1 + c e_k e_m'`."""
-    size = sigma.shape[0]
-    for i in range(size):
-        sigma[k, i] += c * sigma[m, i]
-        precision[m, i] -= c * precision[k, i]
-    for i in range(size):
-        sigma[i, k] += c * sigma[i, m]
-        precision[i, m] -= c * precision[i, k]
-
-
-@borrowing
-def _factor(u: float, dims: int) -> float:
-    """Return the factor of a step of so many numbers."""
-    return 2.38 / math.sqrt(2.0 * dims) * _SHORTEST * math.exp(u * math.log(_LONGEST / _SHORTEST))
-
-
-@borrowing
-def _choose(of: int, u: float, strands: FloatArray, mask: FloatArray) -> int:
-    """Choose components; return how many."""
-    size, count = mask.size, 0
-    for k in range(size):
-        if of == ALL:
-            mask[k] = 1.0
-        elif of == STRAND:
-            mask[k] = strands[int(u * strands.shape[0]), k]
-        else:
-            mask[k] = 1.0 if int(u * size) == k else 0.0
-        count += mask[k] > 0.0
-    return count
-
-
-@borrowing
-def _pick(singles: FloatArray, u: float) -> int:
-    """Return which single move is made, given the chances summed up."""
-    single = 0
-    while single < singles.size - 1 and u >= singles[single]:
-        single += 1
-    return single
-
-
-@borrowing
-def _propose(
-    asked: int,
-    of: int,
-    singles: FloatArray,
-    numbers: FloatArray,
-    b: FloatArray,
-    sigma: FloatArray,
-    precision: FloatArray,
-    u: FloatArray,
-    sigma_u: FloatArray,
-    precision_u: FloatArray,
-    b_1: FloatArray,
-    sigma_1: FloatArray,
-    b_2: FloatArray,
-    sigma_2: FloatArray,
-    strands: FloatArray,
-    mask: FloatArray,
-    s: FloatArray,
-) -> float:
-    """Change a population by the difference of two others; return the logarithm of `|det G|`.
-
-    The others' sigma are those of persons where these move.
-    """
-    effects, size = b.shape
-    what, pick = asked, numbers[3]
-    if asked == SINGLE:
-        single = _pick(singles, pick)
-        what, pick = SHIFT if single < size else SPREAD, (single % size + 0.5) / size
-    if what in (SHEAR, SHEAR_PERSONS):
-        k = int(numbers[3] * size)
-        m = (k + 1 + int(numbers[4] * (size - 1))) % size
-        c = _factor(numbers[5], 1) * (sigma_1[k, m] / sigma_1[m, m] - sigma_2[k, m] / sigma_2[m, m])
-        if what == SHEAR:
-            _shear(sigma, precision, k, m, c)
-        else:
-            _shear(sigma_u, precision_u, k, m, c)
-            for i in range(u.shape[0]):
-                u[i, k] += c * u[i, m]
-        return 0.0
-    count = _choose(of, pick, strands, mask)
-    if what == SHIFT:
-        # All of the covariates' effects, or one of them.
-        row = int(numbers[4] * 2.0 * effects)
-        factor = _factor(numbers[5], count * (1 if row < effects else effects))
-        for i in range(effects):
-            if i == row or row >= effects:
-                for k in range(size):
-                    b[i, k] += factor * mask[k] * (b_1[i, k] - b_2[i, k])
-        return 0.0
-    factor = _factor(numbers[5], count)
-    for k in range(size):
-        s[k] = factor * mask[k] * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
-    if what == SPREAD:
-        return _spread(sigma, precision, s)
-    for i in range(u.shape[0]):
-        for k in range(size):
-            u[i, k] *= math.exp(s[k])
-    return _spread(sigma_u, precision_u, s)
-
-
 @compiled
 def interweave(
     z: FloatArray,
@@ -237,17 +105,19 @@ def interweave(
     centre: FloatArray,
     sd: FloatArray,
     spread: FloatArray,
-    strands: FloatArray,
+    strand: IntArray,
     moves: IntArray,
-    singles: FloatArray,
+    chances: FloatArray,
     order: IntArray,
     numbers: FloatArray,
     h: FloatArray,
     g: FloatArray,
+    reach: FloatArray,
     densities: Any,
     dims: IntArray,
     kinds: IntArray,
     references: FloatArray,
+    bends: IntArray,
 ) -> IntArray:
     """Make some moves of each walker in place; return how many walkers took each of them.
 
@@ -263,27 +133,28 @@ def interweave(
         Covariates, and whose knee each is; -1 where that does not matter.
     centre, sd, spread : ndarray
         The priors, see `Design`.
-    strands : ndarray, shape (strands, P)
-        1 where a component is of a strand.
-    moves : ndarray of int, shape (M, 2)
-        What changes, of which components.
-    singles : ndarray, shape (2 P,)
-        Chances, summed up, of which component is shifted, or spread, by a move of one.
+    strand : ndarray of int, shape (P,)
+        Which strand each component is of.
+    moves : ndarray of int, shape (M,)
+        `OF_KNEES`, `SPREAD_PERSONS`, `SHEAR_PERSONS`.
+    chances : ndarray, shape (2 P + P (P - 1) / 2,)
+        Chances, summed up, of the knees' moves: which component is shifted, which spread, which two sheared.
     order : ndarray of int, shape (W,)
         Its first half is moved first.
     numbers : ndarray, shape (M, W, NUMBERS)
         Uniform on [0, 1).
-    h, g : ndarray, shapes (N, D, D) and (N, D)
+    h, g, reach : ndarray, shapes (N, D, D), (N, D) and (N, B)
         Of the approximations.
-    densities, dims, kinds, references
+    densities, dims, kinds, references, bends
         See `Forms`.
     """
     knees, walkers, most = z.shape
     size, half = spread.size, walkers // 2
     e, new_z, new_height = np.empty((2, knees, most, half)), np.empty((knees, most, half)), np.empty((knees, half))
     middle_, root_ = np.empty((most, half)), np.empty((most, most, half))
-    theta_, q_, mask, s = np.empty(most), np.empty(most), np.empty(size), np.empty(size)
+    theta_, q_, s = np.empty(most), np.empty(most), np.empty(size)
     means, precisions = np.empty((size, half)), np.empty((size, size, half))
+    bent_means, bent_precisions = np.empty((size, half)), np.empty((size, size, half))
     off, log_det = np.empty(half), np.empty(half)
     new_b, new_sigma, new_precision = b.copy(), sigma.copy(), precision.copy()
     new_u, new_sigma_u, new_precision_u = u.copy(), sigma_u.copy(), precision_u.copy()
@@ -300,28 +171,28 @@ def interweave(
             for j in range(half):
                 for m in range(ndim):
                     there[m, j] = z[i, moving[j], m]
-            condition(h[i], g[i], precisions, means, root, middle, log_det)
-            standardise(there, middle, root, e[turn, i, :ndim])
+            bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
+            condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
             apart(there, means, precisions, off)
+            bend(there, bends, kinds[i], reach[i], 1.0)
+            standardise(there, middle, root, e[turn, i, :ndim])
             for j in range(half):
                 value[moving[j]] += height[i, moving[j]] - off[j] - log_det[j]
     for move in range(moves.shape[0]):
-        what, of = moves[move, 0], moves[move, 1]
-        of_persons = what in (SPREAD_PERSONS, SHEAR_PERSONS)
+        what = moves[move]
+        of_persons = what != OF_KNEES
         for turn in range(2):
             moving = order[:half] if turn == 0 else order[half:]
             others = order[half:] if turn == 0 else order[:half]
             for j in range(half):
                 me, mine = moving[j], numbers[move, moving[j]]
+                new_value[me] = 0.0
                 first = int(mine[0] * half)
                 second = int(mine[1] * (half - 1))
                 one, two = others[first], others[second if second < first else second + 1]
-                sigma_1 = sigma_u[one] if of_persons else sigma[one]
-                sigma_2 = sigma_u[two] if of_persons else sigma[two]
-                log_dets[me] = _propose(
+                log_dets[me] = proposed(
                     what,
-                    of,
-                    singles,
+                    chances,
                     mine,
                     new_b[me],
                     new_sigma[me],
@@ -330,14 +201,12 @@ def interweave(
                     new_sigma_u[me],
                     new_precision_u[me],
                     b[one],
-                    sigma_1,
+                    sigma_u[one] if of_persons else sigma[one],
                     b[two],
-                    sigma_2,
-                    strands,
-                    mask,
+                    sigma_u[two] if of_persons else sigma[two],
+                    strand,
                     s,
                 )
-                new_value[me] = 0.0
             _turned(new_precision, moving, precisions)
             for i in range(knees):
                 d, ndim = densities[i], dims[i]
@@ -346,8 +215,10 @@ def interweave(
                 middle, root, there = middle_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim]
                 theta, q = theta_[:ndim], q_[:ndim]
                 _means(x[i], new_b, new_u, person[i], moving, means)
-                condition(h[i], g[i], precisions, means, root, middle, log_det)
+                bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
+                condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
                 place(e[turn, i, :ndim], middle, root, there)
+                bend(there, bends, kinds[i], reach[i], -1.0)
                 apart(there, means, precisions, off)
                 for j in range(half):
                     for m in range(ndim):

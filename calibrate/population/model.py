@@ -218,9 +218,9 @@ class Population:
                 raise ConfigError(f"{self.pairs}: each knee is of another person, so there are no pairs")
             if len(persons) == 1:
                 raise ConfigError(f"{self.pairs}: all knees are of one person, which is no population of persons")
-        strands = dict.fromkeys(one.strand for one in self.components)
-        ours = np.array([[float(one.strand == name) for one in self.components] for name in strands])
-        return Design(x, person, centre, sd, np.array([scale.spread for scale in scales]), ours)
+        strands = list(dict.fromkeys(one.strand for one in self.components))
+        strand = np.array([strands.index(one.strand) for one in self.components])
+        return Design(x, person, centre, sd, np.array([scale.spread for scale in scales]), strand)
 
 
 def members_of(study: Study | Iterable[Member]) -> tuple[Member, ...]:

@@ -29,7 +29,7 @@ FloatArray = NDArray[np.float64]
 Reason = Literal["converged", "steps", "time", "interrupted"]
 
 # Walkers of an ensemble where nobody says, and for each parameter of the knee that has most.
-_WALKERS, _PER_DIMENSION = 32, 4
+_WALKERS, _PER_DIMENSION = 24, 4
 
 
 @dataclass(frozen=True)

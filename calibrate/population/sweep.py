@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.population import block, interweave
+from calibrate.population import block, interweave, steps
 from calibrate.population.gibbs import Laws, drawn, first_laws, inverse
 from calibrate.population.maps import Tuning
 from calibrate.population.model import Population
@@ -19,7 +19,7 @@ from calibrate.population.model import Population
 FloatArray = NDArray[np.float64]
 
 # How often each knee's walkers move in a sweep.
-UPDATES = 4
+UPDATES = 3
 # How often a population is drawn anew while the knees stay.
 _DRAWS = 1
 # Draws of the first populations, from where knees start.
@@ -64,9 +64,8 @@ class Ensemble:
         self._forms, self._design = population.forms, population.design
         moves = interweave.MOVES + (interweave.OF_PERSONS if population.pairs else ())
         # A single component has no correlations.
-        sheared = (interweave.SHEAR, interweave.SHEAR_PERSONS)
         single = len(population.components) == 1
-        self._moves = np.array([move for move in moves if not (single and move[0] in sheared)])
+        self._moves = np.array([move for move in moves if not (single and move == steps.SHEAR_PERSONS)])
 
     def begin(self, z: FloatArray) -> State:
         """Return the state that first knees (N, walkers, D) give."""
@@ -115,6 +114,7 @@ class Ensemble:
                 forms.dims,
                 forms.kinds,
                 forms.references,
+                forms.bends,
                 forms.groups,
                 forms.sizes,
             )
@@ -138,16 +138,17 @@ class Ensemble:
             design.centre,
             design.sd,
             design.spread,
-            design.strands,
+            design.strand,
             self._moves,
-            tuned.singles,
+            tuned.chances,
             rng.permutation(walkers),
-            rng.random((len(self._moves), walkers, interweave.NUMBERS)),
+            rng.random((len(self._moves), walkers, steps.NUMBERS)),
             *tuned.maps,
             forms.densities,
             forms.dims,
             forms.kinds,
             forms.references,
+            forms.bends,
         )
         return Laws(b, sigma, u, sigma_u), taken
 

@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.population.maps import Tuning, fitted, slowness
+from calibrate.population.maps import Tuning, fitted, number_of_moves, slowness
 from calibrate.population.model import Population
 from calibrate.population.sweep import Ensemble, State
 
@@ -35,9 +35,9 @@ def warm_up(population: Population, ensembles: list[Ensemble], states: list[Stat
     pool : Executor
         Where ensembles sweep.
     """
-    dims, size = population.forms.dims, len(population.components)
-    singles = np.linspace(0.0, 1.0, 2 * size + 1)[1:]
-    tuned = Tuning(fitted([(state.z, state.height) for state in states], dims, size), singles)
+    size = len(population.components)
+    chances = np.linspace(0.0, 1.0, number_of_moves(size) + 1)[1:]
+    tuned = Tuning(fitted([(state.z, state.height) for state in states], population.forms), chances)
     together = sum(state.z.shape[1] for state in states)
     for sweeps in STAGES:
         draws: list[tuple[FloatArray, FloatArray]] = []
@@ -52,5 +52,5 @@ def warm_up(population: Population, ensembles: list[Ensemble], states: list[Stat
             sigma.append(np.concatenate([state.laws.sigma for state in states]))
             if number % every == 0:
                 draws += [(state.z.copy(), state.height.copy()) for state in states]
-        tuned = Tuning(fitted(draws, dims, size), slowness(np.array(b), np.array(sigma)))
+        tuned = Tuning(fitted(draws, population.forms, tuned.maps.reach), slowness(np.array(b), np.array(sigma)))
     return tuned
