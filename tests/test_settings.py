@@ -138,7 +138,7 @@ def test_a_hostile_matplotlibrc_leaves_every_picture_as_it_is_and_makes_no_noise
     done = calibrate("plot", short, "-o", tmp_path / "plots", *only, cwd=cwd, **changes)
     assert (done.returncode, done.stderr) == (0, "")
     plots = {path.name: path.read_bytes() for path in (tmp_path / "plots").iterdir()}
-    assert len(plots) == len(only)
+    assert len(plots) == 2 * len(only)  # as PNG and as PDF
     assert plots == {name: plain[name] for name in plots}
 
 
