@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import DATA, Result, config_text
 
+from calibrate.chain.checksum import checksum
 from calibrate.config import parse_config
 from calibrate.runner import start_run
 
@@ -114,6 +115,20 @@ def bomb(f: h5py.File) -> None:
     item = f.create_dataset("ensemble_0/chain", (500 * rows, WALKERS, 2), "f8", **how)
     for i in range(1000):
         item.id.write_direct_chunk((i // 2 * rows, 0, i % 2), packed)
+
+
+def packed(content: Callable[[int], bytes], *, mask: int = 0, summed: bool = True, gzip: bool = True) -> Spoil:
+    """Put other content into the first chunk of a chain, of a given number of bytes, past HDF5's own filters."""
+
+    def spoil(f: h5py.File) -> None:
+        rows = f["ensemble_0/chain"][...]
+        del f["ensemble_0/chain"]
+        how: dict[str, Any] = {"chunks": (STEPS, WALKERS, 1), "compression": "gzip" if gzip else None}
+        item = f.create_dataset("ensemble_0/chain", data=rows, fletcher32=summed, maxshape=(None, WALKERS, 2), **how)
+        inside = content(STEPS * WALKERS * 8)
+        item.id.write_direct_chunk((0, 0, 0), inside + (checksum(inside) if summed else b""), filter_mask=mask)
+
+    return spoil
 
 
 def values(where: str, number: float) -> Spoil:

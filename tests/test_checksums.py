@@ -15,7 +15,7 @@ from conftest import DATA, Result, begun, config_text
 from crafted import PARAMETERS, STEPS, WALKERS
 
 from calibrate import chain
-from calibrate.chain.checksum import with_checksum
+from calibrate.chain.checksum import checksum, with_checksum
 from calibrate.config import parse_config
 from calibrate.errors import CalibrateError, ChainError
 from calibrate.results import open_run
@@ -69,6 +69,15 @@ def test_the_checksum_is_the_one_of_hdf5(values: np.ndarray, tmp_path: Path) -> 
         item = f.create_dataset("x", data=values, chunks=values.shape, fletcher32=True)
         f.flush()
         assert item.id.read_direct_chunk((0,))[1] == with_checksum(values)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000, 1001])
+def test_the_checksum_of_bytes_is_the_one_of_hdf5(size: int, tmp_path: Path) -> None:
+    values = np.random.default_rng(size).integers(256, size=size).astype("u1")
+    with h5py.File(tmp_path / "x.h5", "w") as f:
+        item = f.create_dataset("x", data=values, chunks=values.shape, fletcher32=True)
+        f.flush()
+        assert item.id.read_direct_chunk((0,))[1] == values.tobytes() + checksum(values.tobytes())
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])

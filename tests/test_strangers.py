@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zlib
 from pathlib import Path
 
 import h5py
@@ -24,6 +25,7 @@ from crafted import (
     nested,
     one_line,
     other_data,
+    packed,
     setting,
     sound,
     swapped,
@@ -44,6 +46,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sound(tmp_path_factory.mktemp("good") / "run.h5")
 
 
+FEWER = "chain has a chunk that is packed from fewer bytes than it has, or from more"
 COMPOUND = np.zeros(3, dtype=[("a", "i4"), ("b", "f8")])
 SHAPE = (STEPS, WALKERS, 2)
 # How a file is spoilt, and what the user is told.
@@ -102,6 +105,16 @@ CRAFTED: dict[str, tuple[Spoil, str]] = {
     "200000 rows never allocated": (tall(200_000), "claims|is cut into"),
     "100000 packed rows never allocated": (tall_and_packed, "claims"),
     "a bomb": (bomb, "packed into"),
+    "a chunk packed from too little": (packed(lambda n: zlib.compress(bytes(n - 8))), FEWER),
+    "a chunk packed from too much": (packed(lambda n: zlib.compress(bytes(n + 1))), FEWER),
+    "a chunk packed from nothing": (packed(lambda _: zlib.compress(b""), summed=False), FEWER),
+    "a chunk with no end": (packed(lambda n: zlib.compress(bytes(n))[:8], summed=False), FEWER),
+    "a chunk of its checksum alone": (packed(lambda _: b""), "chain has a chunk of 4 bytes"),
+    "a chunk said not to be packed": (
+        packed(lambda n: bytes(n - 1), mask=1, summed=False),
+        "has a chunk of 1439 bytes",
+    ),
+    "a chunk too short": (packed(lambda n: bytes(n - 8), gzip=False), "claims|a chunk of"),
     "slots of 8 GB": (lambda f: f["calibrate"].create_dataset("slots", (2, 2**32), "u1"), "slots claims"),
     "slots of another size": (lambda f: f["calibrate"].create_dataset("slots", data=np.zeros((2, 9), "u1")), "shape"),
     "starts of gigabytes": (dataset("calibrate", "starts", shape=(2, 2**28, 2), dtype="f8"), "starts claims"),

@@ -13,9 +13,15 @@ from calibrate.knee.jit import compiled
 
 def with_checksum(values: NDArray[np.float64]) -> bytes:
     """Return a chunk as HDF5 stores it behind its filter Fletcher32: the bytes, then the checksum."""
-    content = np.ascontiguousarray(values, dtype="<f8")
-    check = int(_fletcher32(content.ravel().view("<u2")))
-    return b"".join((content.data.cast("B"), check.to_bytes(4, "little")))
+    content = np.ascontiguousarray(values, dtype="<f8").data.cast("B")
+    return b"".join((content, checksum(content)))
+
+
+def checksum(content: bytes | memoryview) -> bytes:
+    """Return the checksum of bytes, of which an odd last one counts as if a zero followed."""
+    if len(content) % 2:
+        content = bytes(content) + b"\0"
+    return int(_fletcher32(np.frombuffer(content, "<u2"))).to_bytes(4, "little")
 
 
 @compiled

@@ -15,10 +15,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.chain import chunks
+
 FloatArray = NDArray[np.float64]
 
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-_CHECKSUM = 4  # bytes at the end of a stored chunk
 # Bytes; calibrate's own chunks are a 32nd of that at the most, its attributes shorter than file names may be.
 _LARGEST_CHUNK = 2**24
 _LARGEST_ATTRIBUTE = 2**14
@@ -228,8 +229,9 @@ def _check_chunks(name: str, item: h5py.Dataset, size: int, filters: list[int], 
     if h5py.h5z.FILTER_DEFLATE in filters:
         if size > _DENSEST * stored + _LARGEST_CHUNK:
             raise ValueError(f"{name} claims {size:.4g} bytes packed into {stored}, which no run is")
-    elif stored != count * (one + (_CHECKSUM if h5py.h5z.FILTER_FLETCHER32 in filters else 0)):
+    elif stored != count * (one + (chunks.CHECKSUM if h5py.h5z.FILTER_FLETCHER32 in filters else 0)):
         raise ValueError(f"{name} claims {size:.4g} bytes that are not in the file")
+    chunks.check_each(name, item, filters)
 
 
 def _short(shape: tuple[int | None, ...]) -> str:
