@@ -82,22 +82,25 @@ def main() -> int:
         for name in _HEAVY:
             importlib.import_module(name)
         for module in modules:
-            before = _seconds()
+            before, mutants, equivalent, survived = _seconds(), 0, 0, 0
             try:
-                mutants = [*tried(copied(folder), module, tests_of[module])]
+                for change, found in tried(copied(folder), module, tests_of[module]):
+                    mutants += 1
+                    if found:
+                        continue
+                    which = [
+                        i for i, k in enumerate(known) if module == k["module"] and re.fullmatch(k["change"], change)
+                    ]
+                    for i in which:
+                        used[i] += 1
+                    equivalent += bool(which)
+                    survived += not which
+                    if not which:
+                        print(f"  survived: {change}", flush=True)
             except NotPassingError as error:
                 raise SystemExit(f"the tests of {error} do not pass as it is") from None
-            survived = []
-            for change in (change for change, found in mutants if not found):
-                which = [i for i, k in enumerate(known) if module == k["module"] and re.fullmatch(k["change"], change)]
-                for i in which:
-                    used[i] += 1
-                survived += [] if which else [change]
-            missed = sum(not found for _, found in mutants)
-            counts = (len(mutants), len(mutants) - missed, missed - len(survived), len(survived))
+            counts = (mutants, mutants - equivalent - survived, equivalent, survived)
             print("|", " | ".join(map(str, (module, *counts, round(_seconds() - before)))), "|", flush=True)
-            for change in survived:
-                print(f"  survived: {change}", flush=True)
             failed |= bool(survived)
     for count, entry in zip(used, known, strict=True):
         if not count and entry["module"] in modules:
