@@ -1,4 +1,4 @@
-"""The changes of a module that mutation testing makes, and what of its compiled code each of them concerns.
+"""The changes of a module that mutation testing makes, what of its compiled code each concerns, and who imports it.
 
 The operators are mutmut's. What it passes over is changed as well: decorated functions, and what runs on import, such
 as constants, defaults and the limits of fields.
@@ -6,9 +6,12 @@ as constants, defaults and the limits of fields.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -105,3 +108,30 @@ def _shape(code: CodeType, *, whole: bool) -> tuple[Any, ...]:
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     return (code.co_code, code.co_exceptiontable, counts, names, tuple(constants))
+
+
+def dependent(copy: Path, path: Path) -> list[str]:
+    """Return which imported modules of the copy depend on a file, by what they import where they run on import."""
+    files = {
+        name: Path(file)
+        for name, module in sys.modules.items()
+        if (file := getattr(module, "__file__", None)) and Path(file).is_relative_to(copy)
+    }
+    imports = {name: {*_imported(name, file)} for name, file in files.items()}
+    stale = {name for name, file in files.items() if file == path}
+    while more := {name for name in files if name not in stale and imports[name] & stale}:
+        stale |= more
+    return sorted(stale)
+
+
+def _imported(name: str, file: Path) -> Iterator[str]:
+    """Yield the names of what a file imports outside its functions, its packages, and names in them that may be any."""
+    waiting: list[ast.AST] = [ast.parse(file.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{one.name}" for one in node.names))
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)

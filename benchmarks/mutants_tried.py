@@ -7,7 +7,6 @@ the module is. Nothing but imports has run before a fork, so nothing is remember
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import gc
 import importlib
@@ -18,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -25,11 +25,12 @@ from typing import Any, NoReturn
 
 import pytest
 
-from benchmarks.mutants import change, changed, differing, functions, inner
+from benchmarks.mutants import change, changed, dependent, differing, functions, inner
 
 # Exit codes of pytest that mean that nothing has noticed: passed, no tests.
 _UNNOTICED = (0, 5)
 _PATIENCE = 20  # seconds of a processor that a change may take, beyond ten times what its tests take without it
+_AT_LEAST = 0.005  # seconds that any test takes
 _ASLEEP = 900  # seconds after which a process that does nothing is ended
 _MEMORY = 6 << 30
 _Place = tuple[str, int]  # a function: its qualified name and first line
@@ -148,7 +149,9 @@ class _Trial:
         self.reason = ""  # why nothing can be tried
         self.begun = False  # whether a fixture of the whole session has been set up
         self.setting_up: set[_Place] = set()  # functions that such fixtures call
-        self.last: list[int] = []  # tests that have found something, the last first
+        # How often each test has been run, and has found something: what finds most for its time runs first.
+        self.tries: Counter[int] = Counter()
+        self.finds: Counter[int] = Counter()
         self.anew: list[str] = []  # the module with those changes for which it is imported anew
 
     def run(self) -> None:
@@ -161,7 +164,7 @@ class _Trial:
         if not self.anew:
             return
         sys.dont_write_bytecode = True
-        stale = _dependent(self.copy, self.path)
+        stale = dependent(self.copy, self.path)
         start = _seconds()
         if _forked(lambda leave: self._anew(stale, _Hurry([], leave)), 10_000) != "":
             raise NotPassingError("the tests fail when the module is imported anew")
@@ -261,11 +264,14 @@ class _Trial:
     def _alive(self, mutated: str, places: set[_Place], parts: list[tuple[FunctionType, CodeType]]) -> None:
         """Try a change by putting it into living functions."""
         chosen = [i for i, of_test in enumerate(self.by_test) if of_test & places]
-        chosen.sort(key=lambda i: (self.last.index(i) if i in self.last else len(self.last), self.seconds[i]))
+        chosen.sort(key=lambda i: (self.seconds[i] + _AT_LEAST) * (self.tries[i] + 2) / (self.finds[i] + 1))
         limit = 10 * sum(self.seconds[i] for i in chosen) + _PATIENCE
         killer = _forked(lambda leave: self._put_in(parts, [self.items[i] for i in chosen]), limit)
-        if isinstance(killer, int) and killer >= 0:
-            self.last = [chosen[killer], *(i for i in self.last if i != chosen[killer])]
+        if killer is not None:
+            for i in chosen if killer < 0 else chosen[: killer + 1]:
+                self.tries[i] += 1
+            if killer >= 0:
+                self.finds[chosen[killer]] += 1
         self.answer(change(self.source, mutated), killer != -1)
 
     def _put_in(self, parts: list[tuple[FunctionType, CodeType]], tests: list[Any]) -> int:
@@ -307,30 +313,3 @@ def _seconds() -> float:
     """Return the seconds of a processor that all children have taken."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def _dependent(copy: Path, path: Path) -> list[str]:
-    """Return which imported modules of the copy depend on a file, by what they import where they run on import."""
-    files = {
-        name: Path(file)
-        for name, module in sys.modules.items()
-        if (file := getattr(module, "__file__", None)) and Path(file).is_relative_to(copy)
-    }
-    imports = {name: {*_imported(name, file)} for name, file in files.items()}
-    stale = {name for name, file in files.items() if file == path}
-    while more := {name for name in files if name not in stale and imports[name] & stale}:
-        stale |= more
-    return sorted(stale)
-
-
-def _imported(name: str, file: Path) -> Iterator[str]:
-    """Yield the names of what a file imports outside its functions, its packages, and names in them that may be any."""
-    waiting: list[ast.AST] = [ast.parse(file.read_text())]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Import):
-            yield from (one.name for one in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (node.module, *(f"{node.module}.{one.name}" for one in node.names))
-        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            waiting += ast.iter_child_nodes(node)
