@@ -179,6 +179,14 @@ def test_derived_quantities_follow_the_parameters_of_their_own_draw(short: Run, 
     np.testing.assert_array_equal(found["lcl.taut_angle"], frame["lcl.taut_angle"])
 
 
+@pytest.mark.parametrize(("most", "rows"), [(None, 40), (30, 30), (60, 40)])
+def test_derived_quantities_are_of_as_many_draws_as_take_no_longer(
+    short: Run, monkeypatch: pytest.MonkeyPatch, most: int | None, rows: int
+) -> None:
+    monkeypatch.setattr("calibrate.export.rows.most_draws", lambda posterior: 40)
+    np.testing.assert_array_equal(short.to_dataframe(most, derived=True)[[*short.names]], short.thinned(rows))
+
+
 def test_what_is_unknown_is_empty_or_null(short: Run, tmp_path: Path) -> None:
     coords = np.array(short.chains.coords[:])
     coords[..., short.names.index("lcl.l_0")] = 89.0  # slack as far as anybody looks

@@ -45,7 +45,7 @@ def kept(draws: Draws) -> Kept:
         If nothing is stored yet.
     """
     chosen = draws.kept_steps()
-    step = (np.arange(draws.stored, dtype=np.int64)[chosen] + 1) * draws.settings.thin
+    step = (np.arange(draws.stored)[chosen] + 1) * draws.settings.thin
     return Kept(np.asarray(draws.chains.coords[:, chosen]), np.asarray(draws.chains.log_prob[:, chosen]), step)
 
 
