@@ -24,6 +24,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any, NoReturn
 
 import pytest
+from _pytest.runner import call_and_report
 
 from benchmarks.mutants import change, changed, dependent, differing, functions, inner
 
@@ -138,8 +139,9 @@ class _Trial:
     def __init__(self, copy: Path, module: str, tests: list[str], answer: Callable[[str, bool], None]) -> None:
         self.copy, self.path, self.answer = copy, copy / module, answer
         # How a test has failed is nobody's to see, and takes most of the time to say.
-        usual = ("-q", "-p", "no:cacheprovider", "-o", "addopts=--strict-markers --strict-config")
-        self.arguments = [*usual, "--tb=native", "--assert=plain", f"--basetemp={copy / 'temporary'}", *tests]
+        basetemp = ("--basetemp", str(copy / "temporary"), "-o", "tmp_path_retention_policy=none")
+        usual = ("-q", "-p", "no:cacheprovider", "-o", "addopts=--strict-markers --strict-config", *basetemp)
+        self.arguments = [*usual, "--tb=native", "--assert=plain", *tests]
         self.source = self.path.read_text()
         self.code = compile(self.source, str(self.path), "exec", dont_inherit=True)
         self.is_compiled = "numba" in self.source or "knee.jit" in self.source
@@ -207,7 +209,7 @@ class _Trial:
         try:
             return (yield)
         finally:
-            if fixturedef.scope == "session":
+            if fixturedef.scope == "session" and fixturedef.baseid:  # those of pytest's own are of no place
                 self.setting_up |= self.called
                 self.begun = True
             self.called |= before
@@ -258,8 +260,8 @@ class _Trial:
         for item in items:
             others = [other for other in self.items if other is not item]
             following = next((other for other in others if other.path != item.path), *others[:1])
-            item.config.hook.pytest_runtest_setup(item=item)
-            item.config.hook.pytest_runtest_teardown(item=item, nextitem=following)
+            call_and_report(item, "setup", log=False)
+            call_and_report(item, "teardown", log=False, nextitem=following)
 
     def _alive(self, mutated: str, places: set[_Place], parts: list[tuple[FunctionType, CodeType]]) -> None:
         """Try a change by putting it into living functions."""
