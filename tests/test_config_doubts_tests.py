@@ -129,7 +129,7 @@ def test_a_range_that_ends_where_what_was_measured_begins_is_not_in_another_unit
 def test_a_prior_is_judged_by_what_holds_nearly_all_of_it() -> None:
     """95 % of a normal distribution are within 1.959964 sd: 2939.95 N of 1500."""
     text = (
-        f"parameters.mcl.f_ref: its prior's 95 %, -2939.95 to 2939.95 reach far beyond what was ever measured in a knee, "
-        f"{known('f_ref')}: check the unit of the upper one"
+        f"parameters.mcl.f_ref: its prior's 95 %, -2939.95 to 2939.95 reach far beyond what was ever measured in a "
+        f"knee, {known('f_ref')}: check the unit of the upper one"
     )
     assert said(parameters__mcl__f_ref={"mean": 0.0, "sd": 1500.0}) == [Doubt(text, refused=False)]
