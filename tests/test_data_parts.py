@@ -74,6 +74,19 @@ def test_another_dialect_is_understood_and_the_text_stays_the_files(read: Callab
     assert measurement.way is None
 
 
+@pytest.mark.parametrize("read", [parse_measurement, stored_measurement, checked_measurement])
+def test_the_plain_form_with_empty_cells_behind_is_understood_too(read: Callable[[str, str], Measurement]) -> None:
+    text = "angle_deg,moment_Nm\n-4.5,-6.5,\n5.5,7.5,\n"
+    measurement = read(text, "x.csv")
+    assert (measurement.angles.tolist(), measurement.loads.tolist()) == ([-4.5, 5.5], [-6.5, 7.5])
+    assert (measurement.text, measurement.source) == (text, "x.csv")
+
+
+def test_columns_that_count_opposite_directions_are_refused_by_their_line() -> None:
+    text = "% ours\nvarus angle [deg];valgus moment [Nm]\n-4,5;-6,5\n5,5;7,5\n"
+    assert refused(text).startswith("x.csv, line 2: one column speaks of varus and one of valgus")
+
+
 def test_names_that_speak_of_a_direction_are_kept_for_whoever_asks() -> None:
     measurement = parse_measurement("varus angle [deg];varus moment [Nm]\n-4,5;-6,5\n5,5;7,5\n")
     assert measurement.way == "varus"
