@@ -150,6 +150,7 @@ class _Trial:
         self.failed = False
         self.reason = ""  # why nothing can be tried
         self.begun = False  # whether a fixture of the whole session has been set up
+        self.of_fixture: dict[str, set[_Place]] = {}
         self.setting_up: set[_Place] = set()  # functions that such fixtures call
         # How often each test has been run, and has found something: what finds most for its time runs first.
         self.tries: Counter[int] = Counter()
@@ -204,11 +205,12 @@ class _Trial:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
-        """Take down what it calls to set up a fixture of the whole session."""
+        """Take down what a fixture calls when it is set up: all its tests depend on that, not the first alone."""
         before, self.called = self.called, set()
         try:
             return (yield)
         finally:
+            self.of_fixture.setdefault(fixturedef.argname, set()).update(self.called)
             if fixturedef.scope == "session" and fixturedef.baseid:  # those of pytest's own are of no place
                 self.setting_up |= self.called
                 self.begun = True
@@ -288,18 +290,21 @@ class _Trial:
         Returns which functions each calls, how long it takes, which functions setting up the session calls, which tests
         do so, and what is imported; if a test fails, its name.
         """
-        by_test, seconds, of_session = [], [], []
+        by_test: list[set[_Place]] = []
+        seconds, of_session = [], []
         for i, item in enumerate(self.items):
             self.called.clear()
             self.begun = False
             start = time.process_time()
             if not self._passes(self.items, i):
                 return item.nodeid
-            by_test.append(sorted(self.called))
+            by_test.append({*self.called})
             seconds.append(time.process_time() - start)
             if self.begun:
                 of_session.append(i)
-        return [by_test, seconds, sorted(self.setting_up), of_session, [*sys.modules]]
+        for item, called in zip(self.items, by_test, strict=True):
+            called.update(*(self.of_fixture.get(name, ()) for name in item.fixturenames))
+        return [[*map(sorted, by_test)], seconds, sorted(self.setting_up), of_session, [*sys.modules]]
 
     def _passes(self, items: list[Any], i: int) -> bool:
         following = items[i + 1] if i + 1 < len(items) else None

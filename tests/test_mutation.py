@@ -38,16 +38,28 @@ class Model:
 '''
 
 TESTS = """
+import pytest
 from small.module import LIMIT, Model
 
 def test_limit():
     assert LIMIT == 5
 
+@pytest.fixture(scope="module")
+def six():
+    model = Model()
+    model.share = 3.0
+    return model.twice
+
 def test_a_model():
     model = Model()
     model.share = 3.0
-    assert model.twice == 6.0
     assert model.own(1) > 3.5
+
+def test_that_there_is_one(six):
+    assert six
+
+def test_twice(six):
+    assert six == 6.0
 """
 
 
@@ -94,7 +106,7 @@ def test_a_change_is_found_if_a_test_turns_red(tmp_path: Path) -> None:
 def test_tests_that_are_red_anyway_find_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(NotPassingError, match=r"small/module\.py"):
         list(tried(small_project(tmp_path, TESTS.replace("6.0", "7.0")), "small/module.py", ["tests/test_small.py"]))
-    assert "test_a_model" in capfd.readouterr().err
+    assert "test_twice" in capfd.readouterr().err
 
 
 def test_a_change_of_several_lines_is_told_in_one() -> None:
