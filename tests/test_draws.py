@@ -13,6 +13,7 @@ from calibrate import chain
 from calibrate.draws import Draws
 from calibrate.errors import ChainError, ConfigError
 from calibrate.results import Run
+from calibrate.sampling.series import errors_of
 from calibrate.sampling.verdict import spread_draws
 
 
@@ -24,6 +25,13 @@ def test_a_verdict_that_is_known_is_the_answer_unless_somebody_chooses_the_burn_
     chosen = replace(run, dropped=60)
     assert chosen.verdict is not judged
     assert chosen.burn_in == chosen.look(121).burn_in == 60
+
+
+def test_the_verdict_is_on_all_steps_and_on_what_people_ask_for(varus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calibrate.draws.judge", lambda *all: all)
+    monkeypatch.setattr("calibrate.draws.looked_at", lambda *all: all)
+    run = replace(varus)
+    assert run.verdict == (run.chains, 121, run.settings, run.look, (run.posterior, run.settings.min_ess))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +69,12 @@ def test_of_a_very_long_chain_some_steps_are_read_and_of_another_any_draw_may_be
     assert len(run.thinned(5087)) == 5087
     assert len(run.thinned(2)) == 3  # one of each ensemble at the least
     assert run.spread(2).shape == (3, 1, 1, 7)
+
+
+def test_errors_are_of_the_mean_and_of_the_quantiles_that_are_told(varus: Run) -> None:
+    kept = np.moveaxis(varus.chains.coords[:, 15:], -1, 0)
+    np.testing.assert_allclose(varus.errors(), errors_of(kept, (0.05, 0.95)), rtol=1e-12)
+    assert np.unique(varus.errors()).size == 21, "the control: three of seven parameters, none alike"
 
 
 def test_the_best_draw_is_that_of_the_highest_log_posterior(varus: Run) -> None:
