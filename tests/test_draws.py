@@ -71,6 +71,14 @@ def test_of_a_very_long_chain_some_steps_are_read_and_of_another_any_draw_may_be
     assert run.spread(2).shape == (3, 1, 1, 7)
 
 
+def test_very_long_is_more_than_half_a_million_draws(varus: Run) -> None:
+    for steps in (500_000, 500_001):
+        coords = np.broadcast_to(np.arange(steps, dtype=float)[np.newaxis, :, np.newaxis, np.newaxis], (1, steps, 1, 7))
+        chains = chain.Chains(coords, np.zeros((1, steps, 1)), 0.5)
+        spread = spread_draws(chains, 0, steps, 9)[0, :, 0]
+        assert np.array_equal(replace(varus, chains=chains, dropped=0).thinned(9), spread) == (steps > 500_000)
+
+
 def test_errors_are_of_the_mean_and_of_the_quantiles_that_are_told(varus: Run) -> None:
     kept = np.moveaxis(varus.chains.coords[:, 15:], -1, 0)
     np.testing.assert_allclose(varus.errors(), errors_of(kept, (0.05, 0.95)), rtol=1e-12)
