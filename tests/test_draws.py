@@ -56,6 +56,13 @@ def test_a_chain_is_held_in_memory_if_what_is_kept_fits(varus: Run, monkeypatch:
         assert (chains is varus.chains) == (first == 0)
 
 
+def test_held_are_64_mebibytes_and_no_more(varus: Run) -> None:
+    for steps, at in ((2**20, 1), (2**20 + 1, 0)):  # of eight numbers of eight bytes, behind the one that is dropped
+        coords = np.broadcast_to(np.zeros(()), (1, steps + 1, 1, 8))
+        chains = chain.Chains(coords, np.broadcast_to(np.zeros(()), coords.shape[:-1]), 0.5)
+        assert replace(varus, chains=chains, dropped=1)._near[1] == at
+
+
 def test_of_a_very_long_chain_some_steps_are_read_and_of_another_any_draw_may_be(
     varus: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
