@@ -70,6 +70,11 @@ def test_parquet_has_types_units_and_provenance(tmp_path: Path) -> None:
     }
 
 
+def test_texts_of_which_none_is_known_are_texts(tmp_path: Path) -> None:
+    write_parquet(sheet({"knee": np.array([None, None], dtype=object)}), tmp_path / "x")
+    assert str(parquet.read_table(tmp_path / "x").schema.field("knee").type) == "string"
+
+
 def test_without_pyarrow_one_line_says_how_to_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ExportError) as missing:
