@@ -1,0 +1,77 @@
+"""A diagnosis as a whole: behind a burn-in, read in parts, with the log-probability, and by the walkers' own spread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from toys import ar1
+
+from calibrate.sampling.columns import Columns
+from calibrate.sampling.convergence import Diagnosis, diagnose
+
+FIGURES = ("rhat", "ess_bulk", "ess_tail", "mcse_mean", "autocorrelation_times", "sd_error")
+
+
+def check_same(one: Diagnosis | None, other: Diagnosis | None) -> None:
+    assert one is not None
+    assert other is not None
+    for name in FIGURES:
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-9, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def x() -> np.ndarray:
+    """Three quantities that differ in all figures, off their places in the first ten of sixty steps."""
+    rng = np.random.default_rng(5)
+    found = np.stack([3.0 + ar1(rho, (3, 60, 8), rng) ** power for rho, power in ((0.2, 1), (0.6, 1), (0.4, 3))], -1)
+    found[:, :10] += np.array([5.0, -7.0, 9.0])
+    return found
+
+
+def test_the_steps_that_count_are_those_behind_the_burn_in(x: np.ndarray) -> None:
+    check_same(diagnose(x, first=10), diagnose(x[:, 10:]))
+    assert not np.isclose(diagnose(x).rhat, diagnose(x, first=10).rhat, rtol=1e-3).any()
+    assert np.isfinite(diagnose(x, first=44).rhat).all()  # sixteen steps
+    assert np.isnan(diagnose(x, first=45).rhat).all()
+
+
+@pytest.mark.parametrize("at_once", [3 * 2**22, 1])
+def test_columns_are_diagnosed_as_the_array_is_whether_read_at_once_or_not(
+    x: np.ndarray, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("calibrate.sampling.columns._AT_ONCE", at_once)
+    found = diagnose(Columns(x, slice(10, None)))
+    check_same(found, diagnose(x[:, 10:]))
+    assert found.rhat.shape == (3,)
+
+
+def test_the_log_probability_is_one_more_quantity_and_stragglers_are_of_the_kept_steps(x: np.ndarray) -> None:
+    """One of 24 walkers stays 40 below the rest; another one did so before the burn-in was over, by far more."""
+    log_prob = -np.random.default_rng(6).gamma(1.5, size=x.shape[:-1])
+    log_prob[1, :, 3] -= 40.0
+    log_prob[2, :10, 5] -= 1e4
+    found = diagnose(x, log_prob, first=10)
+    check_same(found, diagnose(x[:, 10:]))
+    check_same(found.log_prob, diagnose(log_prob[:, 10:, :, np.newaxis]))
+    lost = found.stragglers
+    assert lost is not None
+    assert lost.share == 1 / 24
+    kept = log_prob[:, 10:]
+    assert lost.depth == pytest.approx(np.median(kept) - kept[1, :, 3].mean())
+    np.testing.assert_allclose(lost.place, np.median(x[1, 10:, 3], axis=0))
+    assert found.log_prob is not None
+    assert found.log_prob.stragglers is found.log_prob.log_prob is None
+
+
+def test_where_only_walkers_differ_their_squares_decide_on_the_error_of_the_standard_deviation() -> None:
+    """All ensembles have one walker far out; its square among the others' is what the standard deviation hangs on."""
+    rng = np.random.default_rng(8)
+    places: Any = np.array([2.0, 2.5, 3.0, 3.5, 2.2, 2.7, 3.2, 9.0])
+    x = places + 0.1 * rng.standard_normal((4, 50, 8))
+    square = (x - x.mean()) ** 2
+    error = square.mean(axis=1).std() / np.sqrt(32)
+    by_ensembles = square.mean(axis=2).std() / np.sqrt(200)
+    assert by_ensembles < 0.2 * error
+    assert diagnose(x[..., np.newaxis]).sd_error[0] == pytest.approx(error / (2.0 * square.mean()), rel=1e-9)
