@@ -9,7 +9,7 @@ import pytest
 from toys import ar1
 
 from calibrate.sampling.columns import Columns
-from calibrate.sampling.convergence import Diagnosis, diagnose
+from calibrate.sampling.convergence import Diagnosis, _rhat, diagnose, floor
 
 FIGURES = ("rhat", "ess_bulk", "ess_tail", "mcse_mean", "autocorrelation_times", "sd_error")
 
@@ -32,6 +32,7 @@ def x() -> np.ndarray:
 
 def test_the_steps_that_count_are_those_behind_the_burn_in(x: np.ndarray) -> None:
     check_same(diagnose(x, first=10), diagnose(x[:, 10:]))
+    assert diagnose(x).log_prob is None
     assert not np.isclose(diagnose(x).rhat, diagnose(x, first=10).rhat, rtol=1e-3).any()
     assert np.isfinite(diagnose(x, first=44).rhat).all()  # sixteen steps
     assert np.isnan(diagnose(x, first=45).rhat).all()
@@ -75,3 +76,28 @@ def test_where_only_walkers_differ_their_squares_decide_on_the_error_of_the_stan
     by_ensembles = square.mean(axis=2).std() / np.sqrt(200)
     assert by_ensembles < 0.2 * error
     assert diagnose(x[..., np.newaxis]).sd_error[0] == pytest.approx(error / (2.0 * square.mean()), rel=1e-9)
+
+
+def test_a_quantity_that_is_often_nought_is_diagnosed_as_it_is_alone() -> None:
+    """Half of its draws are one, so that the mean of their normal scores is not nought as the others' is."""
+    found = ar1(0.5, (4, 200, 8, 2), np.random.default_rng(9))
+    found[..., 0] = np.maximum(found[..., 0], 0.0)
+    for i in range(2):
+        assert diagnose(found).ess_bulk[i] == pytest.approx(diagnose(found[..., i : i + 1]).ess_bulk[0], rel=1e-9)
+
+
+@np.errstate(divide="ignore")  # as where it is asked
+def test_scores_that_are_one_but_for_rounding_agree() -> None:
+    """Ensembles 1e-6 apart: the variance of that is 1e-12, below 1e-9. Twice 5e-10 is 1e-9 and no longer below it."""
+    means = np.broadcast_to(1.0 + 1e-6 * np.arange(4.0)[:, np.newaxis], (1, 4, 100))
+    assert _rhat(means, means**2, 8).tolist() == [1.0]
+    nought = np.zeros((1, 3, 4))
+    assert _rhat(nought, nought + 5e-10, 1).tolist() == [0.5**0.5]
+
+
+@pytest.mark.parametrize(("size", "every"), [(19_999, 1), (20_000, 3), (40_000, 5)])
+def test_of_twice_ten_thousand_draws_every_third_tells_the_floor(size: int, every: int) -> None:
+    """The median less eight times its distance from the quartile, which is more than ten."""
+    draws = 5.0 * np.random.default_rng(0).standard_normal(size)
+    quartile, median = np.percentile(draws[::every], [25, 50])
+    assert floor(draws) == pytest.approx(median - 8.0 * (median - quartile), rel=1e-12)
