@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from toys import ar1
 
 from calibrate.sampling.columns import Columns
 from calibrate.sampling.convergence import Diagnosis, _rhat, diagnose, floor
+from calibrate.sampling.ladder import EXACT
 
 FIGURES = ("rhat", "ess_bulk", "ess_tail", "mcse_mean", "autocorrelation_times", "sd_error")
 
@@ -67,13 +66,17 @@ def test_the_log_probability_is_one_more_quantity_and_stragglers_are_of_the_kept
 
 
 def test_where_only_walkers_differ_their_squares_decide_on_the_error_of_the_standard_deviation() -> None:
-    """All ensembles have one walker far out; its square among the others' is what the standard deviation hangs on."""
+    """All ensembles have walkers far out; their squares among the others' are what the standard deviation hangs on.
+
+    They are so many that sums are taken about the mean of some of them.
+    """
     rng = np.random.default_rng(8)
-    places: Any = np.array([2.0, 2.5, 3.0, 3.5, 2.2, 2.7, 3.2, 9.0])
-    x = places + 0.1 * rng.standard_normal((4, 50, 8))
+    places = np.tile([2.0, 2.5, 3.0, 3.5, 2.2, 2.7, 3.2, 9.0], 4)
+    x = places + 0.1 * rng.standard_normal((4, 80, 32))
+    assert x.size > EXACT
     square = (x - x.mean()) ** 2
-    error = square.mean(axis=1).std() / np.sqrt(32)
-    by_ensembles = square.mean(axis=2).std() / np.sqrt(200)
+    error = square.mean(axis=1).std() / np.sqrt(4 * 32)
+    by_ensembles = square.mean(axis=2).std() / np.sqrt(4 * 80)
     assert by_ensembles < 0.2 * error
     assert diagnose(x[..., np.newaxis]).sd_error[0] == pytest.approx(error / (2.0 * square.mean()), rel=1e-9)
 
