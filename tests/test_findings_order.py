@@ -117,3 +117,35 @@ def test_each_of_several_tests_is_looked_at_and_bounds_once(monkeypatch: pytest.
     for order in (("a", "b"), ("b", "a")):
         codes, _ = asked(monkeypatch, "explains_little b", "bounds_reached", fits=order)
         assert codes == ["odd-number", "explains-little"]
+
+
+# --- What is found of the chains themselves. --------------------------------------------------------------------------
+
+
+def test_a_run_that_has_not_converged_says_by_how_much_it_misses_the_worst_threshold() -> None:
+    missed = [
+        SimpleNamespace(subject=name, value=value, threshold=1.01) for name, value in (("mcl.k", 1.2), ("l", 1.1))
+    ]
+    verdict = SimpleNamespace(converged=False, missed=missed, sentence="It has not", advice="go on")
+    run: Any = SimpleNamespace(verdict=verdict)
+    assert list(findings.not_converged(run)) == [Finding("not-converged", "mcl.k", 1.2, 1.01, "It has not", "go on")]
+    verdict.converged = True
+    assert list(findings.not_converged(run)) == []
+
+
+def test_walkers_that_straggle_are_told_with_their_share_depth_and_place() -> None:
+    stragglers = SimpleNamespace(share=0.0625, depth=41.6, place=(50.0, 0.0612345))
+    run: Any = SimpleNamespace(names=("mcl.k", "mcl.alpha"), diagnosis=SimpleNamespace(stragglers=stragglers))
+    assert list(findings.walkers_straggle(run)) == [
+        Finding(
+            "stragglers",
+            "",
+            0.0625,
+            0.0,
+            "6.2 % of the walkers stay around mcl.k = 50, mcl.alpha = 0.06123, with a log-probability 42 below the "
+            "median of all draws (none is wanted there): they are not yet of the posterior, and widen it",
+            "go on with 'calibrate resume', or start anew with another seed",
+        )
+    ]
+    run.diagnosis.stragglers = None
+    assert list(findings.walkers_straggle(run)) == []
