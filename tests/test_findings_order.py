@@ -55,14 +55,17 @@ def asked(
 
         return finding
 
-    looked = tuple(SimpleNamespace(name=name, test=None) for name in fits)
+    looked = tuple(SimpleNamespace(name=name, test=f"test {name}") for name in fits)
     monkeypatch.setattr(findings, "best_fits", lambda of, draws: looked if (of, draws) == (run.posterior, few) else ())
-    monkeypatch.setattr(findings, "errors", lambda run, test: kind)
-    monkeypatch.setattr(findings, "sensitivity_of", lambda of: "numbers")
+    monkeypatch.setattr(
+        findings, "errors", lambda of, test: kind if of is run and str(test).startswith("test ") else None
+    )
+    monkeypatch.setattr(findings, "sensitivity_of", lambda of: "numbers" if of is run else None)
     for name, (code, _) in STUBS.items():
         monkeypatch.setattr(findings, name, stub(name, residuals if name == "of_residuals" else code))
-    codes = [finding.code for finding in findings.findings_of(run)]  # type: ignore[arg-type]  # a stand-in
-    return codes, calls
+    told = list(findings.findings_of(run))  # type: ignore[arg-type]  # a stand-in
+    assert Finding("odd-number", "", None, None, "odd") in told
+    return [finding.code for finding in told], calls
 
 
 def test_everything_is_asked_of_a_clean_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +74,7 @@ def test_everything_is_asked_of_a_clean_run(monkeypatch: pytest.MonkeyPatch) -> 
     expected = {name: (name, *arguments) for name, (_, arguments) in STUBS.items()}
     expected |= {"bounds_reached": ("bounds_reached", False), "prior_matters": ("prior_matters", "numbers", set())}
     assert sorted(calls, key=str) == sorted(expected.values(), key=str)
+    assert ("bounds_reached", False) in asked(monkeypatch, fits=())[1]  # no fit is no misfit
 
 
 def test_findings_are_told_in_the_order_of_their_codes_and_warnings_before_notes(
