@@ -129,8 +129,8 @@ def _figures(follows: Mapping[str, FloatArray]) -> dict[str, dict[str, float | N
     values = np.stack([follows[name] for name in moving])
     errors, found = errors_of(values, (0.05, 0.95)), diagnose(np.moveaxis(values, 0, -1))
     for i, name in enumerate(moving):
-        out[name] |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
-        out[name] |= {key: _known(getattr(found, key)[i]) for key in _CONVERGENCE}
+        of_errors = {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
+        out[name] = of_errors | {key: _known(getattr(found, key)[i]) for key in _CONVERGENCE}
     return out
 
 

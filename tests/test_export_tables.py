@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from commands import check_refused
 from conftest import Result
 from pyarrow import parquet
 
-from calibrate import ExportError, chain
+from calibrate import ExportError, __version__, chain
 from calibrate.draws import Draws
+from calibrate.export.provenance import provenance
 from calibrate.export.save import save_table
 from calibrate.results import Run
 
@@ -55,7 +57,8 @@ def units(short: Run) -> dict[str, str]:
 def read_csv(path: Path) -> tuple[dict[str, str], dict[str, list[Any]]]:
     """Read comments and columns with the standard library alone."""
     text = path.read_text(encoding="utf-8").splitlines()
-    about = dict(line[2:].partition(": ")[::2] for line in text if line.startswith("# "))
+    assert text[0] == "# draws of calibrate"
+    about = dict(line[2:].split(": ", 1) for line in text[1:] if line.startswith("# "))
     head, *rows = csv.reader(line for line in text if not line.startswith("#"))
     columns = zip(*rows, strict=True)
     whole = {"ensemble", "step", "walker"}
@@ -125,14 +128,42 @@ def test_netcdf_gives_back_every_number(short: Run, wanted: dict[str, Any], tmp_
 
 
 def check_provenance(found: Any, run: Run) -> None:
-    """Check what a file says of its origin, numbers as texts or not."""
-    assert found["run"] == run.path.name
-    assert found["data_sha256"] == run.measurement.sha256
-    assert found["program"].startswith("calibrate ")
-    numbers = {"seed": run.settings.seed, "burn_in": run.burn_in * run.settings.thin, "steps": run.steps}
-    assert {key: int(found[key]) for key in numbers} == numbers
-    assert found["verdict"] == run.verdict.sentence
-    assert str(run.path.parent) not in str(dict(found))
+    """Check what a file says of its origin, numbers as texts or not: 112 of 121 steps are dropped, each a third."""
+    wanted = {
+        "program": f"calibrate {__version__}",
+        "run": run.path.name,
+        "created": run.file.created,
+        "data": "planted.csv",
+        "data_sha256": run.measurement.sha256,
+        "seed": str(run.settings.seed),
+        **{"ensembles": "3", "walkers": "16", "steps": "363", "burn_in": "336", "thin": "3"},
+        "converged": str(int(run.converged)),
+        "verdict": run.verdict.sentence,
+    }
+    assert {key: str(value) for key, value in found.items() if key in wanted or "unit of" not in key} == wanted
+
+
+def test_each_test_is_named_in_front_of_its_file_without_folders() -> None:
+    tests = [
+        SimpleNamespace(name=name, measurement=SimpleNamespace(source=f"/home/me/{name}/loads.csv", sha256=sha256))
+        for name, sha256 in (("flexed", "0f"), ("straight", "1e"))
+    ]
+    draws: Any = SimpleNamespace(
+        settings=SimpleNamespace(seed=7, thin=2),
+        verdict=SimpleNamespace(converged=False, sentence="Too short."),
+        posterior=SimpleNamespace(tests=tests),
+        chains=SimpleNamespace(log_prob=np.zeros((4, 50, 32))),
+        steps=100,
+        burn_in=10,
+    )
+    assert provenance(draws) == {
+        "program": f"calibrate {__version__}",
+        "data": "flexed: loads.csv, straight: loads.csv",
+        "data_sha256": "flexed: 0f, straight: 1e",
+        **{"seed": 7, "ensembles": 4, "walkers": 32, "steps": 100, "burn_in": 20, "thin": 2},
+        "converged": 0,
+        "verdict": "Too short.",
+    }
 
 
 def test_derived_quantities_follow_the_parameters_of_their_own_draw(short: Run, tmp_path: Path) -> None:
@@ -146,6 +177,14 @@ def test_derived_quantities_follow_the_parameters_of_their_own_draw(short: Run, 
     _, found = read_csv(tmp_path / "x.csv")
     assert [*found] == [*frame.columns]
     np.testing.assert_array_equal(found["lcl.taut_angle"], frame["lcl.taut_angle"])
+
+
+@pytest.mark.parametrize(("most", "rows"), [(None, 40), (30, 30), (60, 40)])
+def test_derived_quantities_are_of_as_many_draws_as_take_no_longer(
+    short: Run, monkeypatch: pytest.MonkeyPatch, most: int | None, rows: int
+) -> None:
+    monkeypatch.setattr("calibrate.export.rows.most_draws", lambda posterior: 40)
+    np.testing.assert_array_equal(short.to_dataframe(most, derived=True)[[*short.names]], short.thinned(rows))
 
 
 def test_what_is_unknown_is_empty_or_null(short: Run, tmp_path: Path) -> None:
@@ -221,8 +260,9 @@ def test_a_missing_library_is_one_line_that_says_how_to_have_it(
     monkeypatch.setitem(sys.modules, library, None)
     remedy = rf"needs {library}: pip install 'calibrate\[export\]'"
     if name == "frame":
-        with pytest.raises(ExportError, match=remedy):
+        with pytest.raises(ExportError) as missing:
             varus.to_dataframe()
+        assert str(missing.value) == "to_dataframe needs pandas: pip install 'calibrate[export]'"
         return
     check_refused(command("export", varus.path, "-o", tmp_path / name), remedy.replace("\\", ""))
     assert not [*tmp_path.iterdir()]

@@ -55,14 +55,17 @@ def asked(
 
         return finding
 
-    looked = tuple(SimpleNamespace(name=name, test=None) for name in fits)
+    looked = tuple(SimpleNamespace(name=name, test=f"test {name}") for name in fits)
     monkeypatch.setattr(findings, "best_fits", lambda of, draws: looked if (of, draws) == (run.posterior, few) else ())
-    monkeypatch.setattr(findings, "errors", lambda run, test: kind)
-    monkeypatch.setattr(findings, "sensitivity_of", lambda of: "numbers")
+    monkeypatch.setattr(
+        findings, "errors", lambda of, test: kind if of is run and str(test).startswith("test ") else None
+    )
+    monkeypatch.setattr(findings, "sensitivity_of", lambda of: "numbers" if of is run else None)
     for name, (code, _) in STUBS.items():
         monkeypatch.setattr(findings, name, stub(name, residuals if name == "of_residuals" else code))
-    codes = [finding.code for finding in findings.findings_of(run)]  # type: ignore[arg-type]  # a stand-in
-    return codes, calls
+    told = list(findings.findings_of(run))  # type: ignore[arg-type]  # a stand-in
+    assert Finding("odd-number", "", None, None, "odd") in told
+    return [finding.code for finding in told], calls
 
 
 def test_everything_is_asked_of_a_clean_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +74,7 @@ def test_everything_is_asked_of_a_clean_run(monkeypatch: pytest.MonkeyPatch) -> 
     expected = {name: (name, *arguments) for name, (_, arguments) in STUBS.items()}
     expected |= {"bounds_reached": ("bounds_reached", False), "prior_matters": ("prior_matters", "numbers", set())}
     assert sorted(calls, key=str) == sorted(expected.values(), key=str)
+    assert ("bounds_reached", False) in asked(monkeypatch, fits=())[1]  # no fit is no misfit
 
 
 def test_findings_are_told_in_the_order_of_their_codes_and_warnings_before_notes(
@@ -117,3 +121,35 @@ def test_each_of_several_tests_is_looked_at_and_bounds_once(monkeypatch: pytest.
     for order in (("a", "b"), ("b", "a")):
         codes, _ = asked(monkeypatch, "explains_little b", "bounds_reached", fits=order)
         assert codes == ["odd-number", "explains-little"]
+
+
+# --- What is found of the chains themselves. --------------------------------------------------------------------------
+
+
+def test_a_run_that_has_not_converged_says_by_how_much_it_misses_the_worst_threshold() -> None:
+    missed = [
+        SimpleNamespace(subject=name, value=value, threshold=1.01) for name, value in (("mcl.k", 1.2), ("l", 1.1))
+    ]
+    verdict = SimpleNamespace(converged=False, missed=missed, sentence="It has not", advice="go on")
+    run: Any = SimpleNamespace(verdict=verdict)
+    assert list(findings.not_converged(run)) == [Finding("not-converged", "mcl.k", 1.2, 1.01, "It has not", "go on")]
+    verdict.converged = True
+    assert list(findings.not_converged(run)) == []
+
+
+def test_walkers_that_straggle_are_told_with_their_share_depth_and_place() -> None:
+    stragglers = SimpleNamespace(share=0.0625, depth=41.6, place=(50.0, 0.0612345))
+    run: Any = SimpleNamespace(names=("mcl.k", "mcl.alpha"), diagnosis=SimpleNamespace(stragglers=stragglers))
+    assert list(findings.walkers_straggle(run)) == [
+        Finding(
+            "stragglers",
+            "",
+            0.0625,
+            0.0,
+            "6.2 % of the walkers stay around mcl.k = 50, mcl.alpha = 0.06123, with a log-probability 42 below the "
+            "median of all draws (none is wanted there): they are not yet of the posterior, and widen it",
+            "go on with 'calibrate resume', or start anew with another seed",
+        )
+    ]
+    run.diagnosis.stragglers = None
+    assert list(findings.walkers_straggle(run)) == []

@@ -284,3 +284,33 @@ def test_the_whole_of_it_depends_on_the_seed_and_not_on_the_threads(monkeypatch:
     for ensemble in one:
         assert len(np.unique(ensemble, axis=0)) == 31  # the straggler is where another is
     assert math.isfinite(one.sum())
+
+
+def test_spreading_is_by_outposts_of_the_posterior_that_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(start_module, "Block", lambda posterior, draws: asked.append((posterior, draws)))
+    monkeypatch.setattr(start_module, "_steps", lambda *all: ("where they are", all))
+    posterior, draws = FLAT, np.zeros((8, 2))
+    stream = np.random.SeedSequence(1)
+    assert start_module.spread(posterior, np.zeros((4, 2)), draws, stream) == "where they are"
+    assert asked == [(posterior, draws)]
+    assert stream.n_children_spawned == 1
+
+
+# --- how many walkers? ---
+
+
+@pytest.mark.parametrize(
+    ("ndim", "min_ess", "walkers"),
+    [
+        *((7, 400.0, 512), (7, 1e6, 512)),  # to seven parameters always as many
+        (8, 400.0, 32),  # four for each
+        (8, 4000.0, 100),  # a fortieth
+        *((8, 4004.0, 102), (9, 1480.0, 38)),  # an even number, rounded up
+        *((8, 1e6, 512), (130, 1e6, 520)),
+    ],
+)
+def test_an_ensemble_has_as_many_walkers_as_parameters_and_effective_samples_need(
+    ndim: int, min_ess: float, walkers: int
+) -> None:
+    assert start_module.walkers_for(ndim, min_ess) == walkers

@@ -28,6 +28,13 @@ from calibrate.errors import ChainError, ExportError, GeometryError
 from calibrate.results import Run, open_run
 
 KEPT = varus_draws()[:, 15:]
+_TWO = parameters_text(
+    {
+        f"{name}.{key}": value
+        for name in ("mcl", "lcl")
+        for key, value in (("alpha", 0.05), ("l_0", 70.0), ("f_ref", 0.0))
+    }
+)  # free are the stiffnesses
 
 # --- What the file holds ----------------------------------------------------------------------------------------------
 
@@ -51,11 +58,39 @@ def test_steps_are_counted_as_taken_and_as_many_dropped_as_the_chains_tell(varus
 
 
 def test_a_run_says_whose_it_is(varus: Run) -> None:
+    assert varus.title == str(varus.path)
     assert varus.names == VARUS_NAMES
     assert varus.posterior.units == VARUS_UNITS
     assert varus.config.data.positive == "varus"
     assert varus.measurement.source == "planted.csv"
     assert varus.measurement.loads[:2].tolist() == [-13.0, -9.9]
+
+
+@pytest.mark.parametrize(("burn_in", "dropped"), [(0, 0), (1, 1), (3, 1), (4, 2), (360, 120)])
+def test_a_burn_in_that_somebody_chooses_is_in_steps_and_rounded_up(varus: Run, burn_in: int, dropped: int) -> None:
+    run = open_run(varus.path, burn_in)
+    assert run.burn_in == dropped
+    np.testing.assert_array_equal(run.samples(), varus_draws()[:, dropped:].reshape(-1, 7))
+
+
+def test_a_burn_in_that_leaves_nothing_is_refused_and_of_no_steps_none_is_one(varus: Run, tmp_path: Path) -> None:
+    with pytest.raises(ChainError) as refused:
+        open_run(varus.path, 361)
+    assert str(refused.value) == f"{varus.path}: a burn-in of 361 steps leaves none of 363; give a smaller one"
+    one = plant(tmp_path, np.random.default_rng(0).uniform(30.0, 50.0, (2, 1, 4, 2)), parameters=_TWO)
+    assert open_run(one.path, 0).burn_in == 0
+    with pytest.raises(ChainError, match="a burn-in of 1 steps leaves none of 1;"):
+        open_run(one.path, 1)
+    none = plant(tmp_path, np.empty((2, 0, 4, 2)), parameters=_TWO, name="none.h5")
+    assert open_run(none.path, 0).stored == 0
+
+
+def test_chains_of_another_posterior_are_refused_by_the_files_name(tmp_path: Path) -> None:
+    draws = np.random.default_rng(0).uniform(30.0, 50.0, (2, 4, 4, 2))
+    wrong = plant(tmp_path, draws, parameters=_TWO, log_prob=np.full((2, 4, 4), 7.0))
+    with pytest.raises(ChainError) as refused:
+        open_run(wrong.path)
+    assert str(refused.value).startswith(f"{wrong.path}: ")
 
 
 def test_truth_is_of_free_parameters_only(varus: Run, valgus: Run) -> None:

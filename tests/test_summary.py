@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import pytest
 from planted import FREE, VARUS_NAMES, VARUS_UNITS, constant, parameters_text, plant, varus_draws
 
 from calibrate import __version__
+from calibrate.findings import Finding
 from calibrate.results import Run, open_run
 from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.series import errors_of
-from calibrate.summary import Summary
+from calibrate.summary import Summary, _finding
 
 KEPT = varus_draws()[:, 15:]
 COLUMNS = KEPT.reshape(-1, 7).T
@@ -144,8 +147,36 @@ def test_what_is_unknown_is_none_and_json_has_neither_nan_nor_infinity(tmp_path:
     still = plant(tmp_path, constant(*[30.0, 0.06, 80.0, 0.0] * 2, steps=40)).summary()
     entry = still["parameters"]["lcl.l_0"]
     assert [entry[key] for key in CONVERGENCE] == [None, None, None, None, 0.0, 0.0]
+    taut = still["derived"]["lcl.taut_angle"]  # all draws have it, and it never moves
+    assert taut["share"] == 1.0
+    assert [taut[key] for key in CONVERGENCE] == [None] * 6
     for summary in (short, still):
         json.dumps(dict(summary), allow_nan=False)
+
+
+def test_a_derived_quantity_that_is_a_parameter_is_described_by_all_draws_as_there(tmp_path: Path) -> None:
+    """Of 640 draws, 64 are derived from; a published stiffness says which it is."""
+    parameters = (
+        '[parameters.mcl]\nk = { literature = "cho2020.mcl.k", factor = 1.4 }\nalpha = 0.06\n'
+        "reference_strain = { lower = -0.2, upper = 0.2 }\n[parameters.lcl]\nk = 40.0\nalpha = 0.05\nl_0 = 58.0\n"
+    )
+    draws = np.random.default_rng(3).uniform((30.0, 0.01), (50.0, 0.05), (2, 40, 8, 2))
+    run = replace(plant(tmp_path, draws, parameters=parameters), most_derived=64)
+    summary = run.summary()
+    strain, of_draws = summary["parameters"]["mcl.reference_strain"], summary["derived"]["mcl.reference_strain"]
+    assert strain["mean"] != pytest.approx(run.derived()["mcl.reference_strain"].mean(), rel=1e-3)
+    assert of_draws == {"unit": "", "share": 1.0} | {key: strain[key] for key in (*STATISTICS, *CONVERGENCE)}
+    assert summary["parameters"]["mcl.k"]["prior_from"] == "cho2020.mcl.k"
+    assert "prior_from" not in strain
+
+
+def test_a_finding_has_its_kind_and_numbers_that_json_can_hold() -> None:
+    said = {"subject": "mcl.k", "sentence": "It is so", "advice": "do"}
+    for code, kind in (("not-converged", "warning"), ("trade-off", "note")):
+        found = _finding(Finding(code, value=0.96, threshold=0.9, **said))
+        assert found == {"kind": kind, "code": code, "value": 0.96, "threshold": 0.9} | said
+    unknown = _finding(Finding("trade-off", value=math.inf, threshold=None, **said))
+    assert (unknown["value"], unknown["threshold"]) == (None, None)
 
 
 def test_a_long_run_is_described_by_every_nth_step_with_the_errors_of_these(
@@ -171,6 +202,7 @@ def test_a_summary_is_a_mapping_and_tells_its_state_in_a_line(summary: Summary, 
     with pytest.raises(TypeError):
         summary["file"] = "mine"  # type: ignore[index]  # that it cannot be written to is the point
     assert repr(summary) == f"Summary({varus.path}: converged, 7 parameters)"
+    assert repr(Summary({"converged": True, "parameters": {}})) == "Summary(draws in memory: converged, 0 parameters)"
     assert repr(valgus.summary()) == f"Summary({valgus.path}: not converged, 3 parameters)"
 
 

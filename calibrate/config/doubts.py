@@ -45,10 +45,10 @@ def doubts_of_config(config: Config) -> Iterator[Doubt]:
         if isinstance(value, str) or quantity not in _CHECKED:
             continue
         where = place(name, config.tests)
-        yield from _doubts_of_parameter(where, QUANTITIES[quantity.rsplit(".", 1)[-1]], value)
+        yield from _doubts_of_parameter(where, QUANTITIES[quantity.rpartition(".")[2]], value)
         if quantity == "l_0":
-            shape = shapes.get(name.partition(".")[0] if key != name else "", shapes[""])
-            yield from _doubts_of_slack(where, shape, key.partition(".")[0], value)
+            shape = shapes.get(name.partition(".")[0], shapes[""])
+            yield from _doubts_of_slack(where, shape, key.removesuffix(".l_0"), value)
 
 
 def doubts_of_sigma(config: Config, kind: LoadKind | None = None, test: str = "") -> Iterator[Doubt]:

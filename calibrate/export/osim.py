@@ -13,7 +13,6 @@ from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
 from calibrate.kinds import MODEL
 from calibrate.osim import ForeignModel, planar_model, read_model, remedy
-from calibrate.problem.laxity_test import LaxityTest
 from calibrate.results import Run
 
 FloatArray = NDArray[np.float64]
@@ -174,10 +173,6 @@ def _of_tests(run: Run, written: list[str], *, posed: bool) -> Iterator[str]:
         yield f"{', '.join(own)}: the values are those of tests.{first.name}, the first; other tests have their own"
     if others and posed:
         yield f"the knee is that of tests.{first.name}, at {first.flexion:g} degrees of flexion"
-
-
-def _differ(test: LaxityTest, first: LaxityTest) -> list[bool]:
-    return [bool(own) for own in (test.slots.law != first.slots.law).any(axis=1)]
 
 
 def _notes(values: dict[str, FloatArray], written: list[str], *, foreign: bool) -> Iterator[str]:

@@ -45,19 +45,19 @@ def kept(draws: Draws) -> Kept:
         If nothing is stored yet.
     """
     chosen = draws.kept_steps()
-    step = (np.arange(draws.stored, dtype=np.int64)[chosen] + 1) * draws.settings.thin
+    step = (np.arange(draws.stored)[chosen] + 1) * draws.settings.thin
     return Kept(np.asarray(draws.chains.coords[:, chosen]), np.asarray(draws.chains.log_prob[:, chosen]), step)
 
 
-def columns(draws: Draws, most: int | None = None, *, derived: bool = False) -> dict[str, NDArray[Any]]:
+def columns(draws: Draws, most: int | None, *, derived: bool) -> dict[str, NDArray[Any]]:
     """Return draws as columns of equal length, ensemble after ensemble, step after step.
 
     Parameters
     ----------
     draws : Draws
         In memory or of a run's file.
-    most : int, optional
-        How many at the most: always the same random ones, those of `Draws.thinned`. All by default.
+    most : int or None
+        How many at the most: always the same random ones, those of `Draws.thinned`. All if None.
     derived : bool
         Whether derived quantities follow the parameters, NaN where unknown. They take long to compute, so that there
         are 20,000 draws at the most then, 2,000 of a knee whose geometry or angle is free.

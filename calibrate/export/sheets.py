@@ -95,7 +95,7 @@ def write_json(sheet: Sheet, path: Path) -> None:
         "format": sheet.mark,
         "provenance": sheet.about,
         "units": sheet.units,
-        sheet.rows: {name: _plain(column, None) for name, column in sheet.columns.items()},
+        sheet.rows: {name: _plain(column) for name, column in sheet.columns.items()},
     }
     with path.open("w", encoding="utf-8") as file:
         json.dump(content, file, ensure_ascii=False, allow_nan=False)
@@ -121,7 +121,7 @@ def write_parquet(sheet: Sheet, path: Path) -> None:
         kind = pa.string() if text else pa.from_numpy_dtype(column.dtype)
         unit = {"unit": sheet.units[name]} if name in sheet.units else None
         fields.append(pa.field(str(_sound(name)), kind, metadata=unit))
-        columns.append(pa.array([_sound(value) for value in column.tolist()], kind) if text else column)
+        columns.append(pa.array([_sound(value) for value in column.tolist()]) if text else column)
     about = {"format": sheet.mark, "provenance": json.dumps(sheet.about)}
     parquet.write_table(pa.table(columns, schema=pa.schema(fields, metadata=about)), path)
 
@@ -131,11 +131,11 @@ WRITERS: Mapping[str, Callable[[Sheet, Path], None]] = MappingProxyType(
 )
 
 
-def _plain(column: NDArray[Any], unknown: str | None) -> list[Any]:
-    """Return a column's numbers as Python's, which are written to the last bit; or its texts."""
+def _plain(column: NDArray[Any]) -> list[Any]:
+    """Return a column's numbers as Python's, which are written to the last bit, or its texts; None is unknown."""
     values: list[Any] = column.tolist()
     if column.dtype.kind == "f" and not np.isfinite(column).all():
-        return [value if np.isfinite(value) else unknown for value in values]
+        return [value if np.isfinite(value) else None for value in values]
     return values
 
 
@@ -147,7 +147,7 @@ def _sound(text: str | None) -> str | None:
 def _cells(column: NDArray[Any]) -> list[Any]:
     if column.dtype.kind == "O":
         return ["" if value is None else _cell(value) for value in column.tolist()]
-    return _plain(column, "")
+    return _plain(column)  # None is an empty cell
 
 
 def _cell(text: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MARK = "draws of calibrate"
 
 
-def to_dataframe(draws: Draws, most: int | None = None, *, derived: bool = False) -> Any:
+def to_dataframe(draws: Draws, most: int | None, *, derived: bool) -> Any:
     """Return draws as a pandas `DataFrame`; `Draws.to_dataframe` says what is in it.
 
     Raises
@@ -36,7 +36,7 @@ def to_dataframe(draws: Draws, most: int | None = None, *, derived: bool = False
     return frame
 
 
-def sheet_of(draws: Draws, most: int | None = None, *, derived: bool = False) -> Sheet:
+def sheet_of(draws: Draws, most: int | None, *, derived: bool) -> Sheet:
     """Return draws as a table for a file; options as in `calibrate.export.rows.columns`."""
     table = columns(draws, most, derived=derived)
     return Sheet(MARK, "draws", provenance(draws), units(draws, [*table]), table)

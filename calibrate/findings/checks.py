@@ -60,8 +60,7 @@ def of_fit(draws: Draws, fit: BestFit, few: FloatArray) -> tuple[list[Finding], 
         return little, True
     found = list(of_residuals(draws, fit))
     slips = any(finding.code == "outlying-reading" for finding in found) and errors(draws, fit.test) != STUDENT
-    if not found:
-        found += sigma_too_large(draws, fit)
+    found = found or list(sigma_too_large(draws, fit))
     return [*found, *condyle_pulls(draws, fit, few), *sigma_too_small(draws, fit)], slips
 
 

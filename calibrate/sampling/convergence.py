@@ -152,7 +152,7 @@ def _figures(sums: Sums) -> Diagnosis:
     mean = value.mean(axis=(1, 2))[:, np.newaxis, np.newaxis]
     # The square of the distance from the mean, and not from the centre that the sums were taken about.
     square = square - 2.0 * mean * value + mean**2
-    by_walker = sums.walkers[1] - 2.0 * mean * sums.walkers[0] + mean**2
+    by_walker = sums.walkers[1] - 2.0 * mean * sums.walkers[0]  # only how they differ counts
     means = np.stack([score, low, high, value, square])
     independent = independent_draws(means)
     shares = np.stack([low, high]).mean(axis=(2, 3))
