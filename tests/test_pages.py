@@ -27,7 +27,7 @@ RUNNING = [page for page in PAGES if any(block.kind in ("sh", "python") for bloc
 # What cannot run here, each said in a comment above it.
 NOT_RUN = {
     "draws every picture of a run, which takes half a minute and other tests do": 1,
-    "installs packages": 6,
+    "installs packages": 7,
     "needs a model of yours": 2,
     "needs a queue": 1,
     "needs the results of a study": 5,
@@ -41,6 +41,13 @@ def test_what_is_not_run_says_why_and_is_little() -> None:
     every = [block for page in PAGES for block in blocks(page)]
     assert Counter(block.why_not for block in every if block.why_not) == NOT_RUN
     assert sum(block.kind in ("sh", "python") and not block.why_not for block in every) > 30
+
+
+def test_no_block_that_runs_changes_what_is_installed() -> None:
+    """It would be the tests' own environment: other versions in the midst of them."""
+    for page in PAGES:
+        for block in blocks(page):
+            assert block.why_not or not re.search(r"\b(pip|uv|conda|apt|apt-get)\b.*\binstall\b", block.text), page.name
 
 
 def test_no_code_hides_from_the_tests() -> None:
