@@ -184,7 +184,7 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
-        time.sleep(0.1)
+        time.sleep(0.1)  # between two looks at another process, so as not to take its processor
 
 
 @pytest.fixture(scope="session")

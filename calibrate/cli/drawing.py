@@ -74,7 +74,7 @@ def _draw(to: Connection, path: Path, burn_in: int | None, names: Sequence[str])
             return
         run = open_run(path, burn_in)
         to.send((run.stored, drawn(run, names)))
-    except Exception:
+    except Exception:  # a traceback of this process would be one of two, and say nothing new
         return
     finally:
         to.close()
