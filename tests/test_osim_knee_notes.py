@@ -88,3 +88,20 @@ def test_the_side_is_told_or_read_from_names_or_from_where_the_ligaments_lie(tmp
     assert "a configuration needs lcl, too" in alone.notes
     by_ligament = nameless.replace(b"name='MCL1'", b"name='MCL_l'")
     assert read(tmp_path, by_ligament, {"mcl": "MCL_l"}).side == "l"
+
+
+def test_a_model_with_other_axes_is_not_read_in_silence(tmp_path: Path) -> None:
+    both = {"mcl": "MCL1", "lcl": "LCL"}
+    axes = "axes are not OpenSim's"
+    # The femoral ends in the model, [x forward, y up, z right], in m, and their distances [mm] as said.
+    for medial, lateral, said in (
+        ("-0.040 0.012 0.0", "0.036 0.004 0.001", "76.0 mm apart from front to back and 1.0 mm from side to side"),
+        ("0.0 0.0 -0.040", "0.041 0.0 0.0", "41.0 mm apart from front to back and 40.0 mm from side to side"),
+        ("0.0 0.0 -0.040", "0.039 0.0 0.0", ""),
+        ("0.0 0.0 -0.040", "-0.041 0.0 0.0", "41.0 mm apart from front to back and 40.0 mm from side to side"),
+    ):
+        ligaments = knees.ligament("MCL1", medial, "0 0 0") + knees.ligament("LCL", lateral, "0 0 0")
+        model = knees.model(defaults=STRAIGHT, ligaments=ligaments)
+        notes = [note for note in read(tmp_path, model, both).notes if axes in note]
+        assert len(notes) == bool(said)
+        assert not said or said in notes[0]

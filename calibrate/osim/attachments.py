@@ -283,9 +283,18 @@ def _left_out(shown: str, between: Sequence[Node], wraps: Sequence[Node]) -> str
 
 
 def _of_the_sides(strands: Mapping[str, Attachment], side: str) -> list[str]:
-    """Say if the knee looks mirrored, or lacks what a configuration needs."""
-    notes = [f"a configuration needs {name}, too" for name in ("mcl", "lcl") if name not in strands]
-    if not notes and strands["mcl"].femur[0] >= strands["lcl"].femur[0]:
+    """Say if the knee looks mirrored or turned, or lacks what a configuration needs."""
+    if lacking := [f"a configuration needs {name}, too" for name in ("mcl", "lcl") if name not in strands]:
+        return lacking
+    notes = []
+    across, _, along = strands["lcl"].femur - strands["mcl"].femur
+    if abs(along) > abs(across):
+        notes.append(
+            f"at the femur, mcl and lcl are {abs(along):.1f} mm apart from front to back and {abs(across):.1f} mm from "
+            "side to side, which is no knee: the model's axes are not OpenSim's (x forward, y up, z to the right); a "
+            "planar model of 'calibrate export' has x to the side"
+        )
+    if across <= 0.0:
         which = "right" if side == "r" else "left"
         notes.append(
             f"mcl is not medial of lcl, so names, axes or the knee's side may be wrong; it was read as a {which} one"
