@@ -198,7 +198,11 @@ class Posterior:
             raise ConfigError(f"no test is called '{name}'; the only one has no name, so leave it out")
         known = ", ".join(test.name for test in self.tests)
         wrong = f"{name} is held out" if name in self.measurements else f"no test is called '{name}'"
-        raise ConfigError(f"which test: {known}?" if name is None else f"{wrong}; there are {known}")
+        raise ConfigError(
+            f"which test: {known}? Name it by --test, in Python by test="
+            if name is None
+            else f"{wrong}; there are {known}"
+        )
 
     def law(self, q: ArrayLike, test: str | None = None) -> FloatArray:
         """Return the strands' laws in a test.

@@ -166,7 +166,11 @@ def _chosen(config: Config, test: str | None) -> str:
     known = ", ".join(names)
     if not known:
         raise ConfigError(f"no test is called '{test}'; there is only one, and it has no name")
-    raise ConfigError(f"which test: {known}?" if test is None else f"no test is called '{test}'; there are {known}")
+    raise ConfigError(
+        f"which test: {known}? Name it by --test, in Python by test="
+        if test is None
+        else f"no test is called '{test}'; there are {known}"
+    )
 
 
 def _plan(

@@ -104,7 +104,7 @@ def test_json_is_one_object_and_nothing_else(finished_run: Path, command: Comman
 def test_one_of_several_tests_is_asked_for_by_its_name(two: Path, command: Command) -> None:
     result = command("predict", two)
     assert result.code == 2
-    assert result.err == "calibrate: error: which test: flex0, flex30?\n"
+    assert result.err == "calibrate: error: which test: flex0, flex30? Name it by --test, in Python by test=\n"
     content = json.loads(command("predict", two, "--test", "flex30", "--change", "mcl.l_0=+1", "--json").out)
     assert (content["test"], content["flexion"], content["positive"]) == ("flex30", 30.0, "varus")
     assert content["changes"] == ["flex30.mcl.l_0=+1"]

@@ -284,7 +284,7 @@ def test_the_command_writes_one_of_several_tests(folder: Path, command: Command)
     (folder / "two.toml").write_text(TWO_TESTS)
     result = command("simulate", "two.toml", "--angles=-8:8:9", "-o", "flex30.csv")
     assert result.code == 2
-    assert result.err == "calibrate: error: which test: flex0, flex30?\n"
+    assert result.err == "calibrate: error: which test: flex0, flex30? Name it by --test, in Python by test=\n"
     arguments = ("simulate", "two.toml", "--angles=-8:8:9", "--set", "flex30.mcl.l_0=84.5", "--test", "flex30", "-o")
     result = command(*arguments, "new.csv")
     assert result.code == 0
