@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from populations import ANGLES, knee
 from scipy import stats
 
-from calibrate.population import Member, Population, Scale
+from calibrate.population import Member, Population, Scale, interweave
 from calibrate.population.gibbs import Laws
 from calibrate.population.maps import Maps, Tuning, number_of_moves
 from calibrate.population.standard import bend_law, bent
@@ -177,3 +177,41 @@ def test_a_law_is_bent_by_the_derivatives_at_its_mean(key: str) -> None:
     back = np.linalg.inv(slopes)
     np.testing.assert_allclose(new_mean[:, 0], at(mean), rtol=1e-12)
     np.testing.assert_allclose(new_precision[:, :, 0], back.T @ precision @ back, rtol=1e-7, atol=1e-7)
+
+
+def test_knees_that_are_alike_follow_each_other_and_the_first_of_them_is_told() -> None:
+    x, person = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 0.0], [1.0, 1.0], [1.0, 0.0]]), np.array([-1, -1, -1, -1, -1])
+    reach = np.array([[0.04], [0.06], [0.06], [0.06], [0.04]])
+    turns, fresh = interweave.in_turn(x, person, reach)
+    # By reach, then by covariates: knees 0 and 4 are alike, and knees 1 and 3.
+    assert turns.tolist() == [0, 4, 2, 1, 3]
+    assert fresh.tolist() == [True, False, True, True, False]
+    # Of two persons, none is like another.
+    turns, fresh = interweave.in_turn(x[:1].repeat(3, axis=0), np.array([1, 0, 1]), reach[:1].repeat(3, axis=0))
+    assert turns.tolist() == [1, 0, 2]
+    assert fresh.tolist() == [True, True, False]
+
+
+def test_what_is_bent_once_for_all_knees_that_are_alike_is_what_each_would_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blank, in_turn = knee(SIGMA, **FREE), interweave.in_turn
+    members = [Member(str(i), blank, {"sex": "mf"[i % 2]}) for i in range(6)]
+    population = Population(members, COMPONENTS, ["sex"], None, SCALES)
+    tuned = learnt_from_nothing(population, np.random.default_rng(7))
+    tuned.maps.reach[:] = np.array([0.06, 0.1])[[0, 0, 0, 1, 1, 1], np.newaxis]
+    ensemble = Ensemble(population, 5, 0)
+    z, laws = prior_draws(population, np.random.default_rng(3), 16)
+
+    def moved() -> Array:
+        state = State(0, z.copy(), ensemble.heights(z), laws)
+        laws_now, taken = ensemble.interweave(np.random.default_rng(1), state, tuned)
+        assert 0 < taken.sum() < taken.size * 16
+        return np.concatenate([state.z.ravel(), laws_now.b.ravel(), laws_now.sigma.ravel()])
+
+    shared = moved()
+    monkeypatch.setattr(interweave, "in_turn", lambda *of: (in_turn(*of)[0], np.ones(6, dtype=bool)))
+    assert (moved() == shared).all()
+    # And it matters: with the first knee's law for all, other moves are taken.
+    monkeypatch.setattr(interweave, "in_turn", lambda *of: (in_turn(*of)[0], np.arange(6) == 0))
+    assert (moved() != shared).any()

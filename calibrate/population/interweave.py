@@ -90,6 +90,17 @@ def _turned(precision: FloatArray, of: IntArray, out: FloatArray) -> None:
                 out[k, m, j] = precision[of[j], k, m]
 
 
+def in_turn(x: FloatArray, person: IntArray, reach: FloatArray) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Return in which order knees are taken, and whether each has another law than the one before it (N,).
+
+    Knees with the same covariates, of the same person and bent alike follow each other: their law is bent once.
+    """
+    keys = np.column_stack([person, x, reach])
+    turns = np.lexsort(keys.T)
+    ordered = keys[turns]
+    return turns, np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)])
+
+
 @compiled
 def interweave(
     z: FloatArray,
@@ -102,6 +113,8 @@ def interweave(
     precision_u: FloatArray,
     x: FloatArray,
     person: IntArray,
+    turns: IntArray,
+    fresh: NDArray[np.bool_],
     centre: FloatArray,
     sd: FloatArray,
     spread: FloatArray,
@@ -131,6 +144,8 @@ def interweave(
         Of the persons.
     x, person : ndarray, shapes (N, q) and (N,)
         Covariates, and whose knee each is; -1 where that does not matter.
+    turns, fresh : ndarray, shape (N,)
+        See `in_turn`.
     centre, sd, spread : ndarray
         The priors, see `Design`.
     strand : ndarray of int, shape (P,)
@@ -164,14 +179,16 @@ def interweave(
     for turn in range(2):
         moving = order[turn * half : (turn + 1) * half]
         _turned(precision, moving, precisions)
-        for i in range(knees):
+        for at in range(knees):
+            i = turns[at]
             ndim = dims[i]
             middle, root, there = middle_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim]
-            _means(x[i], b, u, person[i], moving, means)
+            if fresh[at]:
+                _means(x[i], b, u, person[i], moving, means)
+                bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
             for j in range(half):
                 for m in range(ndim):
                     there[m, j] = z[i, moving[j], m]
-            bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
             condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
             apart(there, means, precisions, off)
             bend(there, bends, kinds[i], reach[i], 1.0)
@@ -208,14 +225,16 @@ def interweave(
                     s,
                 )
             _turned(new_precision, moving, precisions)
-            for i in range(knees):
+            for at in range(knees):
+                i = turns[at]
                 d, ndim = densities[i], dims[i]
                 prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
                 room = room_of(knee)
                 middle, root, there = middle_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim]
                 theta, q = theta_[:ndim], q_[:ndim]
-                _means(x[i], new_b, new_u, person[i], moving, means)
-                bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
+                if fresh[at]:
+                    _means(x[i], new_b, new_u, person[i], moving, means)
+                    bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
                 condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
                 place(e[turn, i, :ndim], middle, root, there)
                 bend(there, bends, kinds[i], reach[i], -1.0)

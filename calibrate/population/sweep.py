@@ -123,7 +123,8 @@ class Ensemble:
         """Move populations with their knees; return them and how many walkers took each move."""
         design, forms, laws = self._design, self._forms, state.laws
         b, sigma, u, sigma_u = (np.array(values) for values in (laws.b, laws.sigma, laws.u, laws.sigma_u))
-        walkers, knees = state.z.shape[1], len(design.x)
+        walkers = state.z.shape[1]
+        person = np.full(len(design.x), -1) if design.person is None else design.person
         taken = interweave.interweave(
             state.z,
             state.height,
@@ -134,7 +135,8 @@ class Ensemble:
             sigma_u,
             inverse(sigma_u),
             design.x,
-            np.full(knees, -1) if design.person is None else design.person,
+            person,
+            *interweave.in_turn(design.x, person, tuned.maps.reach),
             design.centre,
             design.sd,
             design.spread,
