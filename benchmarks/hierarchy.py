@@ -179,7 +179,13 @@ def main() -> int:
     plant(options.fault)
     lines = [json.loads(line) for line in options.lines.read_text().splitlines()] if options.lines.exists() else []
     for seed in range(len(lines) + 1, options.studies + 1):
-        lines.append(ranked(seed))
+        try:
+            lines.append(ranked(seed))
+        except np.linalg.LinAlgError as error:
+            if options.fault == "none":
+                raise
+            print(f"study {seed}: the fault shows, for sampling cannot go on: {error}")
+            return 0
         with options.lines.open("a") as file:
             file.write(json.dumps(lines[-1]) + "\n")
     chances = {}
