@@ -38,7 +38,7 @@ def bounds_reached(draws: Draws, *, misfit: bool) -> Iterator[Finding]:
     samples, posterior = draws.some_samples(), draws.posterior
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     strip = STRIP * (high - low)
-    natural = np.array([isinstance(prior, LogNormal) and prior.lower == 0.0 for prior in posterior.priors], dtype=bool)
+    natural = np.array([isinstance(prior, LogNormal) and prior.lower == 0.0 for prior in posterior.priors])
     near_lower = np.where(natural, 0.0, (samples < posterior.lower + strip).mean(axis=0))
     near_upper = (samples > posterior.upper - strip).mean(axis=0)
     most = FILLED * STRIP
