@@ -10,6 +10,7 @@ from stand_ins import said
 from calibrate.findings import extrapolation, identify, prior
 from calibrate.findings.prior import Sensitivity, disagreement, prior_conflict, prior_matters
 from calibrate.priors import LogNormal, Normal, Uniform
+from calibrate.tradeoffs import TradeOff
 
 # --- Parameters that trade off. ---------------------------------------------------------------------------------------
 
@@ -23,9 +24,10 @@ def test_trade_offs_are_named_with_their_correlations() -> None:
         names=names, some_samples=lambda: draws, posterior=SimpleNamespace(scale=np.array([2.0, 2.0, 2.0, 2.0, 2.0]))
     )
     (finding,) = identify.parameters_trade_off(run)
-    assert finding.sentence == (
+    assert str(finding) == (
         "the data tell combinations better than each: lcl.k, lcl.l_0 and lcl.alpha (0.9994); mcl.alpha with mcl.k "
-        "(-0.98) (correlations, named from 0.95 on where 25 % of the prior's standard deviation are left)"
+        "(-0.98) (correlations, named from 0.95 on where 25 % of the prior's standard deviation are left); report "
+        "them together (calibrate plot, corner), or inform one of them"
     )
     assert finding.subject == "lcl.k, lcl.l_0, lcl.alpha, mcl.alpha, mcl.k"
     assert finding.threshold == pytest.approx(0.9**0.5)
@@ -33,19 +35,35 @@ def test_trade_offs_are_named_with_their_correlations() -> None:
     assert said(identify.parameters_trade_off(run)) == []
 
 
+def test_three_trade_offs_are_named_and_none_is_said_to_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [TradeOff((i, 3), correlation, 1.0) for i, correlation in enumerate((-0.99996, 0.995, 0.99499))]
+    found += [TradeOff((0, 1), 0.97, 1.0), TradeOff((1, 2), 0.96, 1.0)]
+    monkeypatch.setattr(identify, "trade_offs", lambda *_: found)
+    run: Any = SimpleNamespace(names="abcd", some_samples=lambda: None, posterior=SimpleNamespace(scale=None))
+    (sentence,) = said(identify.parameters_trade_off(run))
+    assert ": a with d (-1.0000); b with d (0.9950); c with d (0.99) and 2 more (" in sentence
+
+
 # --- Regions. ---------------------------------------------------------------------------------------------------------
 
 
-def regions(monkeypatch: pytest.MonkeyPatch, *shares: float, free: str = "k alpha l_0") -> list[str]:
-    """Return what is said where readings lie slack, in the toe, beyond it and taut in these shares of the draws."""
-    names = ("k", "alpha", "l_0", "f_ref", "reference_strain")
-    parameters = [SimpleNamespace(name=f"mcl.{name}") for name in names]
+def regions(monkeypatch: pytest.MonkeyPatch, *shares: float, free: str = "k alpha l_0", test: str = "") -> list[str]:
+    """Return what is said where readings lie slack, in the toe, beyond it and taut in these shares of the draws.
+
+    Of the second of two strands, the first of which is visited everywhere; what it is slack at may be a test's own.
+    """
+    names = ("k", "alpha", "l_0", "f_ref", "reference_strain", "of another")
+    parameters = [SimpleNamespace(name=f"{test if name == 'l_0' else ''}mcl.{name}") for name in names]
     rows = [0, 1, 4 if "reference_strain" in free else 2, 3]
-    test = SimpleNamespace(slots=SimpleNamespace(law=np.array([rows])))
+    slots = SimpleNamespace(law=np.array([[5] * 4, rows]))
     table = SimpleNamespace(parameters=parameters, columns=np.array([names.index(name) for name in free.split()]))
-    posterior = SimpleNamespace(strands=("mcl",), tests=(test,), table=table)
+    posterior = SimpleNamespace(strands=("lcl", "mcl"), tests=(SimpleNamespace(slots=slots),), table=table)
     run: Any = SimpleNamespace(posterior=posterior, thinned=lambda n: n)
-    monkeypatch.setattr(identify, "visited", lambda of, q: np.array([shares]) if q == 500 else None)
+
+    def visited(of: object, q: object) -> np.ndarray | None:
+        return np.array([[1.0] * 4, shares]) if of is posterior and q == 500 else None
+
+    monkeypatch.setattr(identify, "visited", visited)
     return said(identify.regions_unvisited(run))
 
 
@@ -56,6 +74,15 @@ def test_regions_that_no_reading_visits_are_named(monkeypatch: pytest.MonkeyPatc
         "in 90 % of the draws (named from 90 % on) no reading stretches mcl: the data say nothing of mcl.k, mcl.alpha, "
         "and of mcl.l_0 only a limit" + measure
     ]
+    assert regions(ask, 1.0, 0.0, 0.0, 0.0, free="l_0", test="flex60.") == [
+        "in 100 % of the draws (named from 90 % on) no reading stretches mcl: the data say nothing of its law, and of "
+        "flex60.mcl.l_0 only a limit" + measure
+    ]
+    assert regions(ask, 1.0, 0.0, 0.0, 0.0, free="k f_ref") == [
+        "in 100 % of the draws (named from 90 % on) no reading stretches mcl: the data say nothing of mcl.k, mcl.f_ref"
+        + measure
+    ]
+    assert len(regions(ask, 1.0, 1.0, 0.0, 1.0, free="k alpha")) == 1
     assert regions(ask, 1.0, 1.0, 0.04, 1.0, free="k alpha reference_strain") == [
         "in 96 % of the draws (named from 90 % on) no reading stretches mcl beyond its toe: mcl.k and mcl.alpha are "
         "told "

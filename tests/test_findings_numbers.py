@@ -97,7 +97,7 @@ def decided(*priors: Any, sd: tuple[float, ...]) -> list[str]:
 def test_a_parameter_that_was_not_learnt_is_the_priors() -> None:
     normal = Normal(50.0, 10.0)
     left = "in brackets the share of the prior's standard deviation that is left (below 90 % the data say something)"
-    assert decided(normal, normal, sd=(8.999, 1.0)) == []
+    assert decided(normal, normal, sd=(9.0, 1.0)) == []
     assert decided(normal, normal, sd=(9.001, 1.0)) == [
         f"the prior, not the data, decides mcl.k (90 %): {left}; report the prior with it"
     ]
