@@ -11,6 +11,7 @@ from stand_ins import READINGS, fit, laxity_test, looks, run_of
 
 from calibrate.findings import Finding, identify, residual
 from calibrate.findings import fit as whole
+from calibrate.findings.extrapolation import extrapolated
 from calibrate.findings.prior import Sensitivity, prior_conflict, prior_matters
 from calibrate.looks import Loop, Pull, Repeats
 from calibrate.priors import LogNormal, Normal
@@ -80,6 +81,18 @@ def of_law() -> Iterable[Finding]:
         return list(identify.regions_unvisited(run))
 
 
+def far(flexion: float) -> Any:
+    """Return a run of four draws whose laxity lies beyond -1 and 1 degrees in all and in three of them."""
+    data = SimpleNamespace(angles=np.array([-1.0, 1.0]), in_degrees=lambda angles: angles)
+    test = SimpleNamespace(measurement=data, slots=SimpleNamespace(reading=[0]), label="", flexion=flexion)
+    config = SimpleNamespace(knee=SimpleNamespace(reference_flexion=0.0))
+    posterior = SimpleNamespace(tests=(test,), config=config, full=lambda q: q)
+    laxity = {"laxity_varus_10Nm": np.full(4, 2.0), "laxity_valgus_10Nm": np.array([-2.0, -2.0, -2.0, 0.0])}
+    return SimpleNamespace(
+        posterior=posterior, names=("mcl.k",), spread=lambda _: np.zeros((2, 1, 2, 1)), derived=lambda _: laxity
+    )
+
+
 SENSITIVE = Sensitivity(("mcl.k", "lcl.k", "laxity_varus_10Nm"), np.array([0.06, 0.3, 0.1]), np.ones(3))
 
 # What is found, then what a program reads of it.
@@ -125,6 +138,7 @@ FOUND: dict[str, tuple[Callable[[], Iterable[Finding]], str, float, float | None
         4.0 / math.sqrt(0.75),
         3.0,
     ),
+    "extrapolated": (lambda: extrapolated(far(2.0)), "laxity_varus_10Nm, laxity_valgus_10Nm", 1.0, 0.5),
     "prior-sensitive": (
         lambda: prior_matters(sampled(TWO), SENSITIVE, set()),
         "lcl.k, laxity_varus_10Nm, mcl.k",
@@ -145,4 +159,9 @@ def test_a_finding_holds_a_number_against_another(code: str) -> None:
     assert (found.code, found.subject) == (code, subject)
     assert found.value == pytest.approx(value)
     assert found.threshold == (None if threshold is None else pytest.approx(threshold))
-    assert type(found.value) is float or isinstance(found.value, np.float64)
+    assert isinstance(found.value, float)
+
+
+def test_strains_at_another_flexion_are_a_finding_of_their_own() -> None:
+    *_, found = extrapolated(far(30.0))
+    assert (found.code, found.subject, found.value, found.threshold) == ("extrapolated", "reference_strain", 30.0, 5.0)
