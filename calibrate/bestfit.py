@@ -159,10 +159,10 @@ def _of_test(
     valgus: NDArray[np.bool_],
 ) -> BestFit:
     """Look at one test; `left` are the readings that do not lie apart, `tidy` the residuals that they are judged by."""
-    data, rows = test.measurement, slips[0]
-    sigma, rest = whole.sigma[part], left[part]
+    data, sigma, rest = test.measurement, whole.sigma[part], left[part]
+    apart = not rest.all()
     share, possible = explained(data.angles, data.loads, whole.residuals[part] * sigma, sigma)
-    if rows.size:
+    if apart:
         parts = (data.angles, data.loads, whole.robust[part] * sigma, sigma)
         share = max(share, explained(*(one[rest] for one in parts))[0])
     here = np.zeros(left.size, dtype=bool)
@@ -173,11 +173,11 @@ def _of_test(
             _scaled(whole.slopes[here], tidy[here]), _scaled(whole.slopes[left & ~here], tidy[left & ~here])
         )
     direction = None if data.direction is None else data.direction[rest]
-    seen = tidy[here] if rows.size else whole.mean[part]
+    seen = tidy[here] if apart else whole.mean[part]
     looks = look(data.angles[rest], direction, valgus[rest], seen, sigma[rest], whole.hat.some(here), CHANCE)
     by_angle, by_row = _serial(data.angles[rest], tidy[here] + looks.straight - seen, slopes)
     misfit = float(np.mean(whole.residuals[part] ** 2))
-    scatter = math.sqrt(float(np.mean((tidy[here] * sigma[rest]) ** 2))) if rest.any() else 0.0
+    scatter = math.sqrt(float(np.mean((tidy[here] * sigma[rest]) ** 2)))
     return BestFit(
         test, whole.best, misfit, share, possible, *slips, by_angle, by_row, scatter, looks, np.flatnonzero(rest)
     )
@@ -190,11 +190,11 @@ def _of_draws(
 
     Draws that decide more readings than there are parameters are no posterior of one hill, and their mean is no fit.
     """
-    count = min(_HAT_DRAWS, _HAT_NUMBERS // weight.size)
-    some = draws[np.linspace(0, len(draws) - 1, min(max(count, 1), len(draws))).round().astype(int)]
+    count = min(_HAT_DRAWS, _HAT_NUMBERS // weight.size, len(draws))
+    some = draws[np.linspace(0, len(draws) - 1, count).round().astype(int)]
     errors = posterior.residuals(some) * weight
     good = np.isfinite(errors).all(axis=1)
-    if count < 2 or good.sum() < 2:
+    if good.sum() < 2:
         return residuals, Hat.nothing(weight.size)
     hat = Hat.of(errors[good], some[good])
     if not hat.leverage.sum() <= posterior.ndim:
@@ -235,7 +235,7 @@ def _beyond_others(slopes: FloatArray, others: FloatArray) -> FloatArray:
         return slopes
     _, size, axes = np.linalg.svd(np.linalg.qr(others, mode="r"))
     told = np.zeros(len(axes))
-    told[: size.size] = np.where(size > size[0] * len(others) * np.finfo(float).eps, size, 0.0)  # the rest is rounding
+    told[: size.size] = np.maximum(size - size[0] * len(others) * np.finfo(float).eps, 0.0)  # less what may be rounding
     return np.asarray(slopes @ axes.T / np.sqrt(1.0 + told**2))
 
 

@@ -156,11 +156,12 @@ def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[Bas
 
 
 def _annotation_of(model: type[BaseModel], key: str) -> Any:
-    """Return the annotation of a field, or of the fields that a user gives names to; None if there are none."""
+    """Return the annotation of a field, or of the fields that a user gives names to; that of no model if none is."""
     field = model.model_fields.get(key)
     if field is not None:
         return field.annotation
-    return get_type_hints(model).get("__pydantic_extra__") if model.model_config.get("extra") == "allow" else None
+    *_, values = None, *get_args(get_type_hints(model).get("__pydantic_extra__"))  # a dict's arguments
+    return values
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

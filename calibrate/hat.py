@@ -55,10 +55,10 @@ class Hat:
         draws : ndarray, shape (m, p)
             The parameters.
         """
-        noise = math.sqrt(float(np.mean(errors**2))) or 1.0
+        noise = math.sqrt(float(np.mean(errors**2))) or math.inf
         away = (errors - errors.mean(axis=0)) / noise
         spread = draws.std(axis=0)
-        parameters = (draws - draws.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
+        parameters = (draws - draws.mean(axis=0)) / np.where(spread > 0.0, spread, math.inf)
         return cls(away.T / math.sqrt(len(draws)), away.T @ parameters / len(draws))
 
     @classmethod
@@ -99,7 +99,7 @@ def explained_by(column: FloatArray, residuals: FloatArray, hat: Hat) -> tuple[f
     Returns
     -------
     coefficient, probability : float
-        0 and 1 if the fit leaves little of the column (less than a fifth), or too few readings.
+        0 and 1 if the fit leaves little of the column (a fifth or less), or too few readings.
     """
     rest = hat.left(column)
     size = float(column @ rest)
@@ -128,7 +128,7 @@ def against_others(residuals: FloatArray, hat: Hat) -> tuple[FloatArray, FloatAr
     """
     n, kept, free = residuals.size, hat.kept, hat.free - 1.0
     total = float(residuals @ residuals)
-    if free < _FEWEST or not 0.0 < total < math.inf:
+    if free < _FEWEST or not total < math.inf:
         return np.zeros(n), np.ones(n), np.zeros(hat.swing.shape)
     # Of a reading that has more than all, nothing can be said: its leverage is not that of a narrow posterior.
     rest = total - residuals**2 / kept
@@ -200,8 +200,9 @@ def tails(residuals: FloatArray, hat: Hat) -> tuple[float, float]:
     skewness = 6.0 * (n * n - 5.0 * n + 2.0) / ((n + 7.0) * (n + 9.0))
     skewness *= math.sqrt(6.0 * (n + 3.0) * (n + 5.0) / (n * (n - 2.0) * (n - 3.0)))
     a = 6.0 + 8.0 / skewness * (2.0 / skewness + math.sqrt(1.0 + 4.0 / skewness**2))
-    base = 1.0 + x * math.sqrt(2.0 / (a - 4.0))
-    root = math.copysign(abs((1.0 - 2.0 / a) / base) ** (1.0 / 3.0), base) if base else 0.0
+    # The lightest tails would be below nothing there, and beyond that the approximation takes them for heavy ones.
+    base = max(1.0 + x * math.sqrt(2.0 / (a - 4.0)), _NEXT_TO_NOTHING)
+    root = ((1.0 - 2.0 / a) / base) ** (1.0 / 3.0)
     z = (1.0 - 2.0 / (9.0 * a) - root) / math.sqrt(2.0 / (9.0 * a))
     return kurtosis - 3.0, 0.5 * math.erfc(z / math.sqrt(2.0))
 

@@ -142,7 +142,7 @@ def look(
     if ways is not None:
         # Residuals are prediction less data.
         coefficient, probability = explained_by(ways / sigma, -residuals, hat)
-        noise = math.sqrt(float(np.mean(residuals**2))) or 1.0
+        noise = math.sqrt(float(np.mean(residuals**2))) or math.inf
         share = abs(coefficient) * math.sqrt(float(np.mean((ways / sigma) ** 2))) / noise
         loop = Loop(coefficient, share, probability)
         if probability < chance:
@@ -173,7 +173,7 @@ def ways_of(angles: FloatArray) -> FloatArray | None:
 
 def compared(angles: FloatArray, ways: FloatArray) -> FloatArray | None:
     """Return the ways if readings of both lie among each other: else an effect of the angle looks the same."""
-    up, down = angles[ways > 0.0], angles[ways < 0.0]
+    up, down = angles[ways == 1.0], angles[ways == -1.0]
     if min(up.size, down.size) < _FEWEST:
         return None
     for one, other in ((up, down), (down, up)):

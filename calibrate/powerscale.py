@@ -36,7 +36,7 @@ def sensitivity(values: FloatArray, log_part: FloatArray) -> FloatArray:
         of which fewer than half of the draws are finite.
     """
     steps = np.array([-_STEP, _STEP])
-    exponent = steps[:, np.newaxis] * (log_part - log_part.mean())
+    exponent = steps[:, np.newaxis] * log_part
     weights = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     out = np.full(values.shape[1], math.nan)
     for i, column in enumerate(values.T):
@@ -47,7 +47,7 @@ def sensitivity(values: FloatArray, log_part: FloatArray) -> FloatArray:
 
 
 def _speed(column: FloatArray, weights: FloatArray, steps: FloatArray) -> float:
-    order = np.argsort(column, kind="stable")
+    order = np.argsort(column)
     x = column[order]
     found = []
     for step, weight in zip(steps.tolist(), weights[:, order], strict=True):

@@ -69,5 +69,5 @@ def _in_test(posterior: Posterior, test: LaxityTest, q: FloatArray) -> BoolArray
             lengths = test.knee(one, angles).kinematics.lengths
         except GeometryError:
             continue
-        out[row] = regions(lengths[np.newaxis], law[row : row + 1])[0]
+        out[row] = regions(lengths[np.newaxis], law[[row]])[0]
     return out

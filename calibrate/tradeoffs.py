@@ -80,7 +80,7 @@ def trade_offs(draws: FloatArray, scale: FloatArray) -> list[TradeOff]:
 
 def _told(alike: FloatArray, one: int, others: list[int]) -> float:
     """Return the share of a parameter's variance that others explain: the squared multiple correlation."""
-    slopes, *_ = np.linalg.lstsq(alike[np.ix_(others, others)], alike[others, one], rcond=None)
+    slopes, *_ = np.linalg.lstsq(alike[np.ix_(others, others)], alike[others, one])
     return min(1.0, float(alike[others, one] @ slopes))
 
 

@@ -15,8 +15,16 @@ from calibrate.priors import Normal
 
 @pytest.fixture(autouse=True)
 def errors_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_sigma", lambda posterior, q: posterior.sigma)
-    monkeypatch.setattr(module, "_valgus", lambda posterior, test, q: test.measurement.angles > 3.0)
+    def sigma(posterior: Any, q: np.ndarray) -> Any:
+        assert q.shape == (posterior.ndim,)
+        return posterior.sigma
+
+    def valgus(posterior: Any, test: Any, q: np.ndarray) -> Any:
+        assert q.shape == (posterior.ndim,)
+        return test.measurement.angles > 3.0
+
+    monkeypatch.setattr(module, "_sigma", sigma)
+    monkeypatch.setattr(module, "_valgus", valgus)
 
 
 # --- The whole. -------------------------------------------------------------------------------------------------------
@@ -51,7 +59,8 @@ class Asked:
     def look(self, *arguments: Any) -> Any:
         """See a loop of 0.25 in all residuals, and take it out."""
         self.calls.append(("look", *arguments))
-        return SimpleNamespace(straight=arguments[3] - 0.25)
+        self.seen = SimpleNamespace(straight=arguments[3] - 0.25)
+        return self.seen
 
     def of(self, name: str) -> list[tuple[Any, ...]]:
         return [call[1:] for call in self.calls if call[0] == name]
@@ -86,6 +95,7 @@ def test_a_fit_without_readings_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hat.factor.size == hat.swing.size == 0
     assert chance == 1e-3
     assert fit.scatter == pytest.approx(0.5 * np.sqrt(np.mean(residuals**2)))
+    assert fit.looks is asked.seen
     assert fit.rows.tolist() == list(range(30))
     np.testing.assert_allclose(known, slopes)
     assert (fit.explained, fit.possible, fit.threshold) == (0.5, 0.9, 5.5)
@@ -100,6 +110,7 @@ def test_a_fit_without_readings_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_readings_apart_are_left_out(shares: tuple[float, float], monkeypatch: pytest.MonkeyPatch) -> None:
     sigma = np.arange(30) + 1.0
     asked, posterior = Asked(monkeypatch, [29, 3, 0], shares), line(sigma=sigma, unit=sigma)
+    posterior.measurement.direction = np.tile([1.0, -1.0], 15)
     (fit,) = best_fits(posterior, DRAWS)
     rest = np.r_[1:3, 4:29]
     residuals, robust = (posterior.residuals(q[np.newaxis])[0] for q in (DRAWS[1], ROBUST))
@@ -109,8 +120,9 @@ def test_readings_apart_are_left_out(shares: tuple[float, float], monkeypatch: p
     same(second, angles[rest], loads[rest], (robust * sigma)[rest], sigma[rest])
     ((where, what, known),) = asked.of("_serial")
     same((where, what), angles[rest], robust[rest] - 0.25)
-    ((at, _, valgus, seen, noise, hat, _),) = asked.of("look")
+    ((at, direction, valgus, seen, noise, hat, _),) = asked.of("look")
     same((at, valgus, seen, noise), angles[rest], angles[rest] > 3.0, robust[rest], sigma[rest])
+    same((direction,), np.tile([1.0, -1.0], 15)[rest])
     assert len(hat.factor) == 27
     assert fit.rows.tolist() == rest.tolist()
     assert fit.scatter == pytest.approx(np.sqrt(np.mean((robust * sigma)[rest] ** 2)))
@@ -184,14 +196,6 @@ def test_draws_without_a_prediction_are_left_out(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(asked.of("look")[0][3], real(NEAR[1::2]).mean(axis=0))
 
 
-@pytest.mark.parametrize(("n", "draws"), [(4000, 1000), (40_000, 100), (2_000_001, 0)])
-def test_leverage_is_worked_out_from_as_many_draws_as_there_is_room_for(n: int, draws: int) -> None:
-    posterior = SimpleNamespace(residuals=lambda q: np.zeros((len(q), 1)) + q[:, :1], ndim=3)
-    weight = np.broadcast_to(1.0, (n,))
-    _, hat = module._of_draws(posterior, np.ones((1500, 3)), weight, weight)  # type: ignore[arg-type]  # a stand-in
-    assert hat.factor.shape[1] == draws
-
-
 # --- Several tests. ---------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +220,14 @@ def test_each_test_has_its_own_readings(monkeypatch: pytest.MonkeyPatch) -> None
     assert [fit.test.name for fit in (first, second)] == ["t0", "t1"]
 
 
+def test_readings_of_three_tests_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, posterior = Asked(monkeypatch, [], (0.5, 0.5, 0.5)), line(sizes=(14, 9, 7))
+    best_fits(posterior, DRAWS)
+    robust = posterior.residuals(ROBUST[np.newaxis])[0]
+    (one, _), (two, _), (three, _) = asked.of("outlying")
+    same((one, two, three), robust[:14], robust[14:23], robust[23:])
+
+
 def test_parameters_count_as_fitted_to_the_tests_that_decide_them(monkeypatch: pytest.MonkeyPatch) -> None:
     posterior = line(sizes=(20, 10))
     posterior.columns[20:, :2] = 0.0  # the second test knows the last one only
@@ -234,67 +246,8 @@ def test_what_the_prior_decides_is_not_fitted(monkeypatch: pytest.MonkeyPatch) -
         best_fits(posterior, DRAWS)
         assert asked.of("outlying")[0][1] == count
     posterior.columns[:, 1:] *= 1e-6
-    asked = Asked(monkeypatch, [])
-    best_fits(posterior, DRAWS)
-    assert asked.of("outlying")[0][1] == 1
-
-
-# --- The parts. -------------------------------------------------------------------------------------------------------
-
-
-def test_slopes_are_in_units_of_priors_and_errors() -> None:
-    posterior, best = line(), DRAWS[1]
-    weight = np.arange(30.0)
-    expected = 2.9 * posterior.columns * SD * weight[:, np.newaxis]
-    np.testing.assert_allclose(module._slopes(posterior, best, weight), expected)
-    posterior.columns[3, 1], posterior.columns[4, 2] = np.inf, np.nan
-    found = module._slopes(posterior, best, weight)
-    assert found[3, 1] == found[4, 2] == 0.0
-    np.testing.assert_allclose(found[5:], expected[5:])
-    assert module._noise(np.array([3.0, -4.0])) == pytest.approx(np.sqrt(12.5))
-    assert module._noise(np.zeros(2)) == module._noise(np.zeros(0)) == 1.0
-
-
-@pytest.mark.parametrize("rows", [0, 2, 3, 40])
-def test_what_other_tests_tell_is_taken_from_the_slopes(rows: int) -> None:
-    rng = np.random.default_rng(1)
-    slopes, others = rng.standard_normal((5, 3)), rng.standard_normal((rows, 3))
-    found = module._beyond_others(slopes, others)
-    np.testing.assert_allclose(found @ found.T, slopes @ np.linalg.inv(np.eye(3) + others.T @ others) @ slopes.T)
-
-
-@pytest.mark.parametrize("steep", [1e10, 1e100])
-def test_slopes_so_steep_that_a_square_forgets_the_prior_are_worked_out(steep: float) -> None:
-    """Other tests tell the sum of the first two parameters, and nothing of the rest: 1 + steep**2 is steep**2."""
-    others = np.outer(np.linspace(1.0, 2.0, 10), [steep, steep, 0.0])
-    found = module._beyond_others(np.array([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 3.0]]), others)
-    np.testing.assert_allclose(found @ found.T, np.diag([0.0, 2.0, 9.0]), atol=1e-6)
-    with np.errstate(over="ignore"):
-        assert np.abs(module._scaled(np.array([[1e305, -1e305]]), np.array([1e-9]))).max() == 1e100
-
-
-def test_neighbours_by_angle_and_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[Any, ...]] = []
-
-    def serial(*arguments: Any) -> tuple[float, float]:
-        calls.append(arguments)
-        return float(len(calls)), 0.5
-
-    monkeypatch.setattr(module, "serial", serial)
-    residuals, slopes = np.arange(4.0), np.arange(8.0).reshape(4, 2)
-    angles = np.array([2.0, 1.0, 1.0, 3.0])
-    assert module._serial(angles, residuals, slopes) == ((1.0, 0.5), (2.0, 0.5))
-    same(calls[0], [1.0, 2.0, 0.0, 3.0], slopes[[1, 2, 0, 3]])
-    same(calls[1], residuals, slopes)
-    assert module._serial(angles, residuals, None)[1] == (4.0, 0.5)
-    same(calls[2], [1.0, 2.0, 0.0, 3.0], None)
-    same(calls[3], residuals, None)
-    assert module._serial(np.array([1.0, 1.5, 1.0, 1.5]), residuals, slopes)[1] is not None
-    for one_way in ([1.0, 2.0, 2.0, 3.0], [3.0, 2.0, 2.0, 1.0], [2.0] * 4):
-        assert module._serial(np.array(one_way), residuals, slopes)[1] is None
-
-
-def test_readings_at_one_angle_keep_the_order_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "serial", lambda residuals, _: residuals.tolist())
-    by_angle: Any = module._serial(np.tile([1.0, 0.0], 100), np.arange(200.0), None)[0]
-    assert by_angle == [*range(1, 200, 2), *range(0, 200, 2)]
+    for priors, count in ((posterior.priors, 1), (line().priors, 2)):  # flat ones decide nothing
+        posterior.priors = priors
+        asked = Asked(monkeypatch, [])
+        best_fits(posterior, DRAWS)
+        assert asked.of("outlying")[0][1] == count

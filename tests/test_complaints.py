@@ -175,6 +175,33 @@ def test_complaints_name_key_value_and_remedy(key: str, what: str) -> None:
     assert re.match(SAYS[key, what], explain(error.value, Config)), explain(error.value, Config)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        (
+            "parameters.dmcl.k",
+            "{ lower = 1.0, upr = 9.0 }",
+            "parameters.dmcl.k.upr: unknown key; did you mean 'upper'?",
+        ),
+        ("parameters.dmcl.k", "{ a = 1.0 }", "parameters.dmcl.k.a: unknown key; known here: lower, upper, start"),
+        (
+            "knee.dmcl.femur",
+            "[1.0, { mean = 1.0, s = 9.0 }]",
+            "knee.dmcl.femur[1].s: unknown key; did you mean 'sd'?",
+        ),
+        (
+            "tests.flex60.parameters.mcl.l_0",
+            "{ lower = 1.0, upr = 9.0 }",
+            "tests.flex60.parameters.mcl.l_0.upr: unknown key; did you mean 'upper'?",
+        ),
+    ],
+)
+def test_slips_below_a_strand_of_any_name_are_told_with_what_is_known_there(key: str, value: str, says: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Config.model_validate(changed(tuple(key.split(".")), tomllib.loads(f"x = {value}")["x"], 1))
+    assert explain(error.value, Config) == says
+
+
 def test_hexadecimal_numbers_of_thousands_of_digits_are_one_line() -> None:
     text = BOX.read_text().replace("seed = 1", f"seed = 0x{'f' * 5000}")
     with pytest.raises(ConfigError, match=r"sampling\.seed = a number of thousands of digits: must be less than"):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from calibrate.complaints import NEITHER, TAGS, as_toml, did_you_mean, explain
+from calibrate.complaints import NEITHER, TAGS, PlacedError, SlipError, as_toml, did_you_mean, explain
 
 Real = Annotated[float, Field(strict=True)]
 
@@ -41,6 +41,46 @@ class Outer(BaseModel):
     count: Annotated[int, Field(strict=True, ge=0, lt=5)] = 1
     share: Annotated[Real, Field(ge=0, le=1)] = 0.5
     when: datetime.date | None = None
+
+
+class Bounds(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    tag: ClassVar[str] = "<bounds>"
+
+    lower: float
+
+
+class Normal(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    tag: ClassVar[str] = "<normal>"
+
+    mean: float
+    sd: float
+
+
+class Named(BaseModel):
+    """Tables that a user gives names to, some of which are slips, and one that looks below them."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Inner]
+
+    @model_validator(mode="after")
+    def _check(self) -> "Named":
+        for key, inner in self.__pydantic_extra__.items():
+            if key in ("dcml", "a b"):
+                raise SlipError(key, "did you mean 'dmcl'?")
+            if inner.length > 9.0:
+                raise PlacedError(f"{key}.length = {inner.length:g}: is too long")
+        return self
+
+
+class More(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    value: float | Normal | Bounds = 1.0
+    tests: dict[str, Inner] = {}
+    named: Named = Named()
+    place: Annotated[list[Real], Field(min_length=2, max_length=3)] = [1.0, 2.0]
 
 
 POINT = "must be two numbers, like [23.5, -6.0]"
@@ -96,6 +136,28 @@ def test_complaints(changes: dict[str, Any], says: str) -> None:
     assert said({"inner": GOOD} | changes) == says
 
 
+PLACE = "must be two numbers or three, like [23.5, -6.0] or [23.5, -6.0, 1.5]"
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ({"tests": 3}, "tests = 3: must be tables with names, like [tests.flex30]"),
+        ({"tests": {"a": 3}}, "tests.a = 3: must be a table with point, length"),
+        ({"tests": {"a": {"pint": 1}}}, "tests.a.pint: unknown key; did you mean 'point'?"),
+        ({"named": {"dmcl": {"pint": 1}}}, "named.dmcl.pint: unknown key; did you mean 'point'?"),
+        ({"named": {"dmcl": GOOD | {"length": 9.5}}}, "named.dmcl.length = 9.5: is too long"),
+        ({"named": {"dcml": GOOD}}, "named.dcml: unknown key; did you mean 'dmcl'?"),
+        ({"named": {"a b": GOOD}}, "named.'a b': unknown key; did you mean 'dmcl'?"),
+        ({"named": {"dcml": GOOD}, "tests": 3}, "named.dcml: unknown key; did you mean 'dmcl'?"),
+        ({"place": [1.0]}, f"place = [1.0]: {PLACE}"),
+        ({"place": [1.0, 2.0, 3.0, 4.0]}, f"place = [1.0, 2.0, 3.0, 4.0]: {PLACE}"),
+    ],
+)
+def test_complaints_about_tables_with_names_and_places(document: dict[str, Any], says: str) -> None:
+    assert said(document, More) == says
+
+
 def test_complaints_about_a_whole_table() -> None:
     assert said({}) == "inner: missing"
     assert said({}, prefix="top") == "top.inner: missing"
@@ -125,9 +187,9 @@ class Tagged:
         return [self.complaint]
 
 
-def tagged(**complaint: Any) -> str:
+def tagged(model: type[BaseModel] = Outer, **complaint: Any) -> str:
     error: Any = Tagged(**complaint)
-    return explain(error, Outer)
+    return explain(error, model)
 
 
 def test_tags_are_no_keys() -> None:
@@ -140,6 +202,21 @@ def test_tags_are_no_keys() -> None:
     assert tagged(loc=("either",), type=NEITHER, input="x") == "either = 'x': must be this or that"
     assert (
         tagged(loc=("inner",), type="model_attributes_type", input=1) == "inner = 1: must be a table with point, length"
+    )
+
+
+def test_tags_choose_between_the_forms_of_a_value() -> None:
+    def of(*loc: str, kind: str = "extra_forbidden", value: Any = 1) -> str:
+        return tagged(More, loc=loc, type=kind, input=value)
+
+    assert of("value", "<bounds>", "x") == "value.x: unknown key; known here: lower"
+    assert of("value", "<normal>", "x") == "value.x: unknown key; known here: mean, sd"
+    assert of("value", "<tie>", kind="model_type") == "value = 1: must be a table"
+    assert of("named", "dmcl", "<tie>", kind="model_type") == "named.dmcl = 1: must be a table"  # of no form
+    assert of("named", "dmcl", "point", kind="model_type") == "named.dmcl.point = 1: must be a table"
+    assert of("value", kind=NEITHER, value={"literature": "x"}) == (
+        "value = a table: there are no published values of it; it must be a number (fixed), or { lower = ..., upper = "
+        "... }, { mean = ..., sd = ... } or { median = ..., factor = ... } (free)"
     )
 
 
@@ -186,3 +263,5 @@ def test_the_nearest_word_is_meant_or_none() -> None:
     assert did_you_mean("abxyz", ["abcde"]) == "known here: abcde"  # 0.4 alike
     assert did_you_mean("abcyz", ["abcde"]) == "did you mean 'abcde'?"  # 0.6 alike
     assert did_you_mean("x", []) == "known here: "
+    assert did_you_mean("xyz", ["weight"], "see the list") == "see the list"
+    assert did_you_mean("wight", ["weight"], "see the list") == "did you mean 'weight'?"

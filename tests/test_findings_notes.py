@@ -10,6 +10,7 @@ from stand_ins import said
 from calibrate.findings import extrapolation, identify, prior
 from calibrate.findings.prior import Sensitivity, disagreement, prior_conflict, prior_matters
 from calibrate.priors import LogNormal, Normal, Uniform
+from calibrate.tradeoffs import TradeOff
 
 # --- Parameters that trade off. ---------------------------------------------------------------------------------------
 
@@ -23,9 +24,10 @@ def test_trade_offs_are_named_with_their_correlations() -> None:
         names=names, some_samples=lambda: draws, posterior=SimpleNamespace(scale=np.array([2.0, 2.0, 2.0, 2.0, 2.0]))
     )
     (finding,) = identify.parameters_trade_off(run)
-    assert finding.sentence == (
+    assert str(finding) == (
         "the data tell combinations better than each: lcl.k, lcl.l_0 and lcl.alpha (0.9994); mcl.alpha with mcl.k "
-        "(-0.98) (correlations, named from 0.95 on where 25 % of the prior's standard deviation are left)"
+        "(-0.98) (correlations, named from 0.95 on where 25 % of the prior's standard deviation are left); report "
+        "them together (calibrate plot, corner), or inform one of them"
     )
     assert finding.subject == "lcl.k, lcl.l_0, lcl.alpha, mcl.alpha, mcl.k"
     assert finding.threshold == pytest.approx(0.9**0.5)
@@ -33,19 +35,35 @@ def test_trade_offs_are_named_with_their_correlations() -> None:
     assert said(identify.parameters_trade_off(run)) == []
 
 
+def test_three_trade_offs_are_named_and_none_is_said_to_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [TradeOff((i, 3), correlation, 1.0) for i, correlation in enumerate((-0.99996, 0.995, 0.99499))]
+    found += [TradeOff((0, 1), 0.97, 1.0), TradeOff((1, 2), 0.96, 1.0)]
+    monkeypatch.setattr(identify, "trade_offs", lambda *_: found)
+    run: Any = SimpleNamespace(names="abcd", some_samples=lambda: None, posterior=SimpleNamespace(scale=None))
+    (sentence,) = said(identify.parameters_trade_off(run))
+    assert ": a with d (-1.0000); b with d (0.9950); c with d (0.99) and 2 more (" in sentence
+
+
 # --- Regions. ---------------------------------------------------------------------------------------------------------
 
 
-def regions(monkeypatch: pytest.MonkeyPatch, *shares: float, free: str = "k alpha l_0") -> list[str]:
-    """Return what is said where readings lie slack, in the toe, beyond it and taut in these shares of the draws."""
-    names = ("k", "alpha", "l_0", "f_ref", "reference_strain")
-    parameters = [SimpleNamespace(name=f"mcl.{name}") for name in names]
+def regions(monkeypatch: pytest.MonkeyPatch, *shares: float, free: str = "k alpha l_0", test: str = "") -> list[str]:
+    """Return what is said where readings lie slack, in the toe, beyond it and taut in these shares of the draws.
+
+    Of the second of two strands, the first of which is visited everywhere; what it is slack at may be a test's own.
+    """
+    names = ("k", "alpha", "l_0", "f_ref", "reference_strain", "of another")
+    parameters = [SimpleNamespace(name=f"{test if name == 'l_0' else ''}mcl.{name}") for name in names]
     rows = [0, 1, 4 if "reference_strain" in free else 2, 3]
-    test = SimpleNamespace(slots=SimpleNamespace(law=np.array([rows])))
+    slots = SimpleNamespace(law=np.array([[5] * 4, rows]))
     table = SimpleNamespace(parameters=parameters, columns=np.array([names.index(name) for name in free.split()]))
-    posterior = SimpleNamespace(strands=("mcl",), tests=(test,), table=table)
+    posterior = SimpleNamespace(strands=("lcl", "mcl"), tests=(SimpleNamespace(slots=slots),), table=table)
     run: Any = SimpleNamespace(posterior=posterior, thinned=lambda n: n)
-    monkeypatch.setattr(identify, "visited", lambda of, q: np.array([shares]) if q == 500 else None)
+
+    def visited(of: object, q: object) -> np.ndarray | None:
+        return np.array([[1.0] * 4, shares]) if of is posterior and q == 500 else None
+
+    monkeypatch.setattr(identify, "visited", visited)
     return said(identify.regions_unvisited(run))
 
 
@@ -56,6 +74,15 @@ def test_regions_that_no_reading_visits_are_named(monkeypatch: pytest.MonkeyPatc
         "in 90 % of the draws (named from 90 % on) no reading stretches mcl: the data say nothing of mcl.k, mcl.alpha, "
         "and of mcl.l_0 only a limit" + measure
     ]
+    assert regions(ask, 1.0, 0.0, 0.0, 0.0, free="l_0", test="flex60.") == [
+        "in 100 % of the draws (named from 90 % on) no reading stretches mcl: the data say nothing of its law, and of "
+        "flex60.mcl.l_0 only a limit" + measure
+    ]
+    assert regions(ask, 1.0, 0.0, 0.0, 0.0, free="k f_ref") == [
+        "in 100 % of the draws (named from 90 % on) no reading stretches mcl: the data say nothing of mcl.k, mcl.f_ref"
+        + measure
+    ]
+    assert len(regions(ask, 1.0, 1.0, 0.0, 1.0, free="k alpha")) == 1
     assert regions(ask, 1.0, 1.0, 0.04, 1.0, free="k alpha reference_strain") == [
         "in 96 % of the draws (named from 90 % on) no reading stretches mcl beyond its toe: mcl.k and mcl.alpha are "
         "told "
@@ -99,6 +126,19 @@ def test_a_posterior_mean_is_held_against_what_the_prior_expects_of_it() -> None
     above = float(half.quantile(0.975))
     assert disagreement(np.array([above, above]), half) == pytest.approx(1.96, abs=1e-3)
     assert np.isfinite(disagreement(np.array([10.0, 50.0]), half))
+    # At a bound there is no more of the prior beyond, but the draws may be as near to it as numbers are.
+    both = Normal(50.0, 10.0, lower=40.0, upper=60.0)
+    assert disagreement(np.full(2, 60.0), both) == pytest.approx(6.0, abs=0.01)
+    assert disagreement(np.full(2, 40.0), both) == pytest.approx(-6.0, abs=0.01)
+    assert disagreement(np.full(2, 0.5 / 1.4**2), LogNormal(0.5, 1.4)) == pytest.approx(-2.0)
+    # Bounds far out in a tail, on either side.
+    far = Normal(0.0, 1.0, lower=9.0)
+    assert disagreement(far.quantile([0.975, 0.975]), far) == pytest.approx(1.96, abs=1e-3)
+    below = Normal(0.0, 1.0, upper=-9.0)
+    assert disagreement(below.quantile([0.975, 0.975]), below) == pytest.approx(1.96, abs=1e-3)
+    # Between bounds that are next to each other nothing is left to disagree about.
+    narrow = Normal(50.0, 1000.0, lower=50.0, upper=float(np.nextafter(50.0, 60.0)))
+    assert disagreement(np.array([50.0, 50.0]), narrow) == 0.0
 
 
 def sensitive(*prior: float, data: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)) -> Sensitivity:
@@ -106,9 +146,9 @@ def sensitive(*prior: float, data: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0,
     return Sensitivity(names, np.array(prior), np.array(data))
 
 
-def conflicts(*away: float, numbers: Sensitivity) -> list[str]:
-    """Return what is said if posterior means lie so many prior sd away and half of the variance is left."""
-    draws = np.sqrt(0.5) * (np.array(away) + np.array([[-1.0], [1.0]]))
+def conflicts(*away: float, numbers: Sensitivity, left: float = 0.5) -> list[str]:
+    """Return what is said if posterior means lie so many sd away, and such a share of the variance is left."""
+    draws = np.sqrt(1.0 - left) * np.array(away) + np.sqrt(left) * np.array([[-1.0], [1.0]])
     priors = (Normal(0.0, 1.0), Normal(0.0, 1.0), Uniform(-1.0, 1.0))
     run: Any = SimpleNamespace(
         names=numbers.names[:3], some_samples=lambda: draws, posterior=SimpleNamespace(priors=priors)
@@ -119,6 +159,7 @@ def conflicts(*away: float, numbers: Sensitivity) -> list[str]:
 def test_prior_and_data_disagree_beyond_three_standard_deviations() -> None:
     both = sensitive(0.06, 0.06, 0.06)
     assert conflicts(2.99, -2.99, 9.0, numbers=both) == []  # and a flat prior is told by its bounds
+    assert conflicts(3.0, -3.0, 9.0, numbers=both, left=0.0) == []
     assert conflicts(3.01, -4.26, 0.0, numbers=both) == [
         "prior and data disagree on mcl.k (+3.0), lcl.k (-4.3): in brackets how many standard deviations the "
         "posterior's "
@@ -191,19 +232,24 @@ def measured(
 
 
 def drawn(*tests: Any, derived: dict[str, list[float]], reference: float = 0.0) -> Any:
-    """Return four draws, whose offset is that of the first test."""
-    knee = SimpleNamespace(reference_flexion=reference)
+    """Return four draws, whose only parameter is the offset of the first test's angles."""
+    q = np.full((4, 1), tests[0].own)
     posterior = SimpleNamespace(
-        tests=tests, config=SimpleNamespace(knee=knee), full=lambda q: np.full((4, 2), tests[0].own)
+        tests=tests,
+        config=SimpleNamespace(knee=SimpleNamespace(reference_flexion=reference)),
+        full=lambda rows: np.column_stack([rows[:, 0], np.full(4, 99.0)]),
     )
     values = {name: np.array(value) for name, value in derived.items()}
     return SimpleNamespace(
-        posterior=posterior, names=("mcl.k",), spread=lambda n: np.zeros((1, 2, 2, 1)), derived=lambda n: values
+        posterior=posterior,
+        names=("geometry.offset",),
+        spread=lambda n: q.reshape(1, 2, 2, 1) if n == 2000 else None,
+        derived=lambda n: values if n == 2000 else None,
     )
 
 
 def shares(run: Any) -> dict[str, float]:
-    return extrapolation.beyond(run.posterior, np.zeros((4, 1)), run.derived(0))
+    return extrapolation.beyond(run.posterior, run.spread(2000).reshape(4, 1), run.derived(2000))
 
 
 NAN = float("nan")
@@ -230,6 +276,20 @@ def test_laxity_is_beyond_the_data_by_draws() -> None:
     # What the rig calls 1 degree is the knee's zero.
     shifted = drawn(measured(-4.0, 7.0, offset=1.0), derived=LAXITY)
     assert shares(shifted) == found
+    assert said(extrapolation.extrapolated(shifted)) == said(extrapolation.extrapolated(run))
+    # An only test's laxity has no name before it, whatever the test is called.
+    assert shares(drawn(measured(-5.0, 6.0, label="a."), derived=LAXITY)) == found
+
+
+def test_six_laxities_are_named() -> None:
+    ways = {f"laxity_{way}_{load}Nm": [NAN] * 4 for load in (2, 5, 10, 12) for way in ("varus", "valgus")}
+    all_of_them = "(100 % of the draws)"
+    assert said(extrapolation.extrapolated(drawn(measured(-5.0, 6.0), derived=ways))) == [
+        f"laxity_varus_2Nm {all_of_them}, laxity_valgus_2Nm {all_of_them}, laxity_varus_5Nm {all_of_them}, "
+        f"laxity_valgus_5Nm {all_of_them}, laxity_varus_10Nm {all_of_them}, laxity_valgus_10Nm {all_of_them} and 2 "
+        "more lie beyond the measured angles (named above 50 %): the law says so, and no reading; do not report them "
+        "as measured"
+    ]
 
 
 def test_each_of_several_tests_has_its_own_angles() -> None:
@@ -253,4 +313,6 @@ def test_strains_at_a_flexion_that_was_not_measured_are_the_models() -> None:
         "measured one"
     ]
     assert said(extrapolation.extrapolated(drawn(one, two, derived={}, reference=55.0))) == []
+    (sentence,) = said(extrapolation.extrapolated(drawn(one, two, derived={}, reference=70.0)))
+    assert " and the nearest test was at 60 " in sentence
     assert len(said(extrapolation.extrapolated(drawn(one, two, derived={}, reference=54.9)))) == 1

@@ -242,9 +242,14 @@ def test_what_residuals_show_first_silences_the_rest(monkeypatch: pytest.MonkeyP
     names = ("loop", "noise_swallows", "neighbours_alike", "outlying_readings", "reading_pulls", "one_arm_worse")
 
     def shown(*found: str, **changes: Any) -> list[Any]:
+        run, odd = run_of(), fit(**changes)
+
+        def stand_in(name: str) -> Any:
+            return lambda draws, of: iter([name] if name in found and draws is run and of is odd else [])
+
         for name in (*names, "heavy_tails"):
-            monkeypatch.setattr(residual, name, lambda draws, of, name=name: iter([name] if name in found else []))
-        return list(of_residuals(run_of(), fit(**changes)))
+            monkeypatch.setattr(residual, name, stand_in(name))
+        return list(of_residuals(run, odd))
 
     assert shown(*names, "heavy_tails") == ["loop", "noise_swallows"]
     assert shown(*names[2:], "heavy_tails") == ["neighbours_alike"]
@@ -252,6 +257,7 @@ def test_what_residuals_show_first_silences_the_rest(monkeypatch: pytest.MonkeyP
     assert shown(*names[3:], "heavy_tails") == ["one_arm_worse"]
     assert shown(*names[3:5], "heavy_tails") == ["outlying_readings"]
     assert shown("reading_pulls", "heavy_tails") == ["reading_pulls"]
+    assert shown("outlying_readings", "heavy_tails") == ["outlying_readings"]
     assert shown("heavy_tails") == ["heavy_tails"]
     assert shown() == []
     # Loads that do not vary have no noise to compare with, and a discrepancy expects a pattern.

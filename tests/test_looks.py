@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from calibrate.hat import Hat
+from calibrate.hat import Hat, tails, unequal
 from calibrate.looks import Repeats, compared, look, repeats, ways_of
 
 
@@ -23,6 +23,12 @@ def test_a_reading_goes_where_its_neighbours_go() -> None:
     still_first = ways_of(np.concatenate([[0.0, 0.0, 0.0], up_down]))
     assert still_first is not None
     assert still_first.tolist() == [1.0] * 8 + [-1.0] * 4
+    ends_upwards = ways_of(np.append(up_down, 1.0))
+    assert ends_upwards is not None
+    assert ends_upwards.tolist() == [1.0] * 5 + [-1.0] * 4 + [1.0]
+    turns_at_once = ways_of(np.array([3.0, 4.0, 3.0, 2.0, 1.0, 0.0, 1.0, 2.0, 3.0]))
+    assert turns_at_once is not None
+    assert turns_at_once.tolist() == [1.0] * 2 + [-1.0] * 4 + [1.0] * 3
 
 
 def test_one_way_only_is_no_loop() -> None:
@@ -73,6 +79,17 @@ def test_a_loop_is_measured_and_taken_out() -> None:
     assert by_rows.loop.half == pytest.approx(0.5, abs=0.06)
     kept = seen(chance=0.0)
     assert np.std(kept.straight) > 0.4  # not taken out unless it is no chance
+    assert np.std(seen(chance=loop.probability).straight) > 0.4
+    nothing = seen(residuals=np.zeros(40))
+    assert (nothing.loop.half, nothing.loop.share, nothing.loop.probability) == (0.0, 0.0, 1.0)
+
+
+def test_the_rest_is_seen_in_residuals_without_the_loop() -> None:
+    found, hat = seen(), Hat.nothing(40)
+    angles = np.concatenate([np.arange(20.0), np.arange(20.0)[::-1]])
+    assert found.arms == unequal(found.straight, angles > 9.5, hat)
+    assert found.tails == tails(found.straight, hat)
+    assert found.repeats == repeats(angles, found.straight, np.ones(40), hat)
 
 
 def test_a_loop_is_in_the_loads_unit_whatever_the_errors_are() -> None:
@@ -80,6 +97,8 @@ def test_a_loop_is_in_the_loads_unit_whatever_the_errors_are() -> None:
     ways = np.repeat([1.0, -1.0], 20)
     found = seen(sigma=sigma, residuals=-0.5 * ways / sigma + 1e-3 * np.random.default_rng(2).standard_normal(40))
     assert found.loop.half == pytest.approx(0.5, abs=0.01)
+    assert found.loop.share == pytest.approx(1.0, abs=0.01)
+    assert np.abs(found.straight).max() < 0.01
 
 
 def test_readings_that_pull_are_named_by_their_row() -> None:
@@ -104,12 +123,29 @@ def test_readings_at_the_same_angle_test_the_fit() -> None:
     angles = np.array([1.0, 2.0, 1.0, 3.0, 2.0, 3.0, 3.0, 4.0])
     residuals = np.array([1.0, -1.1, 1.2, 0.9, -0.9, 1.0, 1.1, -2.0])
     # Around means of 1.1, -1.0, 1.0: squares of 0.02, 0.02, 0.02 with 4 degrees of freedom; the rest has 3.
-    found = repeats(angles, residuals, np.full(8, 2.0), Hat(np.eye(8, 1), np.zeros((8, 1))))
+    sigma = np.repeat([0.2, 1.4], 4)  # whose mean square is 1
+    found = repeats(angles, residuals, 2.0 * sigma, Hat(np.eye(8, 1), np.zeros((8, 1))))
     assert found is not None
     total = float(residuals @ residuals)
     assert found.scatter == pytest.approx(2.0 * math.sqrt(0.06 / 4))
     assert found.misses == pytest.approx(2.0 * math.sqrt(total / 7.0))
     assert found.probability == pytest.approx(stats.f.sf(((total - 0.06) / 3.0) / (0.06 / 4.0), 3.0, 4.0))
+
+
+def test_a_fit_through_the_means_is_as_good_as_can_be() -> None:
+    found = repeats(np.repeat(np.arange(4.0), 2), np.tile([1.0, -1.0], 4), np.ones(8), Hat.nothing(8))
+    assert found == Repeats(math.sqrt(2.0), 1.0, 1.0)  # eight squares of 1, with 4 and 8 degrees of freedom
+
+
+def test_one_degree_of_freedom_besides_the_repeats_is_enough() -> None:
+    # A mean of 3, squares of 4, 1, 0, 1, 4 about it, and 45 of 55 that are its own.
+    found = repeats(np.ones(5), np.arange(1.0, 6.0), np.ones(5), Hat.nothing(5))
+    assert found is not None
+    assert found.scatter == pytest.approx(math.sqrt(10.0 / 4.0))
+    assert found.misses == pytest.approx(math.sqrt(55.0 / 5.0))
+    assert found.probability == pytest.approx(stats.f.sf(18.0, 1.0, 4.0))
+    with np.errstate(over="ignore"):
+        assert repeats(np.ones(5), 1e200 * np.arange(1.0, 6.0), np.ones(5), Hat.nothing(5)) is None
 
 
 def test_too_few_repeats_tell_nothing() -> None:

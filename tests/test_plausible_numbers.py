@@ -169,10 +169,13 @@ def test_loads_that_fall_as_the_angles_rise() -> None:
     assert measured([4.0, -4.0, 0.0, 0.0], [3.1, 0.0, -3.0, 0.0]) == []
 
 
-@pytest.mark.parametrize(("sigma", "said_so"), [(9.0, False), (9.1, True), (0.5, False)])
-def test_a_sigma_above_all_loads_is_warned_of(sigma: float, said_so: bool) -> None:
-    loads = np.array([-9.0, 1.0, 5.0])
+@pytest.mark.parametrize(
+    ("load", "sigma", "said_so"),
+    [(9.0, 9.0, False), (9.0, 9.1, True), (9.0, 0.5, False), (0.5, 0.6, True), (0.0, 0.1, False)],
+)
+def test_a_sigma_above_all_loads_is_warned_of(load: float, sigma: float, said_so: bool) -> None:
+    loads = np.array([-load, 0.1 * load, 0.5 * load])
     test = Measurement(np.array([-5.0, 0.0, 5.0]), loads, np.array([20.0, sigma, sigma]), "moment", "deg")
-    words = [doubt.text for doubt in doubts_of_data(test) if "more than any load" in doubt.text]
+    found = [doubt for doubt in doubts_of_data(test) if "more than any load" in doubt.text]
     expected = "N·m at the least, more than any load, so the data say next to nothing; check the column and its unit"
-    assert words == ([f"sigma is {sigma:g} {expected}"] if said_so else [])
+    assert found == ([Doubt(f"sigma is {sigma:g} {expected}", refused=False)] if said_so else [])

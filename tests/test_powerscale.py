@@ -52,6 +52,22 @@ def test_both_ends_and_any_unit_are_alike() -> None:
     np.testing.assert_allclose(sensitivity(-7.0 * x[:, np.newaxis], part + 1e3), one)
 
 
+def test_three_draws_whose_last_weighs_thrice_or_a_third() -> None:
+    """Of 0, 1 and 3, by hand: shares of 1/3, 2/3 become 1/5, 2/5 with a power of 1.01, and 3/7, 6/7 with 0.99.
+
+    Their distance over widths of 1 and 2 is 0.21346 and, seen from the other end, 0.23244: the larger of both ends, for
+    steps of log2 1.01 and -log2 0.99.
+    """
+    found = sensitivity(np.array([[0.0], [1.0], [3.0]]), np.array([0.0, 0.0, 100.0 * math.log(3.0)]))
+    assert found == pytest.approx(0.5 * (0.21346193 / 0.01435529 + 0.23243832 / 0.01449957), rel=1e-6)
+
+
+@pytest.mark.parametrize("offset", [-1e6, 1e6])
+def test_neither_the_normalisation_nor_the_unit_matters(offset: float) -> None:
+    x = np.random.default_rng(5).standard_normal((500, 1))
+    np.testing.assert_allclose(sensitivity(1e-6 * x, x[:, 0] + offset), sensitivity(x, x[:, 0]), rtol=1e-6)
+
+
 def test_what_is_not_finite_is_left_out_up_to_half() -> None:
     x = np.random.default_rng(4).standard_normal((1000, 2))
     part = x[:, 0]

@@ -68,8 +68,14 @@ def test_the_robust_fit_starts_from_four_places_and_takes_the_nearest(
     np.testing.assert_array_equal(BEST, [0.0, 0.3, 2.0])
 
 
-@pytest.mark.parametrize(("n", "count"), [(30, 2048), (244, 2048), (245, 2040), (166_667, 2)])
-def test_prior_draws_are_as_many_as_there_is_room_for(n: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("n", "room", "count"), [(30, None, 2048), (244, None, 2048), (245, None, 2040), (166_667, None, 2), (30, 29, 1)]
+)
+def test_prior_draws_are_as_many_as_there_is_room_for(
+    n: int, room: int | None, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if room:  # as if there were that many more readings
+        monkeypatch.setattr(module, "_PRIOR_READINGS", room)
     posterior, sizes = line(n), []
     real = posterior.residuals
 
@@ -84,12 +90,44 @@ def test_prior_draws_are_as_many_as_there_is_room_for(n: int, count: int, monkey
     assert len(solver.calls[0][2]) == 1 + min(3, count)
 
 
-def test_residuals_whose_squares_are_numbers_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("residuals", "weight"), [(1e150, 1.0), (1e200, 1e-60)])
+def test_residuals_whose_squares_are_numbers_are_fitted(
+    residuals: float, weight: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     posterior = line()
-    posterior.residuals = lambda q: np.full((len(q), 30), 1e150)
+    posterior.residuals = lambda q: np.full((len(q), 30), residuals)
     solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
-    module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(len(posterior.offset)))
+    module.robust_fit(posterior, BEST, LAW_ONLY, np.full(30, weight))
     assert len(solver.calls[0][2]) == 4
+
+
+def test_a_start_whose_squares_are_no_numbers_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    real = posterior.residuals
+    posterior.residuals = lambda q: np.where(q[..., :1] == BEST[0], 1e200, real(q))
+    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 3))
+    with np.errstate(over="ignore"):
+        module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(30))
+    assert len(solver.calls[0][2]) == 3
+
+
+def test_what_has_no_prediction_is_a_million_scales_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
+    module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(30))
+    unit = scale(posterior.residuals(BEST))
+    posterior.residuals = lambda q: np.where(np.arange(30) == 7, np.nan, np.zeros((len(q), 1)))
+    found = solver.calls[0][0](np.array([[3.0, 2.0]]), np.array([0]))
+    np.testing.assert_allclose(found, [np.where(np.arange(30) == 7, 1e6 * unit, 0.0)], rtol=1e-9)
+
+
+def test_starts_lie_a_little_inside_and_are_positive_where_they_have_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = line()
+    posterior.lower = np.array([-np.inf, 0.1, -2.0])
+    solver = Solver(monkeypatch, *([[1.0, 1.0]] * 4))
+    module.robust_fit(posterior, np.array([-1.0, 0.3, -2.0]), LAW_ONLY, np.ones(30))
+    margin = 1e-9 * SD
+    np.testing.assert_array_equal(solver.calls[0][2][0], [margin[0], -2.0 + margin[2]])
 
 
 def test_draws_as_good_as_each_other_are_taken_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,9 @@
-"""Parameters that trade off in draws that were made so, and regions of the law that lengths were made to visit."""
+"""Parameters that trade off, in draws that were made so."""
 
 import numpy as np
 import pytest
-from clouds import TRUTH, angles_of, loads_of, measured, posterior_of
-from conftest import KNEE
 
-from calibrate.regions import LINEAR, SLACK, TAUT, TOE, regions, visited
+from calibrate import tradeoffs as module
 from calibrate.tradeoffs import TradeOff, trade_offs
 
 A, B, C, D = np.random.default_rng(1).standard_normal((4, 20_000))
@@ -53,41 +51,54 @@ def test_what_is_known_well_or_does_not_move_trades_off_with_nothing() -> None:
         assert trade_offs(np.column_stack([A, np.where(A > 3.0, np.inf, A)]), ONES[:2]) == []
 
 
-# --- Regions. ---------------------------------------------------------------------------------------------------------
+# --- Without chance: four draws of independent numbers with standard deviation 1. -------------------------------------
+
+P, Q, R = np.array([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0], [1.0, -1.0, -1.0, 1.0]])
 
 
-def test_regions_by_strain() -> None:
-    # A slack length of 50 and a toe that ends at 55.
-    law = np.array([[[30.0, 0.1, 50.0, 0.0]]])
-    for lengths, expected in (
-        ([49.0, 50.0], [True, False, False]),
-        ([50.1, 55.0 - 1e-9], [False, True, False]),
-        ([55.1], [False, False, True]),
-        ([49.0, 52.0, 56.0], [True, True, True]),
-    ):
-        assert regions(np.array([[lengths]]), law).tolist() == [[expected]]
+def mixed(*shares: float) -> np.ndarray:
+    """Return a number of whose variance the three have these shares."""
+    return np.asarray(np.sqrt(shares) @ np.array([P, Q, R]))
 
 
-@pytest.mark.parametrize("free", [False, True], ids=["geometry known", "geometry free"])
-def test_shares_of_draws_that_visit_a_region(free: bool) -> None:
-    """Of the MCL of the planted knee: slack at -8 degrees, taut at 8."""
-    angles = angles_of(9)
-    knee = KNEE.replace("radius = 20.0", "radius = { mean = 20.0, sd = 0.5 }") if free else KNEE
-    posterior = posterior_of(measured(angles, loads_of(angles)), knee=knee)
-    law = {"mcl.k": 33.5, "mcl.alpha": 0.12, "mcl.l_0": 94.0, "lcl.k": 42.8, "lcl.alpha": 0.06, "lcl.l_0": 62.5}
-    q = np.array([[law.get(name, 20.0 if "radius" in name else 0.3) for name in posterior.names]] * 4)
-    length = float(posterior.knee_at([8.0], q[0]).kinematics.lengths[0, 0])
-    least = float(posterior.knee_at([-8.0], q[0]).kinematics.lengths[0, 0])
-    assert least < 94.0 < length < 94.0 * 1.12
-    assert TRUTH[2] == 94.0
-    column = posterior.names.index("mcl.l_0")
-    q[1, column] = length + 1.0  # never taut
-    q[2, column] = least - 1.0  # never slack, and beyond the toe
-    q[2, posterior.names.index("mcl.alpha")] = 0.01
-    found = visited(posterior, q)
-    assert found.shape == (2, 4)
-    shares = {region: found[0, region] for region in (SLACK, TOE, LINEAR, TAUT)}
-    assert shares[SLACK] == 0.75
-    assert shares[LINEAR] == 0.25
-    assert shares[TAUT] == 0.75
-    assert shares[TOE] in (0.5, 0.75)
+def test_nine_tenths_of_the_variance_have_to_be_told() -> None:
+    (found,) = trade_offs(np.column_stack([P, mixed(0.905, 0.095, 0.0)]), ONES[:2])
+    assert found.correlation == pytest.approx(np.sqrt(0.905))
+    assert trade_offs(np.column_stack([P, mixed(0.895, 0.105, 0.0)]), ONES[:2]) == []
+
+
+def test_just_nine_tenths_are_enough_to_be_told_and_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_told", lambda alike, one, others: 0.9)
+    assert [one.members for one in trade_offs(np.column_stack([P, Q, R]), ONES[:3])] == [(0, 1), (2, 0)]
+
+
+def test_as_many_are_named_as_tell_nine_tenths() -> None:
+    # 85 % of the first are told by the second, 99 % by both others, and less of these by the rest.
+    (found,) = trade_offs(np.column_stack([mixed(0.85, 0.14, 0.01), P, Q]), ONES[:3])
+    assert found.members == (0, 1, 2)
+    assert found.correlation == pytest.approx(np.sqrt(0.99))
+
+
+def test_a_quarter_left_is_enough_to_matter() -> None:
+    (found,) = trade_offs(np.column_stack([P, mixed(0.95, 0.05, 0.0)]), 4.0 * ONES[:2])
+    assert found.left == 0.25
+
+
+@pytest.mark.parametrize(("spread", "scale", "moves"), [(1e-9, 1.0, False), (1.1e-9, 1.0, True), (9e-8, 100.0, False)])
+def test_what_moves_by_a_billionth_of_its_prior_does_not_move(spread: float, scale: float, moves: bool) -> None:
+    found = trade_offs(np.column_stack([P, spread * P]), np.array([1.0, scale]))
+    assert [one.members for one in found] == ([(0, 1)] if moves else [])
+
+
+def test_draws_too_far_apart_for_a_number_trade_off_with_nothing() -> None:
+    with np.errstate(over="ignore"):
+        assert trade_offs(np.column_stack([P, 1e200 * P]), ONES[:2]) == []
+
+
+def test_a_correlation_is_one_at_the_most_and_from_nine_tenths_on_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounded = 1.0 + 1e-15
+    assert module._told(np.array([[1.0, rounded], [rounded, 1.0]]), 0, [1]) == 1.0
+    alike = np.array([[1.0, 0.96, 0.9], [0.96, 1.0, 0.94], [0.9, 0.94, 1.0]])
+    monkeypatch.setattr(np, "corrcoef", lambda draws: alike)
+    (found,) = trade_offs(np.column_stack([P, Q, R]), np.array([1.0, 9.0, 9.0]))
+    assert found.members == (0, 1, 2)

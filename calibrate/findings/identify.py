@@ -38,7 +38,7 @@ def bounds_reached(draws: Draws, *, misfit: bool) -> Iterator[Finding]:
     samples, posterior = draws.some_samples(), draws.posterior
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     strip = STRIP * (high - low)
-    natural = np.array([isinstance(prior, LogNormal) and prior.lower == 0.0 for prior in posterior.priors], dtype=bool)
+    natural = np.array([isinstance(prior, LogNormal) and prior.lower == 0.0 for prior in posterior.priors])
     near_lower = np.where(natural, 0.0, (samples < posterior.lower + strip).mean(axis=0))
     near_upper = (samples > posterior.upper - strip).mean(axis=0)
     most = FILLED * STRIP
@@ -106,9 +106,7 @@ def parameters_trade_off(draws: Draws) -> Iterator[Finding]:
 
 
 def _and(names: list[str]) -> str:
-    return (
-        f"{', '.join(names[:-1])} with {names[-1]}" if len(names) == 2 else f"{', '.join(names[:-1])} and {names[-1]}"
-    )
+    return f"{names[0]} with {names[1]}" if len(names) == 2 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _digits(correlation: float) -> int:
@@ -120,10 +118,10 @@ def regions_unvisited(draws: Draws) -> Iterator[Finding]:
     shares = visited(draws.posterior, draws.thinned(_DRAWS))
     for strand, share, names in zip(draws.posterior.strands, shares, _free(draws), strict=True):
         unseen = share <= UNVISITED
-        slack = next((names[key] for key in SLACK if key in names), "")
+        slack = next((names[key] for key in SLACK if key in names), None)
         if unseen[TAUT] and names:
             value, where = share[TAUT], f"no reading stretches {strand}"
-            so = f"the data say nothing of {listed([n for k, n in names.items() if k not in SLACK], 9) or 'its law'}"
+            so = f"the data say nothing of {', '.join(n for k, n in names.items() if k not in SLACK) or 'its law'}"
             so += f", and of {slack} only a limit" if slack else ""
         elif unseen[LINEAR] and {"k", "alpha"} <= names.keys():
             value, where = share[LINEAR], f"no reading stretches {strand} beyond its toe"

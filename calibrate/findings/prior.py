@@ -114,10 +114,11 @@ def _scores(values: FloatArray, prior: Prior) -> FloatArray:
         with np.errstate(divide="ignore"):
             return np.asarray(((np.log(np.maximum(x, 0.0)) if logarithmic else x) - centre) / width)
 
-    low, high = standard(np.array([prior.lower, prior.upper]))
-    z = np.clip(standard(values), low, high)
-    if np.isinf(low) and np.isinf(high):
+    ends, z = standard(np.array([prior.lower, prior.upper])), standard(values)
+    if np.isinf(ends).all():
         return z
-    mass = ndtr(high) - ndtr(low)
-    share = (ndtr(z) - ndtr(low)) / mass if mass > 0.0 else 0.5 * np.ones_like(z)
-    return np.asarray(ndtri(np.clip(share, 1e-9, 1.0 - 1e-9)))
+    turn = np.copysign(1.0, -ends.sum())  # so that not both bounds are in the upper tail, where probabilities are 1
+    low, high = np.sort(ndtr(turn * ends))
+    with np.errstate(invalid="ignore"):  # between bounds next to each other there is nothing to disagree about: NaN
+        share = (ndtr(turn * z) - low) / (high - low)
+    return np.asarray(turn * ndtri(np.clip(share, 1e-9, 1.0 - 1e-9)))
