@@ -106,7 +106,7 @@ class Uniform(_Bounded):
     def quantile(self, u: ArrayLike) -> Array:
         """Return the value below which a share u of the mass lies, of u's shape; NaN for u outside [0, 1]."""
         u = np.asarray(u, dtype=np.float64)
-        inside = np.clip(self.lower + u * (self.upper - self.lower), self.lower, self.upper)
+        inside = np.minimum(self.lower + u * (self.upper - self.lower), self.upper)
         return np.where((u >= 0.0) & (u <= 1.0), inside, np.nan)
 
     def describe(self, unit: str = "") -> str:
@@ -236,13 +236,13 @@ class LogNormal(_Bounded):
     def mean(self) -> float:
         """Return the mean of what is left between the bounds."""
         mode, growth, _ = self._inside.moments(1.0)
-        return _exp(mode) * (1.0 + growth)
+        return float(np.exp(mode)) * (1.0 + growth)
 
     @cached_property
     def sd(self) -> float:
         """Return the standard deviation of what is left between the bounds."""
         mode, _, growth = self._inside.moments(1.0)
-        return _exp(mode) * growth
+        return float(np.exp(mode)) * growth
 
     def row(self) -> Row:
         """Return (kind, a, b, constant): the log-density is constant - ln x - ((ln x - a) / b)^2 / 2."""
@@ -252,7 +252,7 @@ class LogNormal(_Bounded):
         """Return the log-density at x, of x's shape, -inf where x is not positive; walls are the caller's."""
         _, a, b, constant = self.row()
         x = np.asarray(x, dtype=np.float64)
-        y = np.log(np.where(x > 0.0, x, 1.0))
+        y = np.log(np.where(x > 0.0, x, np.nan))
         return np.where(x > 0.0, constant - y - 0.5 * ((y - a) / b) ** 2, np.where(np.isnan(x), np.nan, -np.inf))
 
     def quantile(self, u: ArrayLike) -> Array:
@@ -276,17 +276,12 @@ def _refuse_empty(prior: Normal | LogNormal, inside: TruncatedNormal) -> None:
         raise ValueError(f"the numbers are too large, or too close together, to compute with: {prior.describe()}")
 
 
-def _exp(x: float) -> float:
-    with np.errstate(over="ignore"):
-        return float(np.exp(x))
-
-
 def _in(unit: str) -> str:
     return f" {unit}" if unit else ""
 
 
 def _between(lower: float, upper: float, unit: str) -> str:
     """Return the bounds in words, "" if there are none."""
-    if math.isinf(lower):
-        return "" if math.isinf(upper) else f", below {upper:g}{_in(unit)}"
-    return f", above {lower:g}{_in(unit)}" if math.isinf(upper) else f", {lower:g} to {upper:g}{_in(unit)}"
+    if lower == -math.inf:
+        return "" if upper == math.inf else f", below {upper:g}{_in(unit)}"
+    return f", above {lower:g}{_in(unit)}" if upper == math.inf else f", {lower:g} to {upper:g}{_in(unit)}"

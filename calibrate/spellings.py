@@ -30,12 +30,12 @@ _DEG, _RAD, _N, _NM = Unit("angle", "deg"), Unit("angle", "rad"), Unit("force", 
 UNITS = {
     **dict.fromkeys(("deg", "degs", "degree", "degrees", "°", "º"), _DEG),
     **dict.fromkeys(("rad", "rads", "radian", "radians"), _RAD),
-    **dict.fromkeys(("N", "n", "newton", "newtons"), _N),
+    **dict.fromkeys(("n", "newton", "newtons"), _N),
     "kN": Unit("force", "N", times=1e3),
     "mN": Unit("force", "N", by=1e3),
-    **dict.fromkeys(("Nm", "nm", "NM", "newtonmeter", "newtonmeters", "newtonmetre", "newtonmetres"), _NM),
-    **dict.fromkeys(("Nmm", "nmm", "NMM", "newtonmillimeter", "newtonmillimetre"), Unit("moment", "Nm", by=1e3)),
-    **dict.fromkeys(("Ncm", "ncm"), Unit("moment", "Nm", by=1e2)),
+    **dict.fromkeys(("nm", "newtonmeter", "newtonmeters", "newtonmetre", "newtonmetres"), _NM),
+    **dict.fromkeys(("nmm", "newtonmillimeter", "newtonmillimetre"), Unit("moment", "Nm", by=1e3)),
+    "ncm": Unit("moment", "Nm", by=1e2),
     "kNm": Unit("moment", "Nm", times=1e3),
     "mNm": Unit("moment", "Nm", by=1e3),
     "kNmm": _NM,
@@ -82,17 +82,13 @@ def unit_of(text: str) -> Unit | None:
     Case counts where it changes the size: mN, MN, kN.
     """
     plain = squeezed(text)
-    found = UNITS.get(plain)
-    if found is None and plain not in FOREIGN:
-        lower = plain.lower()
-        found = UNITS.get(lower) if lower in ("n", "nm", "nmm", "ncm") or (lower.isalpha() and len(lower) > 2) else None
-    return found
+    return UNITS.get(plain) or UNITS.get(plain.lower())
 
 
 def foreign(text: str) -> str | None:
     """Return what a unit that is known but not converted amounts to; None if it is no such."""
     plain = squeezed(text)
-    return FOREIGN.get(plain) or FOREIGN.get(plain.lower()) if unit_of(text) is None else None
+    return FOREIGN.get(plain) or FOREIGN.get(plain.lower())
 
 
 def is_unit(text: str) -> bool:

@@ -49,23 +49,20 @@ class TruncatedNormal:
 
     @property
     def _close(self) -> bool:
-        low, high, width = self._ends
-        return width * max(1.0, abs(low), abs(high)) < _CLOSE
+        low, _, width = self._ends
+        return width * max(1.0, abs(low)) < _CLOSE
 
     @cached_property
     def log_mass(self) -> float:
         """Return the logarithm of the share of the normal distribution that lies between the bounds."""
-        from scipy.special import log_ndtr, ndtr  # late: it takes as long as all else of reading a configuration
+        from scipy.special import log_ndtr  # late: it takes as long as all else of reading a configuration
 
         low, high, width = self._ends
-        if low > 0.0:  # the lower tail is the one that is known to all digits
-            low, high = -high, -low
         if self._close:
             centre = 0.5 * (low + high)
             density = -0.5 * centre * centre - _LOG_ROOT_2PI
             return density + math.log(width) if width > 0.0 else -math.inf
-        if high > 0.0:
-            return math.log1p(-float(ndtr(low)) - float(ndtr(-high)))
+        low, high = min((low, high), (-high, -low))  # the lower tail is the one that is known to all digits
         above, below = float(log_ndtr(high)), float(log_ndtr(low))
         share = math.exp(below - above)
         return above + math.log1p(-share) if share < 1.0 else -math.inf  # not so for NaN, and so far out that all is 0
@@ -84,13 +81,13 @@ class TruncatedNormal:
         if self._close:
             decay = 0.5 * (low + high) * width
             share = u if decay == 0.0 else -np.log1p(u * math.expm1(-decay)) / decay
-            return np.clip(self.low + self.width * share, self.low, self.high)
+            return np.minimum(self.low + self.width * share, self.high)
         with np.errstate(divide="ignore", invalid="ignore"):
             from_high, from_low = np.log(u), np.log1p(-u)
             # Both are weighted means of the bounds' own probabilities; the smaller one has all its digits.
             below = np.logaddexp(from_low + log_ndtr(low), from_high + log_ndtr(high))
             above = np.logaddexp(from_low + log_ndtr(-low), from_high + log_ndtr(-high))
-            z = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
+            z = np.copysign(ndtri_exp(np.minimum(below, above)), below - above)
         return np.asarray(np.clip(self.middle + self.scale * z, self.low, self.high))
 
     def moments(self, growth: float = 0.0) -> tuple[float, float, float]:

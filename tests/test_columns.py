@@ -37,6 +37,7 @@ def test_known_names() -> None:
         ("force_N,angle_deg", Columns("force", "deg", None, False)),
         ("sigma_N,force_N,angle_rad", Columns("force", "rad", "sigma_N", False)),
         ("angle_deg,moment_Nm,sigma_Nm", Columns("moment", "deg", "sigma_Nm", False)),
+        ("direction,angle_deg,moment_Nm", Columns("moment", "deg", None, True)),
     ],
 )
 def test_headers_that_are_understood(header: str, found: Columns) -> None:
@@ -265,6 +266,8 @@ def test_known_names_stay_as_they_are(name: str) -> None:
         ("Load [N]", "", "force_N"),
         ("Load [N-m]", "", "moment_Nm"),
         ("std [Nm]", "", "sigma_Nm"),
+        ("std [N]", "", "sigma_N"),
+        ("direction", "-", "direction"),  # no unit in the row of units
         # Other units, other joints, other quantities, and units that contradict: left as they are, to be refused.
         ("Moment [N.mm]", "", "Moment [N.mm]"),
         ("Force [kN]", "", "Force [kN]"),

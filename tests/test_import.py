@@ -17,7 +17,6 @@ from calibrate.importing.choose import Answers
 from calibrate.importing.convert import Imported, convert
 from calibrate.importing.picture import figure, in_characters
 from calibrate.importing.source import UnansweredError
-from calibrate.spellings import foreign, is_unit, name_of, unit_of
 
 PLAIN = "Angle [deg],Moment [Nm]"
 SERIES = "Time [s],Angle [deg],Moment [Nm]"
@@ -92,83 +91,6 @@ def test_falling_loads_are_asked_for_until_it_is_said_what_they_count(tmp_path: 
     assert taken(tmp_path, falling, load_positive="valgus").measurement.loads.tolist() == LOADS
     stubborn = taken(tmp_path, falling, load_positive="varus")  # it is the user's word, and a doubt remains
     assert any("the loads fall as the angles rise" in doubt for doubt in stubborn.doubts)
-
-
-# --- Units and names. -------------------------------------------------------------------------------------------------
-
-UNITS = {
-    ("angle", "deg", 1.0, 1.0): "deg|[deg]|(°)|Degrees|DEG|º|[ deg ]|deg.",
-    ("angle", "rad", 1.0, 1.0): "rad|[rad]|Radians|RAD",
-    ("force", "N", 1.0, 1.0): "N|n|(N)|Newton|newtons",
-    ("force", "N", 1e3, 1.0): "kN|[kN]",
-    ("force", "N", 1.0, 1e3): "mN",
-    ("moment", "Nm", 1.0, 1.0): "Nm|N.m|N·m|N-m|N m|N*m|nm|NM|N⋅m|[N.m]|Newtonmetre|kN.mm",
-    ("moment", "Nm", 1.0, 1e3): "Nmm|N.mm|N·mm|nmm|NMM|N mm|mN.m|mNm",
-    ("moment", "Nm", 1.0, 1e2): "Ncm|N.cm|N·cm",
-    ("moment", "Nm", 1e3, 1.0): "kNm|kN·m",
-}
-
-
-@pytest.mark.parametrize("unit", UNITS)
-def test_every_unit(unit: tuple[str, str, float, float]) -> None:
-    for spelt in UNITS[unit].split("|"):
-        assert unit_of(spelt) == unit, spelt
-        assert foreign(spelt) is None
-        assert is_unit(spelt)
-
-
-@pytest.mark.parametrize(
-    "spelt",
-    ["kip", "lbf", "lb", "in-lb", "ft·lbf", "kgf", "kg", "kgf·m", "mrad", "Grad", "gon", "MN", "MN.m", "V", "rev"],
-)
-def test_units_that_are_known_and_not_converted(spelt: str) -> None:
-    assert unit_of(spelt) is None
-    assert foreign(spelt)
-
-
-@pytest.mark.parametrize(
-    "spelt", ["", "mm", "s", "deg/s", "Nm/deg", "N/mm", "%", "K", "x", "Mn", "mn", "kn", "KNM", "knm", "mnm"]
-)
-def test_what_is_no_unit_here(spelt: str) -> None:
-    assert unit_of(spelt) is None
-    assert foreign(spelt) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "quantity", "sure", "unit", "way", "side"),
-    [
-        ("JCS Load Varus Torque [N-m]", "moment", 2, "N-m", "varus", None),
-        ("JcsVarusAngle (deg)", "angle", 2, "deg", "varus", None),
-        ("knee_adduction_r", "angle", 2, None, "varus", "right"),
-        ("L abduction moment, Nm", "moment", 2, "Nm", "valgus", "left"),
-        ("Varus-valgus / °", "angle", 2, "°", None, None),
-        ("Winkel in deg", "angle", 1, "deg", None, None),
-        ("load_kN", "load", 1, "kN", None, None),
-        ("forcekN", "", 0, None, None, None),
-        ("Knee angle [deg]", "angle", 0, "deg", None, None),
-        ("Varus velocity [deg/s]", "angle", 0, "deg/s", "varus", None),
-        ("Flexion [deg]", "flexion", 1, "deg", None, None),
-        ("Varus at 30 flexion [deg]", "angle", 0, "deg", "varus", None),
-        ("sd Varus torque [Nm]", "sigma", 0, "Nm", "varus", None),
-        ("Zeit [s]", "time", 1, "s", None, None),
-        ("Moment error [Nm]", "sigma", 0, "Nm", None, None),
-        ("add. load [N]", "load", 0, "N", None, None),
-        ("hip_adduction_r", "angle", 0, None, "varus", "right"),
-        ("Varus A [deg]", "angle", 1, "deg", "varus", None),
-        ("knee_abd_l", "angle", 2, None, "valgus", "left"),
-        ("Flexion/extension [deg]", "flexion", 0, "deg", None, None),
-        ("", "", 0, None, None, None),
-    ],
-)
-def test_names(name: str, quantity: str, sure: int, unit: str | None, way: str | None, side: str | None) -> None:
-    assert tuple(name_of(name)) == (quantity, sure, unit, way, side)
-
-
-def test_a_row_of_units_that_contradicts_a_name_makes_it_no_unit() -> None:
-    assert name_of("Angle [deg]", "°").unit == "°"
-    assert name_of("Angle", " rad ").unit == "rad"
-    assert name_of("Angle [deg]", "-").unit == "deg"
-    assert unit_of(str(name_of("Angle [deg]", "rad").unit)) is None
 
 
 def test_conversions_are_rounded_once_and_radians_are_left(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from itertools import pairwise
 
 import mpmath
@@ -50,6 +51,7 @@ EXTREME: dict[str, Prior] = {
     "log-normal, 8 sd below": LogNormal(70.0, 1.4, upper=5.0),
     "log-normal, close": LogNormal(70.0, 1.4, 70.0, 70.0001),
     "log-normal, closer": LogNormal(70.0, 1.4, 70.0, 70.0000000001),
+    "log-normal of small numbers, closer": LogNormal(0.07, 1.4, 0.07, 0.0700000000001),
     "log-normal, narrow": LogNormal(70.0, 1.0001),
     "log-normal, widest": LogNormal(1.0, 1000.0),
     "log-normal, widest, cut": LogNormal(1.0, 1000.0, 1e3, 1e30),
@@ -174,9 +176,12 @@ def test_samples_stay_inside(prior: Prior) -> None:
     assert np.all((draws >= prior.lower) & (draws <= prior.upper))
 
 
-def test_no_quantile_of_a_log_normal_is_beyond_its_bounds_by_rounding() -> None:
-    for upper in np.linspace(50.0, 300.0, 101):
-        assert LogNormal(70.0, 1.4, upper=upper).quantile(1.0) <= upper
+def test_no_quantile_is_beyond_its_bounds_by_rounding() -> None:
+    for bound in np.linspace(50.0, 300.0, 101):
+        assert LogNormal(70.0, 1.4, upper=bound).quantile(1.0) <= bound
+        assert LogNormal(70.0, 1.4, lower=bound).quantile(0.0) >= bound
+    assert 1.4 + (7.2 - 1.4) > 7.2
+    assert Uniform(1.4, 7.2).quantile(1.0) == 7.2
 
 
 @by_name(USUAL)
@@ -203,6 +208,23 @@ def test_a_seed_gives_its_draws_and_no_draw_is_at_an_open_end() -> None:
     one, two = (prior.sample(np.random.default_rng(5), 3) for _ in range(2))
     np.testing.assert_array_equal(one, two)
     assert np.isfinite(prior.sample(Least(), 2)).all()  # type: ignore[arg-type]  # a generator at its smallest number
+    # All numbers below the generator's next one, 2^-53, are taken for the one in their middle.
+    assert Uniform(0.0, 2.0**54).sample(Least(), 2).tolist() == [1.0, 1.0]  # type: ignore[arg-type]  # likewise
+
+
+@by_name(USUAL)
+def test_numbers_of_fewer_digits_lose_none_and_shapes_are_kept(prior: Prior) -> None:
+    for function in (prior.log_density, prior.quantile):
+        few = function(np.array([[0.3], [0.7]], dtype=np.float32))
+        assert (few.dtype, few.shape) == (np.float64, (2, 1))
+        assert few.tolist() == function([[float(np.float32(0.3))], [float(np.float32(0.7))]]).tolist()
+    assert np.shape(prior.log_density(0.5)) == np.shape(prior.quantile(0.5)) == ()
+
+
+def test_all_numbers_of_a_prior_are_floats() -> None:
+    for prior in (Uniform(1, 3), Normal(2, 1, 1, 3), LogNormal(2, 2, 1, 3)):
+        numbers = [getattr(prior, field.name) for field in fields(prior)]
+        assert [type(number) for number in numbers] == [float] * len(numbers)
 
 
 def from_row(row: tuple[int, float, float, float], x: float) -> float:
@@ -238,6 +260,9 @@ def test_the_formula_goes_on_beyond_the_bounds_but_not_to_where_a_logarithm_ends
     np.testing.assert_array_equal(Uniform(0.0, 2.0).log_density([[-9.0], [1.0]]), [[-math.log(2.0)]] * 2)
 
 
+TOO_LARGE = "the numbers are too large, or too close together, to compute with"
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -259,13 +284,14 @@ def test_the_formula_goes_on_beyond_the_bounds_but_not_to_where_a_logarithm_ends
             lambda: Normal(0.0, 1.0, 1e200, 2e200),
             "there is no mass between the bounds: normal, 0 +- 1, 1e+200 to 2e+200",
         ),
-        (
-            lambda: Normal(1e308, 1e308),
-            "the numbers are too large, or too close together, to compute with: normal, 1e+308 +- 1e+308",
-        ),
+        (lambda: Normal(1e308, 1e308), f"{TOO_LARGE}: normal, 1e+308 +- 1e+308"),
+        (lambda: Normal(0.0, 1e-300), f"{TOO_LARGE}: normal, 0 +- 1e-300"),
+        (lambda: Normal(0.0, 1e300), f"{TOO_LARGE}: normal, 0 +- 1e+300"),
         (lambda: LogNormal(0.0, 2.0), "median = 0 must be greater than 0"),
         (lambda: LogNormal(-70.0, 2.0), "median = -70 must be greater than 0"),
         (lambda: LogNormal(math.nan, 2.0), "median = nan must be a finite number"),
+        (lambda: LogNormal(70.0, INF), "factor = inf must be a finite number"),
+        (lambda: LogNormal(70.0, 1.4, upper=math.nan), "upper = nan must be a finite number"),
         (lambda: LogNormal(70.0, 1.0), "factor = 1 must be greater than 1, and at most 1000"),
         (lambda: LogNormal(70.0, 0.5), "factor = 0.5 must be greater than 1, and at most 1000"),
         (lambda: LogNormal(70.0, 1001.0), "factor = 1001 must be greater than 1, and at most 1000"),
@@ -276,10 +302,7 @@ def test_the_formula_goes_on_beyond_the_bounds_but_not_to_where_a_logarithm_ends
             lambda: LogNormal(1.0, 1.01, 5.0, 6.0),
             "there is no mass between the bounds: log-normal, median 1, factor 1.01, 5 to 6",
         ),
-        (
-            lambda: LogNormal(1.79e308, 2.0),
-            "the numbers are too large, or too close together, to compute with: log-normal, median 1.79e+308, factor 2",
-        ),
+        (lambda: LogNormal(sys.float_info.max, 2.0), f"{TOO_LARGE}: log-normal, median 1.79769e+308, factor 2"),
     ],
 )
 def test_what_is_no_prior_is_refused_with_what_was_found(make: Callable[[], Prior], words: str) -> None:
@@ -288,10 +311,12 @@ def test_what_is_no_prior_is_refused_with_what_was_found(make: Callable[[], Prio
     assert str(refused.value) == words
 
 
-def test_mass_is_refused_where_it_is_no_number_and_taken_just_before() -> None:
+def test_mass_is_refused_where_it_is_no_number_and_taken_just_before(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Normal(0.0, 1.0, lower=37.2).sd > 0.0  # log mass -696.5
     with pytest.raises(ValueError, match="no mass"):
         Normal(0.0, 1.0, lower=37.3)  # log mass -700.2
+    monkeypatch.setattr("calibrate.priors.LEAST_LOG_MASS", math.log(0.5))
+    assert Normal(0.0, 1.0, lower=0.0).sd > 0.0
 
 
 def test_a_lower_bound_of_nothing_is_zero_for_a_log_normal() -> None:
@@ -304,7 +329,9 @@ def test_a_lower_bound_of_nothing_is_zero_for_a_log_normal() -> None:
     [
         (Uniform(5, 200), "N/mm", "uniform, 5 to 200 N/mm"),
         (Normal(0.03, 0.02, 0.01, 0.1), "", "normal, 0.03 +- 0.02, 0.01 to 0.1"),
+        (Uniform(5, 200), "", "uniform, 5 to 200"),
         (Normal(0.0, 2.0), "deg", "normal, 0 +- 2 deg"),
+        (Normal(0.0, 2.0, -1.0, 3.0), "deg", "normal, 0 +- 2 deg, -1 to 3 deg"),
         (Normal(0.03, 0.08 / 3.92, lower=0.0), "", "normal, 0.03 +- 0.02041, above 0"),
         (LogNormal(70.0, 1.4, upper=300.0), "N/mm", "log-normal, median 70 N/mm, factor 1.4, below 300 N/mm"),
         (LogNormal(70.0, 1.4), "", "log-normal, median 70, factor 1.4"),
@@ -313,6 +340,7 @@ def test_a_lower_bound_of_nothing_is_zero_for_a_log_normal() -> None:
 )
 def test_priors_describe_themselves_in_a_phrase(prior: Prior, unit: str, words: str) -> None:
     assert prior.describe(unit) == words
+    assert unit or prior.describe() == words
 
 
 def test_priors_do_without_the_second_that_scipy_stats_costs() -> None:

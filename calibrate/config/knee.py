@@ -60,7 +60,7 @@ class Attachments(Model):
     @model_validator(mode="after")
     def _check(self) -> Attachments:
         if len(self.femur) != len(self.tibia):
-            more, less = ("femur", "tibia") if len(self.femur) > len(self.tibia) else ("tibia", "femur")
+            less, more = sorted(ENDS, key=lambda end: len(getattr(self, end)))
             raise ValueError(f"{more} has a third coordinate and {less} has none; give both or neither")
         return self
 
@@ -87,7 +87,7 @@ class AttachmentsPart(Model):
 class KneePart(Model):
     """A test's own geometry: any of the knee's numbers, in the place of the shared ones."""
 
-    model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
+    model_config: ClassVar[Any] = {"extra": "allow"}
     __pydantic_extra__: dict[str, AttachmentsPart]
 
     lateral_condyle: Annotated[CondylePart | None, _LATERAL] = None
@@ -127,7 +127,7 @@ class KneeConfig(Model):
     Strands besides `mcl` and `lcl` have names of the user's.
     """
 
-    model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
+    model_config: ClassVar[Any] = {"extra": "allow"}
     __pydantic_extra__: dict[str, Attachments]
 
     lateral_condyle: Annotated[Condyle, _LATERAL]
@@ -172,15 +172,17 @@ def refuse_slips(given: Any, known: list[str], inside: tuple[str, ...]) -> None:
     ValueError
         With the key that was meant.
     """
-    for key, value in given.items() if isinstance(given, dict) else ():
+    if not isinstance(given, dict):
+        return
+    for key, value in given.items():
         if key in known:
             continue
         keys = value if isinstance(value, dict) else ()
-        if not isinstance(value, Model) and not any(did_you_mean(str(word), inside, "") for word in keys):
+        if not isinstance(value, Model) and not any(did_you_mean(word, inside, "") for word in keys):
             raise SlipError(key, did_you_mean(key, known))
         check_name("the strand", key)
     # Other programs do not tell names by the case of their letters, and OpenSim's strands are written in capitals.
-    strands = [str(key) for key in given if key not in known] if isinstance(given, dict) else []
+    strands = [key for key in given if key not in known]
     for i, name in enumerate(strands):
         if name.lower() in (other.lower() for other in (*MAIN_STRANDS, *strands[:i])):
             raise ValueError(f"the strand {name!r}: another one has this name but for capitals; choose another")
@@ -188,12 +190,14 @@ def refuse_slips(given: Any, known: list[str], inside: tuple[str, ...]) -> None:
 
 def _check_rolling(rolling: AnyValue | None) -> None:
     """Refuse what is neither sliding nor rolling nor between the two."""
-    ends = (rolling.lower, rolling.upper) if isinstance(rolling, Bounds) else (rolling, rolling)
-    for name, value in zip(("lower", "upper"), ends, strict=True):
-        if isinstance(value, (int, float)) and not 0.0 <= value <= 1.0:
-            key = f"rolling.{name}" if isinstance(rolling, Bounds) else "rolling"
-            limit = "greater than or equal to 0.0" if value < 0.0 else "less than or equal to 1.0"
-            raise PlacedError(f"{key} = {value!r}: must be {limit}; 0 slides, 1 rolls")
+    ends = {"rolling": rolling}
+    if isinstance(rolling, Bounds):
+        ends = {"rolling.lower": rolling.lower, "rolling.upper": rolling.upper}
+    for key, value in ends.items():
+        if isinstance(value, float) and value < 0.0:
+            raise PlacedError(f"{key} = {value!r}: must be greater than or equal to 0.0; 0 slides, 1 rolls")
+        if isinstance(value, float) and value > 1.0:
+            raise PlacedError(f"{key} = {value!r}: must be less than or equal to 1.0; 0 slides, 1 rolls")
 
 
 def _items(knee: KneeConfig | KneePart, strands: tuple[str, ...]) -> Iterator[tuple[str, AnyValue]]:
@@ -216,5 +220,5 @@ def _items(knee: KneeConfig | KneePart, strands: tuple[str, ...]) -> Iterator[tu
 def _point(
     name: str, point: tuple[AnyValue, ...] | None, axes: tuple[str, ...] = AXES
 ) -> Iterator[tuple[str, AnyValue]]:
-    for axis, value in zip(axes, point or (), strict=False):
-        yield f"{name}.{axis}", value
+    for i, value in enumerate(point or ()):
+        yield f"{name}.{axes[i]}", value

@@ -97,7 +97,7 @@ class Config(Model):
         """Refuse a strand whose law is not complete for a test."""
         declared, whose = self._declared, f", and tests.{test} has none of its own" if test else ""
         for options in (("k",), ("alpha",), ("l_0", "reference_strain")):
-            names = [f"{owner}{strand}.{key}" for owner in ("", f"{test}." if test else "") for key in options]
+            names = [f"{owner}{strand}.{key}" for owner in ("", f"{test}.") for key in options]
             if not any(name in declared for name in names):
                 also = f"; give {' or '.join(options)}" if len(options) > 1 else ""
                 raise ValueError(f"parameters.{strand}.{options[0]}: missing{whose}{also}")
@@ -183,7 +183,6 @@ class Config(Model):
         copy = self.model_copy(update={"tests": {**self.tests, **tests}})
         if names and not copy.fitted:
             raise ConfigError("hold_out: all tests are held out, so there is nothing to fit; leave one in")
-        copy._source, copy._text = self._source, self._text
         return copy
 
     def with_sampling(self, **changes: Any) -> Config:
@@ -201,9 +200,7 @@ class Config(Model):
             sampling = SamplingConfig.model_validate({**self.sampling.model_dump(exclude_unset=True), **given})
         except ValidationError as error:
             raise ConfigError(explain(error, SamplingConfig, "sampling")) from None
-        copy = self.model_copy(update={"sampling": sampling})
-        copy._source, copy._text = self._source, self._text
-        return copy
+        return self.model_copy(update={"sampling": sampling})
 
 
 def load_config(path: str | Path) -> Config:

@@ -62,16 +62,17 @@ class StrandConfig(StrandPart):
 
 def _check_strain(strain: AnyValue | None) -> None:
     """Refuse strains at which nothing is left of a strand, for its slack length is L / (1 + strain)."""
-    lowest = getattr(strain, "lower", None) if isinstance(strain, Distribution) else strain
-    if isinstance(lowest, (int, float)) and lowest <= -1.0:
-        key = "reference_strain.lower" if isinstance(strain, Distribution) else "reference_strain"
+    key, lowest = "reference_strain", strain
+    if isinstance(strain, Distribution):
+        key, lowest = "reference_strain.lower", strain.lower
+    if isinstance(lowest, float) and lowest <= -1.0:
         raise PlacedError(f"{key} = {lowest!r}: must be greater than -1; a strain is a share, like 0.03")
 
 
 class ParametersConfig(Model):
     """The parameters of all strands."""
 
-    model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
+    model_config: ClassVar[Any] = {"extra": "allow"}
     __pydantic_extra__: dict[str, StrandConfig]
 
     mcl: Annotated[StrandConfig, STRAND]
@@ -92,7 +93,7 @@ class ParametersConfig(Model):
 class ParametersPart(Model):
     """What a test says of strands' parameters that is its own."""
 
-    model_config: ClassVar[Any] = {"extra": "allow", "frozen": True}
+    model_config: ClassVar[Any] = {"extra": "allow"}
     __pydantic_extra__: dict[str, StrandPart]
 
     @model_validator(mode="before")

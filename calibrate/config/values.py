@@ -30,21 +30,15 @@ class Distribution(Model):
         """The distribution itself."""
         raise NotImplementedError  # each form says its own
 
-    @property
-    def begin(self) -> float | None:
-        """The point to start from, if one is given."""
-        start: float | None = getattr(self, "start", None)
-        return start
-
 
 def _within(value: float | None, lower: float | None, upper: float | None) -> None:
     """Refuse bounds that are none, and a start outside of them."""
-    low, high = (-math.inf if lower is None else lower), (math.inf if upper is None else upper)
-    if low == high:
-        raise ValueError(f"lower and upper are both {low:g}: write the number alone to fix the parameter")
+    low, high = _ends(lower, upper)
     if low > high:
         raise ValueError(f"lower = {low:g} is above upper = {high:g}: exchange them")
-    largest = max((abs(end) for end in (low, high) if math.isfinite(end)), default=0.0)
+    if low == high:
+        raise ValueError(f"lower and upper are both {low:g}: write the number alone to fix the parameter")
+    largest = max(abs(lower or 0.0), abs(upper or 0.0))
     if largest > LARGEST:
         raise ValueError(f"bounds as large as {largest:g} mean nothing here: check the unit")
     if high - low < _CLOSEST * largest:
@@ -127,7 +121,7 @@ class LogGaussian(Distribution):
     @model_validator(mode="after")
     def _check(self) -> LogGaussian:
         _within(self.start, self.lower, self.upper)
-        if max(self.median, self.factor) > LARGEST or self.median < 1.0 / LARGEST or self.factor - 1.0 < _CLOSEST:
+        if not 1.0 / LARGEST <= self.median <= LARGEST or self.factor < 1.0 + _CLOSEST:
             raise ValueError(f"median = {self.median:g} with factor = {self.factor:g} means nothing here: check both")
         self.prior  # noqa: B018  # refuses what has no mass inside its bounds
         return self
@@ -263,8 +257,8 @@ def check_positive(name: str, value: AnyValue | None) -> None:
         Saying what it has to be.
     """
     if isinstance(value, Distribution):
-        lower, upper = getattr(value, "lower", None), getattr(value, "upper", None)
-        if upper is not None and upper < 0:
+        lower, upper = value.lower, value.upper
+        if upper is not None and upper <= 0:
             raise ValueError(f"{name}: upper = {upper:g}, but {name} is positive: use bounds above 0")
         if upper is not None and upper < 1.0 / LARGEST:
             raise ValueError(f"{name}: upper = {upper:g} means nothing here: check the unit")
@@ -283,17 +277,16 @@ def check_positive(name: str, value: AnyValue | None) -> None:
 
 def middle(value: AnyValue) -> float:
     """Return a number or the middle of a distribution: what stands for it where one number is needed."""
-    if isinstance(value, Distribution):
-        prior = value.prior
-        if not isinstance(prior, Uniform) and math.isinf(prior.upper) and prior.lower in (-math.inf, 0.0):
-            if isinstance(prior, LogNormal):  # to the last digit where it was given
-                return prior.median
-            if math.isinf(prior.lower):
-                return prior.location
-        return float(prior.quantile(0.5)) if isinstance(prior, LogNormal) else prior.mean
     if isinstance(value, str):
         raise ValueError("a tie has no value of its own")
-    return float(value)
+    if not isinstance(value, Distribution):
+        return float(value)
+    # Where nothing is cut off, it is to the last digit what was given.
+    if isinstance(value, LogGaussian):
+        return float(value.prior.quantile(0.5)) if value.lower or value.upper else value.median
+    if isinstance(value, Gaussian) and value.lower is None and value.upper is None:
+        return value.mean
+    return value.prior.mean
 
 
 def reach(value: AnyValue) -> tuple[float, float]:

@@ -73,7 +73,7 @@ def labels_of(posterior: Posterior) -> list[str]:
 def broken(text: str, room: int, between: str = "\n") -> str:
     """Break a label between words, so that a line holds about `room` letters; a formula counts as two."""
     lines: list[str] = []
-    for word in text.split(" "):
+    for word in text.split():
         if lines and _letters(f"{lines[-1]} {word}") <= room:
             lines[-1] += f" {word}"
         else:

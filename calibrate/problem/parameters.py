@@ -272,7 +272,7 @@ def _parameter(name: str, config: Config, measurements: Mapping[str, Measurement
         unit = measurements[of[0]].unit
     value = config.declared()[name]
     if isinstance(value, Distribution):
-        start = value.begin
+        start = value.start
         return Parameter(name, quantity, unit, value.prior, np.nan, np.nan if start is None else start)
     assert isinstance(value, (int, float))
     return Parameter(name, quantity, unit, None, float(value))
