@@ -230,6 +230,7 @@ class _Trial:
                 importlib.import_module(name)
         sys.settrace(None)
         threading.settrace(None)  # type: ignore[arg-type]  # None ends it
+        gc.unfreeze()  # conftest.py may have put aside all that has been collected, and that has no place in the list
         living: dict[_Place, list[FunctionType]] = {}
         for one in gc.get_objects():
             if isinstance(one, FunctionType) and one.__code__.co_filename == str(self.path):
