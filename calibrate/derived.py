@@ -45,7 +45,7 @@ def unit_of(name: str) -> str:
     >>> unit_of("flex60.mcl.reference_tension"), unit_of("laxity_total_10Nm")
     ('N', 'deg')
     """
-    return _UNITS.get(name.rsplit(".", 1)[-1], "deg")
+    return _UNITS.get(name.rpartition(".")[2], "deg")
 
 
 def most_draws(posterior: Posterior) -> int:
@@ -154,7 +154,7 @@ def laxity(
     return result
 
 
-def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int = _REFINEMENTS) -> FloatArray:
+def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int) -> FloatArray:
     """Return the angles at which strands become taut when turned the way that stretches them.
 
     Parameters

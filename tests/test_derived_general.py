@@ -18,8 +18,9 @@ from test_laxity import LCL_ARM, MCL_ARM, strand
 
 from calibrate.config import parse_config
 from calibrate.data import parse_measurement
-from calibrate.derived import derived, most_draws, unit_of
+from calibrate.derived import derived, looked_at, most_draws, unit_of
 from calibrate.knee.cached import CachedKnee
+from calibrate.knee.many import Knees
 from calibrate.posterior import Posterior
 
 KNEE = """
@@ -204,9 +205,44 @@ def test_laxity_of_any_draw_is_where_the_models_own_moment_is_reached_first(free
 def test_draws_are_shared_out_among_tests_and_posed_ones_are_fewer() -> None:
     assert most_draws(posterior(VALGUS)) == 20_000
     assert most_draws(posterior(VALGUS, VARUS)) == 10_000
+    assert most_draws(posterior(VALGUS, VARUS, VALGUS)) == 6666  # a whole number
     assert most_draws(posterior(VALGUS, VARUS, radius="{ mean = 20.0, sd = 1.0 }")) == 2_000
     own = "knee.lateral_condyle = { radius = { mean = 20.0, sd = 1.0 } }"
     assert most_draws(posterior(VALGUS, f"{VARUS}\n{own}")) == 2_000
+
+
+def test_each_draw_shares_its_stiffness_out_by_its_own_strands() -> None:
+    of = posterior(VALGUS)
+    rows = np.concatenate([row(of, mcl__k=k, inner__k=inner) for k, inner in ((30.0, 10.0), (20.0, 80.0), (7.0, 7.0))])
+    found = derived(of, rows)
+    np.testing.assert_allclose(found["mcl.stiffness_share"], [0.75, 0.2, 0.5], rtol=1e-15)
+    np.testing.assert_allclose(found["inner.stiffness_share"], [0.25, 0.8, 0.5], rtol=1e-15)
+
+
+def test_draws_are_worked_on_in_parts_that_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three strands and 82 angles, two of seven draws at a time, whether knees are posed alike or each anew."""
+    for radius in ("20.0", "{ mean = 20.0, sd = 1.0 }"):
+        of = posterior(VALGUS, radius=radius)
+        q = of.prior_sample(np.random.default_rng(1), 7)
+        with monkeypatch.context() as small:
+            small.setattr("calibrate.derived._BLOCK", 2 * 3 * 82)
+            parts = derived(of, q)
+        for name, whole in derived(of, q).items():
+            np.testing.assert_allclose(parts[name], whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("min_ess", "tries"), [(2001.0, 19), (2000.0, 0)])
+def test_an_angle_that_rounding_keeps_out_of_reach_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, min_ess: float, tries: int
+) -> None:
+    """The moments of strands this stiff are known to some newton metres at best: none is within 1e-10 of a target."""
+    of, asked, plain = posterior(VALGUS), [], Knees.moments
+    monkeypatch.setattr(Knees, "moments", lambda knees, *all: asked.append(1) or plain(knees, *all))
+    strands = BY_HAND | {"mcl__k": 1e14, "inner__k": 0.0, "lcl__k": 1e14}
+    found = looked_at(of, min_ess)(row(of, **strands))
+    # Once for the grid of half degrees, then for each way and each of three moments; the last guess is not checked.
+    assert len(asked) == 1 + 2 * 3 * tries
+    assert found["laxity_valgus_10Nm"].item() == pytest.approx(-found["laxity_varus_10Nm"].item(), abs=9.0)
 
 
 def test_a_draw_without_a_pose_has_no_numbers_and_the_others_theirs() -> None:
