@@ -93,7 +93,7 @@ def derived(posterior: Posterior, q: FloatArray, refinements: int = _REFINEMENTS
                 into, name = (shared, strand) if same[beside].all() else (own, f"{label}{strand}")
                 into[f"{name}.stiffness_share"] = law[:, s, 0] / law[:, beside, 0].sum(axis=1)
         own |= {f"{label}{key}": value for key, value in laxity(knees, law, test.sign, refinements=refinements).items()}
-    return shared if own is shared else shared | own
+    return shared | own
 
 
 def looked_at(posterior: Posterior, min_ess: float) -> Callable[[FloatArray], dict[str, FloatArray]]:
@@ -188,7 +188,7 @@ def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int) ->
         def beyond(angle: FloatArray, s: int = s, which: BoolArray = which, slack: FloatArray = slack) -> FloatArray:
             return np.asarray(knees.pose(angle, which)[0][:, s] - slack)
 
-        out[:, s] = np.where(inside, _root(beyond, before, here, ends, refinements)[:, 0], np.nan)
+        out[inside, s] = _root(beyond, before, here, ends, refinements)[inside, 0]
     return np.asarray(sign * np.rad2deg(out) + 0.0)
 
 

@@ -219,16 +219,21 @@ def test_each_draw_shares_its_stiffness_out_by_its_own_strands() -> None:
     np.testing.assert_allclose(found["inner.stiffness_share"], [0.25, 0.8, 0.5], rtol=1e-15)
 
 
-def test_draws_are_worked_on_in_parts_that_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of three strands and 82 angles, two of seven draws at a time, whether knees are posed alike or each anew."""
-    for radius in ("20.0", "{ mean = 20.0, sd = 1.0 }"):
-        of = posterior(VALGUS, radius=radius)
-        q = of.prior_sample(np.random.default_rng(1), 7)
-        with monkeypatch.context() as small:
-            small.setattr("calibrate.derived._BLOCK", 2 * 3 * 82)
-            parts = derived(of, q)
-        for name, whole in derived(of, q).items():
-            np.testing.assert_allclose(parts[name], whole, rtol=1e-12)
+@pytest.mark.parametrize("radius", ["20.0", "{ mean = 20.0, sd = 1.0 }"], ids=["fixed", "posed"])
+@pytest.mark.parametrize(("block", "size"), [(1, 1), (2 * 3 * 82, 2), (3 * 3 * 82 - 1, 2), (7 * 3 * 82, 7)])
+def test_draws_are_worked_on_in_parts_that_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, block: int, size: int, radius: str
+) -> None:
+    """Seven draws of three strands and 82 angles: one at a time, or two, or all."""
+    of = posterior(VALGUS, radius=radius)
+    q = of.prior_sample(np.random.default_rng(1), 7)
+    whole, asked, plain = derived(of, q), [], Knees.rows
+    monkeypatch.setattr("calibrate.derived._BLOCK", block)
+    monkeypatch.setattr(Knees, "rows", lambda knees, part: asked.append(part) or plain(knees, part))
+    found = derived(of, q)
+    assert asked == [slice(first, first + size) for first in range(0, 7, size)]
+    for name, values in whole.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-12, atol=1e-8)
 
 
 @pytest.mark.parametrize(("min_ess", "tries"), [(2001.0, 19), (2000.0, 0)])
@@ -272,6 +277,7 @@ def test_units() -> None:
     assert {units[f"mcl.{key}"] for key in ("stiffness_per_strain", "reference_tension")} == {"N"}
     assert {units["mcl.reference_strain"], units["mcl.stiffness_share"]} == {""}
     assert {unit for name, unit in units.items() if name.startswith("a.")} == {"deg"}
+    assert [unit_of(f"flexed.lcl.{key}") for key in (*STRAND_KEYS, "stiffness_share")] == ["N", "", "N", ""]
 
 
 def test_a_run_of_several_tests_says_all_of_it() -> None:

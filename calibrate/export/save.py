@@ -30,7 +30,7 @@ def _is_netcdf(path: Path, head: bytes) -> bool:
 
     try:
         with path.open("rb") as file, h5py.File(file, "r") as f:
-            return str(f.attrs.get("program", "")).startswith("calibrate ") and "posterior" in f
+            return str(f.attrs.get("program")).startswith("calibrate ") and "posterior" in f
     except (OSError, RuntimeError, ValueError, KeyError):  # no HDF5 file, or a damaged one: not ours to throw away
         return False
 
