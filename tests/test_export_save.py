@@ -64,7 +64,9 @@ def test_a_netcdf_file_says_which_library_it_needs(
 def test_netcdf_files_are_written_by_one_library_whatever_else_there_is(
     short: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", lambda tree, path, **options: asked.append(options))
+    asked: list[Any] = []
+    monkeypatch.setattr(xr.DataTree, "to_netcdf", lambda tree, path, **options: asked.append((tree, options)))
     short.save_netcdf(tmp_path / "x.nc", predictive=0)
-    assert asked == [{"engine": "h5netcdf"}]
+    ((tree, options),) = asked
+    assert options == {"engine": "h5netcdf"}
+    assert [*tree.children] == ["posterior", "sample_stats", "observed_data", "constant_data"]
