@@ -205,7 +205,7 @@ def _grid(knees: Knees) -> tuple[FloatArray, BoolArray]:
     share = np.linspace(0.0, 1.0, _STEPS)
     middle, end = knees.theta_0[:, np.newaxis], np.deg2rad(RANGE)
     middle = np.where(np.abs(middle) < end, middle, np.nan)
-    down, up = ((1.0 - share) * middle + share * way * end for way in (-1.0, 1.0))
+    down, up = ((1.0 - share) * middle + share * last for last in (-end, end))
     lateral = np.repeat([[False, True]], _STEPS, axis=1)
     return np.concatenate([down[:, ::-1], up], axis=1), np.broadcast_to(lateral, (len(middle), 2 * _STEPS))
 
