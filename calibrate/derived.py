@@ -206,7 +206,7 @@ def _grid(knees: Knees) -> tuple[FloatArray, BoolArray]:
     middle, end = knees.theta_0[:, np.newaxis], np.deg2rad(RANGE)
     middle = np.where(np.abs(middle) < end, middle, np.nan)
     down, up = ((1.0 - share) * middle + share * last for last in (-end, end))
-    lateral = np.repeat([[False, True]], _STEPS, axis=1)
+    lateral = np.repeat([False, True], _STEPS)
     return np.concatenate([down[:, ::-1], up], axis=1), np.broadcast_to(lateral, (len(middle), 2 * _STEPS))
 
 

@@ -51,6 +51,17 @@ def test_where_no_folder_can_be_made_that_is_said(short: Run, tmp_path: Path) ->
         assert str(refused.value) == f"{path}: cannot be written (File exists); choose another with -o"
 
 
+def test_a_file_is_replaced_only_if_that_is_said(short: Run, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    save_table(short, path, "csv", most=3)
+    three = path.read_bytes()
+    with pytest.raises(ExportError, match=r"x\.csv: exists already; replace it with --overwrite"):
+        save_table(short, path, "csv", most=5)
+    assert path.read_bytes() == three
+    save_table(short, path, "csv", most=5, overwrite=True)
+    assert path.read_bytes().count(b"\n") == three.count(b"\n") + 2
+
+
 @pytest.mark.parametrize("library", ["xarray", "h5netcdf"])
 def test_a_netcdf_file_says_which_library_it_needs(
     short: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str

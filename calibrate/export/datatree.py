@@ -56,7 +56,7 @@ def xarray_for(what: str) -> Any:
     return xarray
 
 
-def datatree(draws: Draws, predictive: int = 1000) -> Any:
+def datatree(draws: Draws, predictive: int) -> Any:
     """Return a calibration as a `DataTree`; `Draws.to_arviz` says what is in it.
 
     Raises
