@@ -222,13 +222,13 @@ def _reached(
     """Return the angles [rad] at which `way` times the moment reaches a target, (n,)."""
     outward = slice(_STEPS, None) if way > 0.0 else slice(_STEPS - 1, None, -1)
     inward = slice(_STEPS - 1, None, -1) if way > 0.0 else slice(_STEPS, None)
-    there, angles = way * moments[:, outward], theta[:, outward]
-    goes_out, goes_back = there[:, 0] < target, way * moments[:, inward][:, 0] >= target
-    jumps = ~goes_out & ~goes_back & np.isfinite(there[:, 0])
+    there, back, angles = way * moments[:, outward], way * moments[:, inward], theta[:, outward]
+    goes_out = there[:, 0] < target
+    jumps = (there[:, 0] >= target) & (back[:, 0] <= target)
     passed = there >= target
     if not goes_out.all():
-        back, out = way * moments[:, inward], goes_out[:, np.newaxis]
-        passed = np.where(out, passed, back < target)
+        out = goes_out[:, np.newaxis]
+        passed = np.where(out, passed, back <= target)
         there, angles = np.where(out, there, back), np.where(out, angles, theta[:, inward])
     at = np.maximum(np.argmax(passed, axis=1), 1)
     here, before = _pick(angles, at), _pick(angles, at - 1)

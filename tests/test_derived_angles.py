@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from test_derived_general import BY_HAND, VALGUS, posterior, row
 
+from calibrate import derived as derived_module
 from calibrate.derived import laxity, taut_angles
 from calibrate.knee.many import Knees
 
@@ -107,6 +108,40 @@ def test_a_moment_is_reached_where_a_straight_line_through_two_says(
         found = laxity(knees, law, sign, (target,), 1)[f"laxity_{side}_{target:g}Nm"].item()
         assert found == pytest.approx(sign * math.degrees(expected), abs=1e-10), i
         assert not (i == 40 and theta_0 == 0.0 and np.signbit(found))  # no -0
+
+
+# Moments outwards and inwards of where both condyles touch, in steps of half a degree; the one looked for is 10.
+RISES, FALLS = np.arange(41.0), -np.arange(41.0)
+UNKNOWN = np.full(41, np.nan)
+
+
+@pytest.mark.parametrize(
+    ("outward", "inward", "degrees"),
+    [
+        (RISES - 30.0, FALLS - 40.0, 20.0),  # reached at the end
+        (RISES - 30.5, FALLS - 40.0, math.nan),
+        (RISES + 9.0, FALLS, 0.5),
+        (RISES + 10.0, FALLS, 0.0),  # the jump passes it, or ends with it
+        (RISES + 11.0, FALLS, 0.0),
+        (RISES + 11.0, FALLS + 10.0, 0.0),  # or begins with it
+        (RISES + 11.0, 10.0 - FALLS, 0.0),
+        (RISES + 11.0, FALLS + 12.0, -1.0),  # passed before
+        (RISES + 10.0, FALLS + 12.0, -1.0),
+        (RISES + 70.0, FALLS + 50.0, -20.0),
+        (RISES + 70.0, FALLS + 50.5, math.nan),
+        (UNKNOWN, UNKNOWN, math.nan),
+    ],
+)
+@pytest.mark.parametrize("way", [1.0, -1.0])
+def test_a_moment_lies_beyond_the_jump_in_it_or_before_it(
+    outward: np.ndarray, inward: np.ndarray, degrees: float, way: float
+) -> None:
+    knees, (angles, _) = knees_of("20.0"), grid(0.0)
+    moments = np.concatenate([inward[::-1], outward])[np.newaxis]
+    moments = moments if way > 0.0 else -moments[:, ::-1]
+    law = np.array([[SLACK] * 3])
+    found = np.rad2deg(derived_module._reached(knees, law, angles[np.newaxis], moments, way, 10.0, 1))
+    np.testing.assert_allclose(found, [way * degrees], atol=1e-12)
 
 
 @pytest.mark.parametrize("degrees", [20.0, -20.0, 25.0])

@@ -212,6 +212,10 @@ def test_of_walkers_the_mean_is_looked_at() -> None:
     x = np.array([[[[1.0], [3.0]], [[-2.0], [6.0]]], [[[0.0], [0.0]], [[5.0], [7.0]]]])
     found = verdict_module._means(Columns(x, slice(None)), np.array([[[-1.0, -3.0], [-4.0, 0.0]]] * 2))
     np.testing.assert_array_equal(found, [[[2.0, 2.0], [0.0, 6.0]], [[-2.0, -2.0], [-2.0, -2.0]]])
+    # Of heights a walker that is lost counts as one ten below the others.
+    lost = np.where(np.arange(16) == 7, -1e6, 0.0)[np.newaxis, np.newaxis]
+    found = verdict_module._means(Columns(np.zeros((1, 1, 16, 1)), slice(None)), lost)
+    np.testing.assert_array_equal(found, [[[0.0]], [[-10.0 / 16.0]]])
 
 
 def test_numbers_as_large_as_any_give_no_warning() -> None:

@@ -91,7 +91,7 @@ def save_table(
         WRITERS[to](sheet, temporary)
 
 
-def save_netcdf(draws: Draws, path: str | Path, *, predictive: int = 1000, overwrite: bool = False) -> None:
+def save_netcdf(draws: Draws, path: str | Path, *, predictive: int, overwrite: bool) -> None:
     """Write what `Draws.to_arviz` returns as a netCDF-4 file; `Draws.save_netcdf` says more.
 
     Raises
