@@ -109,7 +109,7 @@ def test_each_quantity_has_errors_of_its_own() -> None:
         (8, 3500, 500, 3),
         (4, 3999, 250, 1),  # two million draws are 2,000 steps
         (4, 4000, 250, 2),
-        (2, 7998, 333, 2),  # or 3,003
+        (2, 6006, 333, 2),  # or 3,003
         (1, 4_000_000, 1, 2),
     ],
 )
