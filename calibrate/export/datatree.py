@@ -88,7 +88,7 @@ def datatree(draws: Draws, predictive: int) -> Any:
     groups["observed_data"] = readings[["load"]]
     groups["constant_data"] = readings.drop_vars("load")
     tree = xr.DataTree.from_dict({f"/{name}": group for name, group in groups.items()})
-    tree.attrs |= provenance(draws)
+    tree.attrs = provenance(draws)
     return tree
 
 
@@ -96,13 +96,13 @@ def _sampled(xr: Any, draws: Draws) -> dict[str, Any]:
     """Return the groups that hold all draws: the parameters, and what the sampler says of each."""
     found = kept(draws)
     ensembles, steps, walkers = found.log_prob.shape
-    odd = steps % 2 if steps > 1 else 0  # a step in the middle would belong to both halves
+    halves = min(2, steps)
+    odd = steps % halves  # a step in the middle would belong to both
     size = (steps - odd) * walkers
-    halves = (2, -1) if steps > 1 else (1, -1)
 
     def ordered(values: NDArray[Any]) -> NDArray[Any]:
         """Bring (ensembles, steps, walkers) into the order above, (ensembles, draws)."""
-        halved = values[:, odd:].reshape(ensembles, *halves, walkers)
+        halved = values[:, odd:].reshape(ensembles, halves, -1, walkers)
         return halved.transpose(0, 1, 3, 2).reshape(ensembles, size)
 
     posterior = {
