@@ -175,7 +175,9 @@ def test_readings_of_several_tests_stand_one_after_another_with_all_that_any_has
     def posterior() -> Posterior:
         return Posterior.from_config(parse_config(f"{KNEE.format(radius='20.0')}{laws}{tests}"), data)
 
-    assert _readings(xr, posterior()).identical(xr.Dataset(content, coords))
+    found = _readings(xr, posterior())
+    assert found.identical(xr.Dataset(content, coords))
+    assert {found[name].dtype for name in ("load", "flexion", "sigma", "direction")} == {np.dtype(float)}
     # Units that differ belong to each reading.
     data["b"] = parse_measurement("angle_deg,force_N\n-5,-10\n5,12\n")
     coords["unit"] = ("reading", ["N·m", "N·m", "N·m", "N", "N"])
@@ -198,7 +200,7 @@ class Prior:
         return np.arange(self.next - n, self.next, dtype=float)[:, np.newaxis]
 
     def log_likelihood(self, q: np.ndarray) -> np.ndarray:
-        return np.where(q[:, 0] % self.every == self.every - 1, -1.0, -np.inf)
+        return np.log(np.where(q[:, 0] % self.every == self.every - 1, 1.0, -1.0))  # with a warning of -1
 
     def simulate(self, q: np.ndarray, rng: object) -> np.ndarray:
         return q * [1.0, 100.0]

@@ -170,19 +170,18 @@ def _rows(xr: Any, readings: Any, values: FloatArray, *, units: bool = True) -> 
     return xr.Dataset({"load": (("chain", "draw", "reading"), values, readings["load"].attrs if units else {})}, coords)
 
 
+@np.errstate(all="ignore")  # of what no knee can be the model may make anything
 def _prior(xr: Any, posterior: Posterior, readings: Any, n: int, rng: np.random.Generator) -> dict[str, Any]:
     """Return draws from the prior and readings of such knees; knees that admit no reading are left out."""
     rows = np.empty((0, posterior.ndim))
     for _ in range(_TRIES):
-        with np.errstate(all="ignore"):
-            more = posterior.prior_sample(rng, n)
-            rows = np.concatenate([rows, more[np.isfinite(posterior.log_likelihood(more))]])[:n]
+        more = posterior.prior_sample(rng, n)
+        rows = np.concatenate([rows, more[np.isfinite(posterior.log_likelihood(more))]])[:n]
         if len(rows) == n:
             break
     if not len(rows):
         return {}
-    with np.errstate(all="ignore"):
-        simulated = posterior.simulate(rows, rng)
+    simulated = posterior.simulate(rows, rng)
     variables = {
         parameter.name: (("chain", "draw"), rows[np.newaxis, :, i], _unit(parameter.unit))
         for i, parameter in enumerate(posterior.table.free)
