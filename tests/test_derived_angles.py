@@ -144,6 +144,14 @@ def test_a_moment_lies_beyond_the_jump_in_it_or_before_it(
     np.testing.assert_allclose(found, [way * degrees], atol=1e-12)
 
 
+def test_a_moment_that_the_jump_begins_with_is_reached_there_to_the_last_digit() -> None:
+    inward = 10.0 - np.linspace(0.2, 1.8, 1000)[:, np.newaxis] * np.arange(41.0)
+    moments = np.concatenate([inward[:, ::-1], np.broadcast_to(RISES + 11.0, (1000, 41))], axis=1)
+    knees, law = knees_of("20.0"), np.array([[SLACK] * 3])
+    found = derived_module._reached(knees, law, grid(0.0)[0][np.newaxis], moments, 1.0, 10.0, 1)
+    np.testing.assert_array_equal(found, np.zeros(1000))
+
+
 @pytest.mark.parametrize("degrees", [20.0, -20.0, 25.0])
 def test_a_knee_whose_condyles_touch_beyond_20_degrees_has_no_angles(degrees: float) -> None:
     knees = replace(knees_of("20.0"), theta_0=np.array([math.radians(degrees)]))
