@@ -122,6 +122,7 @@ UNKNOWN = np.full(41, np.nan)
         (RISES - 30.5, FALLS - 40.0, math.nan),
         (RISES + 9.0, FALLS, 0.5),
         (RISES + 10.0, FALLS, 0.0),  # the jump passes it, or ends with it
+        (np.full(41, 10.0), FALLS, 0.0),
         (RISES + 11.0, FALLS, 0.0),
         (RISES + 11.0, FALLS + 10.0, 0.0),  # or begins with it
         (RISES + 11.0, 10.0 - FALLS, 0.0),
