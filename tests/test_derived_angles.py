@@ -122,7 +122,7 @@ UNKNOWN = np.full(41, np.nan)
         (RISES - 30.5, FALLS - 40.0, math.nan),
         (RISES + 9.0, FALLS, 0.5),
         (RISES + 10.0, FALLS, 0.0),  # the jump passes it, or ends with it
-        (np.full(41, 10.0), FALLS, 0.0),
+        (RISES + 11.0, np.full(41, 10.0), 0.0),
         (RISES + 11.0, FALLS, 0.0),
         (RISES + 11.0, FALLS + 10.0, 0.0),  # or begins with it
         (RISES + 11.0, 10.0 - FALLS, 0.0),
@@ -159,3 +159,50 @@ def test_a_knee_whose_condyles_touch_beyond_20_degrees_has_no_angles(degrees: fl
     assert np.isnan(taut_angles(knees, np.array([[80.0, 60.0, 80.0]]), 1.0, 20)).all()
     law = np.array([[TIGHT["mcl"], TIGHT["lcl"], SLACK]])
     assert np.isnan(list(laxity(knees, law, 1.0).values())).all()
+
+
+# x^2 - 1/4 from 0 and 1: a straight line, and then each time from the last guess to the end of the other sign; where
+# the last two guesses have the same, half of what is there counts.
+THIRD = 0.4 + 0.09 * 0.6 / (0.09 + 0.75 / 2.0)
+AT_THIRD = THIRD**2 - 0.25
+FOURTH = THIRD - AT_THIRD * (THIRD - 0.4) / (AT_THIRD + 0.09)
+
+
+@pytest.mark.parametrize(
+    ("refinements", "root"), [(1, 0.25), (2, 0.4), (3, THIRD), (4, FOURTH), (20, 0.5)], ids=["1", "2", "3", "4", "20"]
+)
+def test_a_root_by_the_illinois_method(refinements: int, root: float) -> None:
+    asked = []
+
+    def parabola(x: np.ndarray) -> np.ndarray:
+        asked.append(x)
+        return np.asarray(x**2 - np.array([[0.25], [1.0]]))
+
+    ends = np.array([[0.0], [0.0]]), np.array([[1.0], [2.0]])
+    values = np.array([[-0.25], [-1.0]]), np.array([[0.75], [3.0]])
+    found = derived_module._root(parabola, *ends, values, refinements)
+    np.testing.assert_allclose(found, [[root], [2.0 * root]], atol=1e-10)  # the other is twice as wide
+    assert len(asked) == min(refinements - 1, 8)  # the last guess is not checked
+
+
+def test_a_root_is_looked_for_until_all_are_found() -> None:
+    asked = []
+
+    def lines(x: np.ndarray) -> np.ndarray:
+        asked.append(x)
+        return np.asarray(np.where([[True], [False]], x - 0.25, x**2 - 0.25))
+
+    ends = np.zeros((2, 1)), np.ones((2, 1))
+    found = derived_module._root(lines, *ends, (np.full((2, 1), -0.25), np.full((2, 1), 0.75)), 20)
+    np.testing.assert_allclose(found, [[0.25], [0.5]], atol=1e-10)
+    assert len(asked) > 4
+
+
+@pytest.mark.parametrize(("off", "tries"), [(1e-10, 1), (-1e-10, 1), (1.001e-10, 19), (-1.001e-10, 19)])
+def test_what_is_off_by_no_more_than_a_ten_billionth_is_found(off: float, tries: int) -> None:
+    asked = []
+    ends = np.zeros((1, 1)), np.ones((1, 1))
+    derived_module._root(
+        lambda x: np.full_like(x, asked.append(x) or off), *ends, (np.full((1, 1), -0.25), np.full((1, 1), 0.75)), 20
+    )
+    assert len(asked) == tries
