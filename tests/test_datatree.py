@@ -243,6 +243,6 @@ def test_without_xarray_that_is_said(coded: Run, monkeypatch: pytest.MonkeyPatch
 def test_draws_that_mean_nothing_give_no_warning(coded: Run) -> None:
     """As in a file that somebody spoilt."""
     coords = np.array(coded.chains.coords[:])
-    coords[0], coords[1, :2] = 1e300, -1e300
+    coords[0, :3], coords[0, 3:, :, 0], coords[1, :2] = 1e300, 1e300, -1e300
     wild = replace(coded, chains=replace(coded.chains, coords=coords))
     assert "posterior_predictive" in datatree(wild, 40).children
