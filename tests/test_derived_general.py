@@ -158,9 +158,15 @@ def test_what_a_test_declares_as_its_own_is_said_by_test() -> None:
     assert found["b.laxity_varus_10Nm"].item() > ANGLE  # a longer LCL
 
 
-def test_one_test_with_a_name_needs_no_prefix() -> None:
+def test_one_test_with_a_name_needs_no_prefix_and_all_of_a_strand_stands_together() -> None:
     of = posterior(VALGUS)
-    assert {"laxity_total_10Nm", "mcl.taut_angle"} <= derived(of, row(of, **BY_HAND)).keys()
+    of_strands = {
+        "mcl": (*STRAND_KEYS, "taut_angle", "stiffness_share"),
+        "lcl": (*STRAND_KEYS, "taut_angle"),
+        "inner": (*STRAND_KEYS, "taut_angle", "stiffness_share"),
+    }
+    names = [f"{strand}.{key}" for strand, keys in of_strands.items() for key in keys]
+    assert [*derived(of, row(of, **BY_HAND))] == [*names, *KNEE_KEYS]
 
 
 @pytest.mark.parametrize("free", [False, True])

@@ -40,7 +40,7 @@ def climb(
     def likelihood(q: np.ndarray, p: np.ndarray, columns: np.ndarray, knee: object, room: object) -> float:
         assert p is not density.template
         np.testing.assert_array_equal(p, density.template)
-        assert (columns is density.columns, knee is density.knee, room) == (True, True, "room")
+        assert (columns is density.columns, knee is density.knee, room) == (True, True, ("room", density.knee))
         return function(q)
 
     with pytest.MonkeyPatch.context() as patched:
