@@ -194,6 +194,7 @@ def stride(stored: int, draws: int, min_ess: float) -> int:
     return max(1, stored // max(_STEPS, math.ceil(max(_DRAWS, _SAMPLES * min_ess) / draws)))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # draws that somebody has made up may be anything that is finite
 def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, dropped: int | None = None) -> Verdict:
     """Look at the chains up to some step.
 
