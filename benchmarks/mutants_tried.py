@@ -145,6 +145,8 @@ class _Trial:
         self.source = self.path.read_text()
         self.code = compile(self.source, str(self.path), "exec", dont_inherit=True)
         self.is_compiled = "numba" in self.source or "knee.jit" in self.source
+        # Only what is decorated is compiled: functions that are not cannot be called by those that are.
+        self.decorated = {i for i, line in enumerate(self.source.splitlines(), 1) if line.lstrip().startswith("@")}
         self.outer = {_place(one): _place(outer) for outer in functions(self.code) for one in inner(outer)}
         self.called: set[_Place] = set()  # functions that have been called since this was emptied
         self.failed = False
@@ -230,6 +232,7 @@ class _Trial:
                 importlib.import_module(name)
         sys.settrace(None)
         threading.settrace(None)  # type: ignore[arg-type]  # None ends it
+        gc.unfreeze()  # conftest.py may have put aside all that has been collected, and that has no place in the list
         living: dict[_Place, list[FunctionType]] = {}
         for one in gc.get_objects():
             if isinstance(one, FunctionType) and one.__code__.co_filename == str(self.path):
@@ -243,7 +246,8 @@ class _Trial:
                 continue  # of an annotation that nothing keeps
             places = {_place(old) for old, _ in pairs}
             alive = all(living.get(_place(old)) and old.co_freevars == new.co_freevars for old, new in pairs)
-            if on_import or self.is_compiled or places & self.called or not alive:
+            compiled = self.is_compiled and any(old.co_firstlineno in self.decorated for old, _ in pairs)
+            if on_import or compiled or places & self.called or not alive:
                 self.anew.append(mutated)
                 continue
             parts = [(one, new) for old, new in pairs for one in living[_place(old)]]

@@ -45,7 +45,7 @@ def unit_of(name: str) -> str:
     >>> unit_of("flex60.mcl.reference_tension"), unit_of("laxity_total_10Nm")
     ('N', 'deg')
     """
-    return _UNITS.get(name.rsplit(".", 1)[-1], "deg")
+    return _UNITS.get(name.rpartition(".")[2], "deg")
 
 
 def most_draws(posterior: Posterior) -> int:
@@ -93,7 +93,7 @@ def derived(posterior: Posterior, q: FloatArray, refinements: int = _REFINEMENTS
                 into, name = (shared, strand) if same[beside].all() else (own, f"{label}{strand}")
                 into[f"{name}.stiffness_share"] = law[:, s, 0] / law[:, beside, 0].sum(axis=1)
         own |= {f"{label}{key}": value for key, value in laxity(knees, law, test.sign, refinements=refinements).items()}
-    return shared if own is shared else shared | own
+    return shared | own
 
 
 def looked_at(posterior: Posterior, min_ess: float) -> Callable[[FloatArray], dict[str, FloatArray]]:
@@ -154,7 +154,7 @@ def laxity(
     return result
 
 
-def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int = _REFINEMENTS) -> FloatArray:
+def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int) -> FloatArray:
     """Return the angles at which strands become taut when turned the way that stretches them.
 
     Parameters
@@ -188,7 +188,7 @@ def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int = _
         def beyond(angle: FloatArray, s: int = s, which: BoolArray = which, slack: FloatArray = slack) -> FloatArray:
             return np.asarray(knees.pose(angle, which)[0][:, s] - slack)
 
-        out[:, s] = np.where(inside, _root(beyond, before, here, ends, refinements)[:, 0], np.nan)
+        out[inside, s] = _root(beyond, before, here, ends, refinements)[inside, 0]
     return np.asarray(sign * np.rad2deg(out) + 0.0)
 
 
@@ -205,8 +205,8 @@ def _grid(knees: Knees) -> tuple[FloatArray, BoolArray]:
     share = np.linspace(0.0, 1.0, _STEPS)
     middle, end = knees.theta_0[:, np.newaxis], np.deg2rad(RANGE)
     middle = np.where(np.abs(middle) < end, middle, np.nan)
-    down, up = ((1.0 - share) * middle + share * way * end for way in (-1.0, 1.0))
-    lateral = np.repeat([[False, True]], _STEPS, axis=1)
+    down, up = ((1.0 - share) * middle + share * last for last in (-end, end))
+    lateral = np.repeat([False, True], _STEPS)
     return np.concatenate([down[:, ::-1], up], axis=1), np.broadcast_to(lateral, (len(middle), 2 * _STEPS))
 
 
@@ -222,13 +222,13 @@ def _reached(
     """Return the angles [rad] at which `way` times the moment reaches a target, (n,)."""
     outward = slice(_STEPS, None) if way > 0.0 else slice(_STEPS - 1, None, -1)
     inward = slice(_STEPS - 1, None, -1) if way > 0.0 else slice(_STEPS, None)
-    there, angles = way * moments[:, outward], theta[:, outward]
-    goes_out, goes_back = there[:, 0] < target, way * moments[:, inward][:, 0] >= target
-    jumps = ~goes_out & ~goes_back & np.isfinite(there[:, 0])
+    there, back, angles = way * moments[:, outward], way * moments[:, inward], theta[:, outward]
+    goes_out = there[:, 0] < target
+    jumps = (there[:, 0] >= target) & (back[:, 0] <= target)
     passed = there >= target
     if not goes_out.all():
-        back, out = way * moments[:, inward], goes_out[:, np.newaxis]
-        passed = np.where(out, passed, back < target)
+        out = goes_out[:, np.newaxis]
+        passed = np.where(out, passed, back <= target)
         there, angles = np.where(out, there, back), np.where(out, angles, theta[:, inward])
     at = np.maximum(np.argmax(passed, axis=1), 1)
     here, before = _pick(angles, at), _pick(angles, at - 1)

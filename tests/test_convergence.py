@@ -107,6 +107,31 @@ def test_drift_is_students_t_as_a_multiple_of_what_chance_does_in_one_of_a_hundr
         ts.append(abs(apart) / math.sqrt(variance / 4.0 * (1.0 + 0.25)))
     assert drift(x) == pytest.approx(max(ts) / student.ppf(1.0 - 0.005 / 3, 12), rel=1e-9)
     assert math.isnan(drift(x[..., :15]))
+    assert math.isfinite(drift(x[..., :16]))
+
+
+def test_what_never_changes_does_not_drift_and_what_changed_once_for_all_does() -> None:
+    x = np.zeros((1, 2, 32))
+    assert drift(x) == 0.0
+    x[..., :4] = 1.0
+    assert drift(x) == math.inf
+
+
+@pytest.mark.parametrize(("draws", "dropped"), [(56.0, 20), (55.9, 40), (24.0, 40), (23.9, 80)])
+def test_what_is_dropped_lasts_two_autocorrelation_times(
+    draws: float, dropped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four ensembles 56 draws in 140 steps are 14 times: two in 20 steps. In 120 steps 6 times: two in 40."""
+    monkeypatch.setattr("calibrate.sampling.burnin.independent_draws", lambda rest: np.array([draws, 1e3]))
+    assert burn_in(means_of(settled(1))) == dropped
+
+
+@pytest.mark.parametrize(("off", "dropped"), [(0.999, 20), (1.0, 80)])
+def test_what_drifts_as_much_as_chance_allows_is_not_settled(
+    off: float, dropped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibrate.sampling.burnin.drift", lambda rest: off)
+    assert burn_in(means_of(settled(1))) == dropped
 
 
 def test_settled_chains_drift_once_in_a_hundred() -> None:

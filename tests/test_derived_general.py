@@ -18,8 +18,9 @@ from test_laxity import LCL_ARM, MCL_ARM, strand
 
 from calibrate.config import parse_config
 from calibrate.data import parse_measurement
-from calibrate.derived import derived, most_draws, unit_of
+from calibrate.derived import derived, looked_at, most_draws, unit_of
 from calibrate.knee.cached import CachedKnee
+from calibrate.knee.many import Knees
 from calibrate.posterior import Posterior
 
 KNEE = """
@@ -157,9 +158,15 @@ def test_what_a_test_declares_as_its_own_is_said_by_test() -> None:
     assert found["b.laxity_varus_10Nm"].item() > ANGLE  # a longer LCL
 
 
-def test_one_test_with_a_name_needs_no_prefix() -> None:
+def test_one_test_with_a_name_needs_no_prefix_and_all_of_a_strand_stands_together() -> None:
     of = posterior(VALGUS)
-    assert {"laxity_total_10Nm", "mcl.taut_angle"} <= derived(of, row(of, **BY_HAND)).keys()
+    of_strands = {
+        "mcl": (*STRAND_KEYS, "taut_angle", "stiffness_share"),
+        "lcl": (*STRAND_KEYS, "taut_angle"),
+        "inner": (*STRAND_KEYS, "taut_angle", "stiffness_share"),
+    }
+    names = [f"{strand}.{key}" for strand, keys in of_strands.items() for key in keys]
+    assert [*derived(of, row(of, **BY_HAND))] == [*names, *KNEE_KEYS]
 
 
 @pytest.mark.parametrize("free", [False, True])
@@ -204,9 +211,49 @@ def test_laxity_of_any_draw_is_where_the_models_own_moment_is_reached_first(free
 def test_draws_are_shared_out_among_tests_and_posed_ones_are_fewer() -> None:
     assert most_draws(posterior(VALGUS)) == 20_000
     assert most_draws(posterior(VALGUS, VARUS)) == 10_000
+    assert most_draws(posterior(VALGUS, VARUS, VALGUS)) == 6666  # a whole number
     assert most_draws(posterior(VALGUS, VARUS, radius="{ mean = 20.0, sd = 1.0 }")) == 2_000
     own = "knee.lateral_condyle = { radius = { mean = 20.0, sd = 1.0 } }"
     assert most_draws(posterior(VALGUS, f"{VARUS}\n{own}")) == 2_000
+
+
+def test_each_draw_shares_its_stiffness_out_by_its_own_strands() -> None:
+    of = posterior(VALGUS)
+    rows = np.concatenate([row(of, mcl__k=k, inner__k=inner) for k, inner in ((30.0, 10.0), (20.0, 80.0), (7.0, 7.0))])
+    found = derived(of, rows)
+    np.testing.assert_allclose(found["mcl.stiffness_share"], [0.75, 0.2, 0.5], rtol=1e-15)
+    np.testing.assert_allclose(found["inner.stiffness_share"], [0.25, 0.8, 0.5], rtol=1e-15)
+
+
+@pytest.mark.parametrize("radius", ["20.0", "{ mean = 20.0, sd = 1.0 }"], ids=["fixed", "posed"])
+@pytest.mark.parametrize(("block", "size"), [(1, 1), (2 * 3 * 82, 2), (3 * 3 * 82 - 1, 2), (7 * 3 * 82, 7)])
+def test_draws_are_worked_on_in_parts_that_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, block: int, size: int, radius: str
+) -> None:
+    """Seven draws of three strands and 82 angles: one at a time, or two, or all."""
+    of = posterior(VALGUS, radius=radius)
+    q = of.prior_sample(np.random.default_rng(1), 7)
+    whole, asked, plain = derived(of, q), [], Knees.rows
+    monkeypatch.setattr("calibrate.derived._BLOCK", block)
+    monkeypatch.setattr(Knees, "rows", lambda knees, part: asked.append(part) or plain(knees, part))
+    found = derived(of, q)
+    assert asked == [slice(first, first + size) for first in range(0, 7, size)]
+    for name, values in whole.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-12, atol=1e-8)
+
+
+@pytest.mark.parametrize(("min_ess", "tries"), [(2001.0, 19), (2000.0, 0)])
+def test_an_angle_that_rounding_keeps_out_of_reach_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, min_ess: float, tries: int
+) -> None:
+    """The moments of strands this stiff are known to some newton metres at best: none is within 1e-10 of a target."""
+    of, asked, plain = posterior(VALGUS), [], Knees.moments
+    monkeypatch.setattr(Knees, "moments", lambda knees, *all: asked.append(1) or plain(knees, *all))
+    strands = BY_HAND | {"mcl__k": 1e14, "inner__k": 0.0, "lcl__k": 1e14}
+    found = looked_at(of, min_ess)(row(of, **strands))
+    # Once for the grid of half degrees, then for each way and each of three moments; the last guess is not checked.
+    assert len(asked) == 1 + 2 * 3 * tries
+    assert found["laxity_valgus_10Nm"].item() == pytest.approx(-found["laxity_varus_10Nm"].item(), abs=9.0)
 
 
 def test_a_draw_without_a_pose_has_no_numbers_and_the_others_theirs() -> None:
@@ -236,6 +283,7 @@ def test_units() -> None:
     assert {units[f"mcl.{key}"] for key in ("stiffness_per_strain", "reference_tension")} == {"N"}
     assert {units["mcl.reference_strain"], units["mcl.stiffness_share"]} == {""}
     assert {unit for name, unit in units.items() if name.startswith("a.")} == {"deg"}
+    assert [unit_of(f"flexed.lcl.{key}") for key in (*STRAND_KEYS, "stiffness_share")] == ["N", "", "N", ""]
 
 
 def test_a_run_of_several_tests_says_all_of_it() -> None:

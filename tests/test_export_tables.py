@@ -235,6 +235,7 @@ def test_the_command_writes_by_the_ending_and_replaces_only_its_own(
         (("-o", "x.osim", "--draws", "3"), "--draws: only with --to netcdf, csv, parquet or json"),
         (("-o", "x.csv", "--to", "parquet"), "this name is that of a measurement, and what is written is a table"),
         (("-o", "planted.h5", "--to", "csv", "--overwrite"), "is what this command reads"),
+        (("-o", "planted.h5", "--to", "netcdf", "--overwrite"), "is what this command reads"),
         (("-o", "x.csv", "--to", "xlsx"), "'xlsx' is not one of 'netcdf', 'csv', 'parquet', 'json', 'osim'"),
     ],
 )

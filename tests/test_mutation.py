@@ -102,6 +102,27 @@ def test_a_change_is_found_if_a_test_turns_red(tmp_path: Path) -> None:
     assert sum(found.values()) == 5
 
 
+CONFTEST = """
+import gc
+
+def pytest_collection_finish():
+    gc.freeze()
+    with open("collections", "a") as file:
+        file.write("x")
+"""
+
+
+@needs_mutmut
+def test_tests_are_collected_anew_only_for_what_runs_on_import(tmp_path: Path) -> None:
+    """Once for all others, and once before the first: even if what is collected is put aside for good, as here."""
+    folder = small_project(tmp_path, TESTS)
+    (folder / "tests" / "conftest.py").write_text(CONFTEST)
+    found = [change for change, _ in tried(folder, "small/module.py", ["tests/test_small.py"])]
+    living = [change for change in found if change.startswith("return")]
+    assert len(living) == 3
+    assert (folder / "collections").read_text() == "x" * (2 + len(found) - len(living))
+
+
 @needs_mutmut
 def test_tests_that_are_red_anyway_find_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(NotPassingError, match=r"small/module\.py"):

@@ -40,7 +40,7 @@ def climb(
     def likelihood(q: np.ndarray, p: np.ndarray, columns: np.ndarray, knee: object, room: object) -> float:
         assert p is not density.template
         np.testing.assert_array_equal(p, density.template)
-        assert (columns is density.columns, knee is density.knee, room) == (True, True, "room")
+        assert (columns is density.columns, knee is density.knee, room) == (True, True, ("room", density.knee))
         return function(q)
 
     with pytest.MonkeyPatch.context() as patched:
@@ -219,6 +219,16 @@ def test_a_move_is_made_as_often_as_the_priors_densities_allow(name: str) -> Non
         assert not made(math.exp(gain) * (1.0 + 1e-12))
         # What the prior refuses costs no likelihood.
         assert not made(math.exp(gain) * 1.01, never)
+
+
+@pytest.mark.parametrize(("number", "made"), [(0.25, False), (math.nextafter(0.25, 0.0), True)])
+def test_of_all_numbers_below_one_a_quarter_lies_below_a_quarter(number: float, made: bool) -> None:
+    """From 1/2 to 2, which are as far from the median of 1, the density of a log-normal prior falls to a quarter."""
+    points = POINTS.copy()
+    points[[0, 5, 1], 0] = [0.5, 9.5, 8.0]
+    numbers = [[(*STAYS, 0.5), (*jump(0, 0), number), (*STAYS, 0.5)]]
+    x, _ = climb(numbers, priors=[LogNormal(1.0, math.e), WIDE, WIDE], points=points)
+    assert x[0, 0] == (2.0 if made else 0.5)
 
 
 def test_a_truncated_priors_bounds_are_walls() -> None:

@@ -12,6 +12,7 @@ import pytest
 from toys import ar1
 
 from calibrate.sampling import verdict as verdict_module
+from calibrate.sampling.columns import Columns
 from calibrate.sampling.convergence import Diagnosis, Stragglers
 from calibrate.sampling.verdict import (
     FIRST_LOOK,
@@ -22,7 +23,6 @@ from calibrate.sampling.verdict import (
     look,
     look_before,
     next_look,
-    spread_draws,
     stride,
 )
 
@@ -99,6 +99,10 @@ def test_stragglers_drift_and_what_is_unknown_do_not_suffice() -> None:
     assert missed(figures(), 1.0) == [("drift", "")]
     assert missed(figures(), 0.999) == []
     assert missed(figures(), math.nan) == [("drift", "")]
+    found = checked(figures(stragglers=Stragglers(0.25, 30.0, np.zeros(2))))
+    assert found["stragglers"] == Check("stragglers", "", 0.25, 0.0, False)
+    assert checked(figures())["stragglers"] == Check("stragglers", "", 0.0, 0.0, True)
+    assert found["drift"] == Check("drift", "", 0.5, 1.0, True)
     assert {name for name, _ in missed(figures(log_prob=None))} == {
         "rhat",
         "ess_bulk",
@@ -191,6 +195,8 @@ def test_a_long_chain_is_looked_at_by_every_nth_step(monkeypatch: pytest.MonkeyP
     assert found.burn_in == 4 * (300 // 8)
     sparse = look(NAMES, chains_of(x[:, 3::4]), 300, LOOSE)
     np.testing.assert_array_equal(found.diagnosis.ess_bulk, sparse.diagnosis.ess_bulk)
+    # What a user drops is told as it was asked for, and never more than there is.
+    assert [look(NAMES, chains_of(x), 1200, LOOSE, dropped).burn_in for dropped in (10, 1300)] == [10, 1200]
 
 
 @pytest.mark.parametrize("steps", [0, 1, 5, 20])
@@ -200,6 +206,22 @@ def test_of_few_steps_nothing_is_known(steps: int) -> None:
     assert found.burn_in == steps // 2
     assert found.sentence == f"not converged: {3 * steps} steps are too few to tell"
     assert found.advice == "go on with 'calibrate resume'"
+
+
+def test_of_walkers_the_mean_is_looked_at() -> None:
+    x = np.array([[[[1.0], [3.0]], [[-2.0], [6.0]]], [[[0.0], [0.0]], [[5.0], [7.0]]]])
+    found = verdict_module._means(Columns(x, slice(None)), np.array([[[-1.0, -3.0], [-4.0, 0.0]]] * 2))
+    np.testing.assert_array_equal(found, [[[2.0, 2.0], [0.0, 6.0]], [[-2.0, -2.0], [-2.0, -2.0]]])
+    # Of heights a walker that is lost counts as one ten below the others.
+    lost = np.where(np.arange(16) == 7, -1e6, 0.0)[np.newaxis, np.newaxis]
+    found = verdict_module._means(Columns(np.zeros((1, 1, 16, 1)), slice(None)), lost)
+    np.testing.assert_array_equal(found, [[[0.0]], [[-10.0 / 16.0]]])
+
+
+def test_numbers_as_large_as_any_give_no_warning() -> None:
+    """No file may hold them, but draws in memory may."""
+    wild = 1e308 * np.where(np.arange(16) % 3, 1.0, -1.0)[:, np.newaxis] * np.ones((4, 40, 1, 2))
+    assert not look(NAMES, chains_of(wild, wild[..., 0]), 40, LOOSE).converged
 
 
 # --- two looks in a row ---
@@ -223,58 +245,10 @@ def test_a_run_has_converged_if_this_look_and_the_one_before_say_so() -> None:
     assert asked == [100]
     first = judge(x, 32, LOOSE, looks({32: good}))
     assert [check.name for check in first.missed] == ["looks"]
-
-
-# --- derived quantities ---
-
-
-def test_derived_quantities_are_looked_at_last() -> None:
-    asked = []
-
-    def derive(rows: np.ndarray) -> dict[str, np.ndarray]:
-        asked.append(len(rows))
-        unreached = np.where(rows[:, 0] > 0.5, np.nan, rows[:, 0])
-        rare = np.where(rows[:, 0] > 1.9, rows[:, 1], np.nan)
-        return {"sum": rows.sum(axis=1), "always": np.ones(len(rows)), "now and then": unreached, "rare": rare}
-
-    chains = chains_of(gaussian(walkers=64))
-    found = judge(chains, 100, LOOSE, looks_at(chains), derive)
-    assert found.converged
-    assert found.derived_names == ("sum", "now and then", "rare")  # what never changes tells nothing
-    assert found.derived is not None
-    assert found.derived.worst_rhat < 1.05
-    assert asked == [4 * 44 * 5]  # a thousand or less: of every second of 88 steps five walkers of each ensemble
-    strict = SimpleNamespace(max_rhat=1.05, min_ess=1e5, thin=3)
-    assert not judge(chains, 100, strict, looks_at(chains, strict), derive).converged
-    assert len(asked) == 1
-
-
-def test_a_derived_quantity_on_which_ensembles_disagree_stands_in_the_way() -> None:
-    """A ridge: the difference of two parameters is a hundredth as wide as they are, and each ensemble has its own."""
-    x = gaussian(walkers=64)
-    x[..., 1] = x[..., 0] + 0.01 * (x[..., 1] + np.arange(4)[:, np.newaxis, np.newaxis])
-    chains, asked = chains_of(x, ar1(0.3, (4, 100, 64), np.random.default_rng(6))), []
-
-    def derive(rows: np.ndarray) -> dict[str, np.ndarray]:
-        asked.append(len(rows))
-        return {"first": rows[:, 0], "difference": rows[:, 1] - rows[:, 0]}
-
-    assert judge(chains, 100, LOOSE, looks_at(chains)).converged
-    found = judge(chains, 100, LOOSE, looks_at(chains), derive)
-    assert (found.missed[0].name, found.missed[0].subject) == ("derived_rhat", "difference")
-    assert asked == [4 * 44 * 5, 4 * 44 * 22]  # it is looked at twice
-    assert "R-hat of difference" in found.sentence
-
-
-def test_draws_are_spread_over_steps_and_walkers() -> None:
-    step, walker = np.meshgrid(np.arange(100), np.arange(16), indexing="ij")
-    chains = chains_of(np.broadcast_to(np.stack([step, walker], axis=-1), (3, 100, 16, 2)).astype(float))
-    some = spread_draws(chains, 20, 90, 200)
-    assert some.shape == (3, 35, 5, 2)  # every second of 70 steps
-    np.testing.assert_array_equal(some[0, :, 0, 0], np.arange(21, 91, 2))
-    assert all(np.unique(row).size == 5 for row in some[1, :, :, 1])
-    assert (np.bincount(some[0, :, :, 1].astype(int).ravel(), minlength=16) > 2).all()
-    np.testing.assert_array_equal(spread_draws(chains, 20, 90, 70 * 16), chains.coords[:, 20:90])
-    for each in (1, 7, 60, 150, 1119):
-        assert 0.4 * each < spread_draws(chains, 20, 90, each)[0, ..., 0].size <= each
-    np.testing.assert_array_equal(some, spread_draws(chains, 20, 90, 200))
+    assert (second.derived, second.derived_names) == (None, ())
+    # As a check like the others: two looks are wanted.
+    assert first.checks[-1] == second.checks[-1] == Check("looks", "", 1.0, 2.0, False)
+    assert judge(x, 100, LOOSE, looks({100: good, 80: good})).checks[-1] == Check("looks", "", 2.0, 2.0, True)
+    # Who asks for few samples has been looked at before that.
+    assert judge(x, 40, LOOSE, looks({40: good, 32: good})).converged
+    assert asked == [40, 32]

@@ -110,11 +110,11 @@ def toy(function: Function, *priors: tuple[float, float] | Prior, start: Sequenc
 def moves_in_python(monkeypatch: pytest.MonkeyPatch, likelihood: Callable[..., float] | None = None) -> None:
     """Let the pilot's moves run as Python, on a toy's function or another likelihood."""
 
-    def by_function(q: np.ndarray, p: np.ndarray, columns: np.ndarray, knee: SimpleNamespace, room: str) -> float:
+    def by_function(q: np.ndarray, p: np.ndarray, columns: np.ndarray, knee: SimpleNamespace, room: object) -> float:
         return float(knee.function(q[np.newaxis])[0])
 
     monkeypatch.setattr(pilot, "likelihood_one", likelihood or by_function)
-    monkeypatch.setattr(pilot, "room_of", lambda knee: "room")
+    monkeypatch.setattr(pilot, "room_of", lambda knee: ("room", knee))
     for name in ("is_shaped", "shape_of_prior", "_climb"):
         monkeypatch.setattr(pilot, name, getattr(pilot, name).py_func)
 

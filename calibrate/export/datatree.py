@@ -56,7 +56,7 @@ def xarray_for(what: str) -> Any:
     return xarray
 
 
-def datatree(draws: Draws, predictive: int = 1000) -> Any:
+def datatree(draws: Draws, predictive: int) -> Any:
     """Return a calibration as a `DataTree`; `Draws.to_arviz` says what is in it.
 
     Raises
@@ -88,7 +88,7 @@ def datatree(draws: Draws, predictive: int = 1000) -> Any:
     groups["observed_data"] = readings[["load"]]
     groups["constant_data"] = readings.drop_vars("load")
     tree = xr.DataTree.from_dict({f"/{name}": group for name, group in groups.items()})
-    tree.attrs |= provenance(draws)
+    tree.attrs = provenance(draws)
     return tree
 
 
@@ -96,13 +96,13 @@ def _sampled(xr: Any, draws: Draws) -> dict[str, Any]:
     """Return the groups that hold all draws: the parameters, and what the sampler says of each."""
     found = kept(draws)
     ensembles, steps, walkers = found.log_prob.shape
-    odd = steps % 2 if steps > 1 else 0  # a step in the middle would belong to both halves
+    halves = min(2, steps)
+    odd = steps % halves  # a step in the middle would belong to both
     size = (steps - odd) * walkers
-    halves = (2, -1) if steps > 1 else (1, -1)
 
     def ordered(values: NDArray[Any]) -> NDArray[Any]:
         """Bring (ensembles, steps, walkers) into the order above, (ensembles, draws)."""
-        halved = values[:, odd:].reshape(ensembles, *halves, walkers)
+        halved = values[:, odd:].reshape(ensembles, halves, -1, walkers)
         return halved.transpose(0, 1, 3, 2).reshape(ensembles, size)
 
     posterior = {
@@ -170,19 +170,18 @@ def _rows(xr: Any, readings: Any, values: FloatArray, *, units: bool = True) -> 
     return xr.Dataset({"load": (("chain", "draw", "reading"), values, readings["load"].attrs if units else {})}, coords)
 
 
+@np.errstate(all="ignore")  # of what no knee can be the model may make anything
 def _prior(xr: Any, posterior: Posterior, readings: Any, n: int, rng: np.random.Generator) -> dict[str, Any]:
     """Return draws from the prior and readings of such knees; knees that admit no reading are left out."""
     rows = np.empty((0, posterior.ndim))
     for _ in range(_TRIES):
-        with np.errstate(all="ignore"):
-            more = posterior.prior_sample(rng, n)
-            rows = np.concatenate([rows, more[np.isfinite(posterior.log_likelihood(more))]])[:n]
+        more = posterior.prior_sample(rng, n)
+        rows = np.concatenate([rows, more[np.isfinite(posterior.log_likelihood(more))]])[:n]
         if len(rows) == n:
             break
     if not len(rows):
         return {}
-    with np.errstate(all="ignore"):
-        simulated = posterior.simulate(rows, rng)
+    simulated = posterior.simulate(rows, rng)
     variables = {
         parameter.name: (("chain", "draw"), rows[np.newaxis, :, i], _unit(parameter.unit))
         for i, parameter in enumerate(posterior.table.free)

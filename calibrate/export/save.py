@@ -30,7 +30,7 @@ def _is_netcdf(path: Path, head: bytes) -> bool:
 
     try:
         with path.open("rb") as file, h5py.File(file, "r") as f:
-            return str(f.attrs.get("program", "")).startswith("calibrate ") and "posterior" in f
+            return str(f.attrs.get("program")).startswith("calibrate ") and "posterior" in f
     except (OSError, RuntimeError, ValueError, KeyError):  # no HDF5 file, or a damaged one: not ours to throw away
         return False
 
@@ -91,7 +91,7 @@ def save_table(
         WRITERS[to](sheet, temporary)
 
 
-def save_netcdf(draws: Draws, path: str | Path, *, predictive: int = 1000, overwrite: bool = False) -> None:
+def save_netcdf(draws: Draws, path: str | Path, *, predictive: int, overwrite: bool) -> None:
     """Write what `Draws.to_arviz` returns as a netCDF-4 file; `Draws.save_netcdf` says more.
 
     Raises

@@ -8,6 +8,8 @@ rest looks like then counts against convergence.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
@@ -43,11 +45,10 @@ def burn_in(means: FloatArray) -> int:
     for part in PARTS[:-1]:
         drop = steps // part
         rest = means[..., drop:]
-        if rest.shape[2] < 2 * _BLOCKS:
-            break
-        times = independent_draws(rest).min() / means.shape[1]
-        if drop * times >= FORGET * rest.shape[2] and drift(rest) < 1.0:
-            return drop
+        if drift(rest) < 1.0:  # of too few steps it is unknown
+            times = independent_draws(rest).min() / means.shape[1]
+            if drop * times >= FORGET * rest.shape[2]:
+                return drop
     return steps // PARTS[-1]
 
 
@@ -70,7 +71,7 @@ def drift(means: FloatArray) -> float:
     quantities, ensembles, steps = means.shape
     length = steps // _BLOCKS
     if length < 2:
-        return float("nan")
+        return math.nan
     first = means[..., :length].mean(axis=2)
     blocks = means[..., -_LAST * length :].reshape(quantities, ensembles, _LAST, length).mean(axis=3)
     freedom = ensembles * (_LAST - 1)

@@ -84,8 +84,8 @@ def _fit(posterior: Posterior, start: FloatArray) -> Fit:
     for _ in range(_ROUNDS if weighed else 1):
         if not errors.all():
             q = _squares(posterior, q, ~errors, _units(q, sigmas) if weighed else np.ones(1))
-        residuals = posterior.residuals_of.compressed(q)[0] if inferred.size else np.empty(0)
         for column in inferred.tolist():
+            residuals = posterior.residuals_of.compressed(q)[0]
             own = residuals[sigmas == column] if residuals.size == sigmas.size else residuals
             spread = float(np.sqrt(np.sum(own**2) / np.count_nonzero(sigmas == column)))
             q[column] = np.clip(spread, *(end[column] for end in _inside(posterior, 1e-6)))
@@ -100,7 +100,7 @@ def _sigmas(posterior: Posterior) -> NDArray[np.int64]:
     for test in posterior.tests:
         row = int(test.slots.errors[0])
         column = columns.index(row) if test.measurement.sigma is None and row in columns else -1
-        found.append(np.full(test.measurement.angles.size, column, dtype=np.int64))
+        found.append(np.full(test.measurement.angles.size, column))
     return np.concatenate(found)
 
 

@@ -116,7 +116,7 @@ def explore(
         dead.append((x[:lost].copy(), value[:lost].copy(), weight))
         evidence = float(np.logaddexp(evidence, np.logaddexp.reduce(weight)))
         volume += math.log1p(-lost / now)
-        if now - lost >= points and now > points:
+        if now - lost >= points:
             x, value = x[lost:], value[lost:]
             continue
         source = rng.integers(lost, now, points - (now - lost))

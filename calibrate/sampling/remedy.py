@@ -45,7 +45,7 @@ def estimate(verdict: Verdict) -> int | None:
     if not factor <= _PATIENCE:
         return None
     more = (factor - 1.0) * verdict.steps * verdict.thin
-    digits = int(10 ** max(0, math.floor(math.log10(max(more, 1.0))) - 1))
+    digits = int(10 ** max(0, len(str(int(more))) - 2))  # two are said
     return math.ceil(more / digits) * digits
 
 

@@ -46,17 +46,27 @@ def independent_draws(chains: FloatArray) -> FloatArray:
     covariance = np.fft.irfft((np.abs(spectrum) ** 2).mean(axis=-2))[..., :n] / n
     total = covariance[..., 0] + x.mean(axis=-1).var(axis=-1, ddof=1)
     moves = total > 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(invalid="ignore"):
         within = covariance[..., :1] * (n / (n - 1.0))
         correlation = 1.0 - (within - covariance) / total[..., np.newaxis]
     correlation[..., 0] = 1.0
-    pairs = correlation[..., : n // 2 * 2].reshape(*correlation.shape[:-1], -1, 2).sum(axis=-1)
+    return np.asarray(np.where(moves, size / np.fmax(_time(correlation), 1.0 / np.log10(size)), float(size)))
+
+
+def _time(correlation: FloatArray) -> FloatArray:
+    """Return the autocorrelation time (...) by the correlations of so many lags (..., lags); none or less if negative.
+
+    Pairs are summed up to the first that is not positive, or to the last one; of that pair its first lag counts.
+    """
+    lags = correlation.shape[-1]
+    pairs = correlation[..., : lags // 2 * 2].reshape(*correlation.shape[:-1], -1, 2).sum(axis=-1)
     negative = pairs <= 0.0
     stop = np.where(negative.any(axis=-1), negative.argmax(axis=-1), pairs.shape[-1] - 1)[..., np.newaxis]
     summed = np.cumsum(np.minimum.accumulate(pairs, axis=-1), axis=-1)
-    before = np.where(stop > 0, np.take_along_axis(summed, np.maximum(stop - 1, 0), axis=-1), 0.0)
-    time = (2.0 * before - 1.0 + np.maximum(np.take_along_axis(correlation, 2 * stop, axis=-1), 0.0))[..., 0]
-    return np.asarray(np.where(moves, size / np.fmax(time, 1.0 / np.log10(size)), float(size)))
+    before = np.take_along_axis(summed, np.maximum(stop - 1, 0), axis=-1)
+    return np.asarray(
+        (2.0 * before - 1.0 + np.maximum(np.take_along_axis(correlation, 2 * stop, axis=-1), 0.0))[..., 0]
+    )
 
 
 def halves(x: FloatArray) -> FloatArray:
@@ -125,16 +135,15 @@ def errors_of(x: FloatArray, shares: Sequence[float]) -> FloatArray:
     if x.shape[-3] < 2 or x.shape[-2] < _FEWEST:
         return out
     means = x.mean(axis=-1)
-    rising = np.sort(x.reshape(*x.shape[:-3], -1), axis=-1)
+    rising = np.sort(x.reshape(*x.shape[:-3], -1))
     last = rising.shape[-1] - 1
     out[0] = standard_error(means)
     for row, share in enumerate(shares, start=1):
         at = rising[..., [int(share * last), int(np.ceil(share * last))]].mean(axis=-1)
         error = standard_error((x <= at[..., np.newaxis, np.newaxis, np.newaxis]).mean(axis=-1))
         ends = np.stack([share - error, share + error], axis=-1)
-        places = np.rint(np.clip(np.where(np.isnan(ends), 0.0, ends), 0.0, 1.0) * last).astype(np.int64)
-        found = np.diff(np.take_along_axis(rising, places, axis=-1), axis=-1)[..., 0]
-        out[row] = 0.5 * found
+        places = np.rint(np.clip(ends, 0.0, 1.0) * last).astype(np.int64)
+        out[row] = 0.5 * np.diff(np.take_along_axis(rising, places, axis=-1))[..., 0]
     still = ~np.ptp(means, axis=-1).any(axis=-1)
     out[:, still] = np.inf
     return out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from calibrate.sampling.burnin import burn_in, drift
 from calibrate.sampling.columns import Columns
-from calibrate.sampling.convergence import MIN_STEPS, MIN_TIMES, Diagnosis, diagnose, floor, largest_sd_error
+from calibrate.sampling.convergence import MIN_TIMES, Diagnosis, diagnose, floor, largest_sd_error
 from calibrate.sampling.remedy import estimate, phrase
 
 FloatArray = NDArray[np.float64]
@@ -122,9 +122,9 @@ class Verdict:
     burn_in: int
     diagnosis: Diagnosis
     checks: tuple[Check, ...]
-    thin: int = 1
+    thin: int
     derived: Diagnosis | None = None
-    derived_names: tuple[str, ...] = field(default=())
+    derived_names: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -194,6 +194,7 @@ def stride(stored: int, draws: int, min_ess: float) -> int:
     return max(1, stored // max(_STEPS, math.ceil(max(_DRAWS, _SAMPLES * min_ess) / draws)))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # draws that somebody has made up may be anything that is finite
 def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, dropped: int | None = None) -> Verdict:
     """Look at the chains up to some step.
 
@@ -214,11 +215,10 @@ def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, drop
     thin = stride(stored, ensembles * walkers, wanted.min_ess)
     some = slice(thin - 1, stored, thin)
     coords, log_prob = Columns(chains.coords, some), np.asarray(chains.log_prob[:, some])
-    means = _means(coords, log_prob) if stored else np.empty((len(names) + 1, ensembles, 0))
+    means = _means(coords, log_prob)
     drop = burn_in(means) if dropped is None else min(dropped, stored) // thin
     diagnosis = diagnose(coords, log_prob, drop)
-    off = drift(means[..., drop:]) if coords.shape[1] - drop >= MIN_STEPS else math.nan
-    checks = tuple(_checks(names, diagnosis, off, wanted))
+    checks = tuple(_checks(names, diagnosis, drift(means[..., drop:]), wanted))
     return Verdict(stored, drop * thin if dropped is None else min(dropped, stored), diagnosis, checks, wanted.thin)
 
 
@@ -239,7 +239,7 @@ def judge(
     found, before = looks(stored), look_before(stored, wanted.min_ess)
     if not found.converged:
         return found
-    agreed = before > 0 and looks(before).converged
+    agreed = bool(before) and looks(before).converged
     found = replace(found, checks=(*found.checks, Check("looks", "", 1.0 + agreed, 2.0, agreed)))
     if derive is None or not agreed:
         return found
@@ -256,13 +256,15 @@ def _derived(
 ) -> tuple[Diagnosis | None, tuple[str, ...], tuple[Check, ...]]:
     """Diagnose derived quantities of so many draws of each ensemble: figures, names and checks."""
     rows = spread_draws(chains, found.burn_in, found.steps, each)
-    values = {name: _ranked(value) for name, value in derive(rows.reshape(-1, rows.shape[-1])).items()}
+    *shape, ndim = rows.shape
+    looked_at = math.prod(shape)
+    values = {name: _ranked(value) for name, value in derive(rows.reshape(looked_at, ndim)).items()}
     names = tuple(name for name, value in values.items() if np.ptp(value) > 0.0)
     if not names:
         return None, (), ()
-    derived = diagnose(np.stack([values[name] for name in names], axis=-1).reshape(*rows.shape[:-1], -1))
+    derived = diagnose(np.stack([values[name] for name in names], axis=1).reshape(*shape, len(names)))
     ensembles, _, walkers = chains.log_prob.shape
-    looked_at, all_draws = rows[..., 0].size, ensembles * (found.steps - found.burn_in) * walkers
+    all_draws = ensembles * (found.steps - found.burn_in) * walkers
     # Of n independent-looking draws of a chain of N that are worth m, 1 / (1/n - 1/N + 1/m) are left.
     enough = _WORTH / (1.0 / looked_at - 1.0 / all_draws + 1.0 / wanted.min_ess)
     return (
@@ -290,21 +292,20 @@ def spread_draws(chains: Chains, first: int, stored: int, each: int) -> FloatArr
     Of each step some walkers, always the same random ones. All draws if they are few enough.
     """
     walkers = chains.log_prob.shape[2]
-    thin = max(1, math.ceil((stored - first) / max(1, min(_DERIVED_STEPS, each), each // walkers)))
+    thin = math.ceil((stored - first) / max(min(_DERIVED_STEPS, each), each // walkers))
     coords = np.asarray(chains.coords[:, first + thin - 1 : stored : thin])
-    some = each // max(1, coords.shape[1])
+    some = each // coords.shape[1]
     if some >= walkers:
         return coords
     order = np.random.default_rng(0).permuted(np.tile(np.arange(walkers), (coords.shape[1], 1)), axis=1)
-    return np.take_along_axis(coords, order[np.newaxis, :, : max(1, some), np.newaxis], axis=2)
+    return np.take_along_axis(coords, order[np.newaxis, :, :some, np.newaxis], axis=2)
 
 
 def _means(coords: Columns, log_prob: FloatArray) -> FloatArray:
     """Return the ensembles' means (quantities, ensembles, steps); a lost walker moves the heights' but little."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        heights = np.maximum(log_prob, floor(log_prob)).mean(axis=2)
-        means = coords.each(lambda part: np.moveaxis(np.einsum("etwi->eti", part) / part.shape[2], -1, 0))
-        return np.concatenate([*means, heights[np.newaxis]])
+    heights = (np.maximum(log_prob, floor(log_prob)) if log_prob.size else log_prob).mean(axis=2)
+    means = coords.each(lambda part: np.moveaxis(np.einsum("etwi->eti", part) / part.shape[2], -1, 0))
+    return np.concatenate([*means, heights[np.newaxis]])
 
 
 def _checks(names: Sequence[str], found: Diagnosis, off: float, wanted: Wanted) -> Iterator[Check]:
