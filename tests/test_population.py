@@ -86,20 +86,21 @@ def _by_grid(members: list[Member]) -> dict[str, tuple[float, float]]:
     sds = np.exp(np.linspace(np.log(0.004), np.log(6.0), 50))
     weight = sds / (1.0 + (sds / 0.5) ** 2 / 2.0) ** 1.5  # half-t, on a logarithmic scale
     mean, effect = np.linspace(np.log(8.0), np.log(450.0), 91), np.linspace(-1.8, 1.8, 81)
+    smeared = [_smearing(grid, sd) for sd in sds]
     # The chance of each knee's data, given what it scatters about.
-    inside = [[_smeared(grid, of, sd) for of in likelihood] for sd in sds]
+    inside = [[matrix @ of for of in likelihood] for matrix in smeared]
+    before = stats.norm.pdf(mean, np.log(60.0), 1.0)[:, np.newaxis] * stats.norm.pdf(effect, 0.0, 0.5)
     total, sums = 0.0, np.zeros((4, 2))
     for t, sd in enumerate(sds):
         for t_u, sd_u in enumerate(sds):
             of_person = [
-                _smeared(grid, np.prod([inside[t][k] for k in knees], axis=0), sd_u) for knees in ([0, 1], [2, 3], [4])
+                smeared[t_u] @ np.prod([inside[t][k] for k in knees], axis=0) for knees in ([0, 1], [2, 3], [4])
             ]
             at = mean[:, np.newaxis] + effect
             value = np.interp(mean, grid, of_person[0] * of_person[2])[:, np.newaxis] * np.interp(
                 at, grid, of_person[1]
             )
-            value = value * stats.norm.pdf(mean, np.log(60.0), 1.0)[:, np.newaxis] * stats.norm.pdf(effect, 0.0, 0.5)
-            value *= weight[t] * weight[t_u]
+            value *= before * weight[t] * weight[t_u]
             all_of = value.sum()
             total += all_of
             of_mean, of_effect = value.sum(axis=1), value.sum(axis=0)
@@ -112,13 +113,13 @@ def _by_grid(members: list[Member]) -> dict[str, tuple[float, float]]:
     return dict(zip(names, zip(first.tolist(), np.sqrt(second - first**2).tolist(), strict=True), strict=True))
 
 
-def _smeared(grid: Array, values: Array, sd: float) -> Array:
-    """Return a function on a grid as it is on average where a normal error of its argument has some sd."""
+def _smearing(grid: Array, sd: float) -> Array:
+    """Return what makes of values on a grid their average where a normal error of the argument has some sd."""
     step = grid[1] - grid[0]
     if sd > 1.5 * step:
-        return np.asarray(stats.norm.pdf(grid, grid[:, np.newaxis], sd) @ values * step)
-    nodes = stats.norm.ppf((np.arange(40) + 0.5) / 40.0)
-    return np.asarray(np.interp(grid[:, np.newaxis] + sd * nodes, grid, values).mean(axis=1))
+        return np.asarray(stats.norm.pdf(grid, grid[:, np.newaxis], sd) * step)
+    at = grid[:, np.newaxis] + sd * stats.norm.ppf((np.arange(40) + 0.5) / 40.0)
+    return np.stack([np.interp(at, grid, one).mean(axis=1) for one in np.eye(grid.size)], axis=1)
 
 
 class _HalfT:
