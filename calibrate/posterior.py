@@ -23,7 +23,7 @@ from calibrate.knee.geometry import Geometry
 from calibrate.priors import Prior
 from calibrate.problem.advice import warnings_of
 from calibrate.problem.assemble import assemble
-from calibrate.problem.laxity_test import LaxityTest
+from calibrate.problem.laxity_test import UNNAMED, LaxityTest
 from calibrate.problem.noise import noise_of
 from calibrate.problem.parameters import ParameterTable
 from calibrate.problem.reading import law_of, predicted, reference_lengths, truth_of
@@ -198,11 +198,7 @@ class Posterior:
             raise ConfigError(f"no test is called '{name}'; the only one has no name, so leave it out")
         known = ", ".join(test.name for test in self.tests)
         wrong = f"{name} is held out" if name in self.measurements else f"no test is called '{name}'"
-        raise ConfigError(
-            f"which test: {known}? Name it by --test, in Python by test="
-            if name is None
-            else f"{wrong}; there are {known}"
-        )
+        raise ConfigError(UNNAMED.format(known) if name is None else f"{wrong}; there are {known}")
 
     def law(self, q: ArrayLike, test: str | None = None) -> FloatArray:
         """Return the strands' laws in a test.

@@ -16,7 +16,7 @@ from calibrate.decimals import read_number
 from calibrate.errors import ConfigError, DataError, GeometryError
 from calibrate.files import check_target, replacing
 from calibrate.kinds import MEASUREMENT
-from calibrate.problem.laxity_test import LaxityTest, laxity_tests, refused, slots_of
+from calibrate.problem.laxity_test import UNNAMED, LaxityTest, laxity_tests, refused, slots_of
 from calibrate.problem.naming import check_value, row_of
 from calibrate.problem.noise import noise_of
 from calibrate.problem.parameters import ParameterTable, keys_of, slack_keys, table_of
@@ -166,11 +166,7 @@ def _chosen(config: Config, test: str | None) -> str:
     known = ", ".join(names)
     if not known:
         raise ConfigError(f"no test is called '{test}'; there is only one, and it has no name")
-    raise ConfigError(
-        f"which test: {known}? Name it by --test, in Python by test="
-        if test is None
-        else f"no test is called '{test}'; there are {known}"
-    )
+    raise ConfigError(UNNAMED.format(known) if test is None else f"no test is called '{test}'; there are {known}")
 
 
 def _plan(

@@ -4,7 +4,7 @@ import copy
 import tomllib
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from calibrate.complaints import explain
 from calibrate.config import Config
@@ -46,4 +46,13 @@ def complaint(**changes: Any) -> str | None:
         Config.model_validate(document(**changes))
     except ValidationError as error:
         return explain(error, Config)
+    return None
+
+
+def refused(model: type[BaseModel], given: Any) -> str | None:
+    """Return what is said of what a model refuses, None if it takes it."""
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        return explain(error, model)
     return None

@@ -65,3 +65,13 @@ def line(*arguments: Any, **changes: Any) -> Any:
 
 def scale(residuals: np.ndarray) -> float:
     return float(np.quantile(np.abs(residuals), 0.6827))
+
+
+def same(found: tuple[Any, ...], *expected: Any) -> None:
+    """Assert that there is what is expected, in this order: None, or an array to the last bit."""
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        if other is None:
+            assert one is None
+        else:
+            np.testing.assert_array_equal(one, other)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lines import SD, line
+from lines import SD, line, same
 
 from calibrate import bestfit as module
 from calibrate.bestfit import best_fits
@@ -64,15 +64,6 @@ class Asked:
 
     def of(self, name: str) -> list[tuple[Any, ...]]:
         return [call[1:] for call in self.calls if call[0] == name]
-
-
-def same(found: tuple[Any, ...], *expected: Any) -> None:
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        if other is None:
-            assert one is None
-        else:
-            np.testing.assert_array_equal(one, other)
 
 
 def test_a_fit_without_readings_apart(monkeypatch: pytest.MonkeyPatch) -> None:

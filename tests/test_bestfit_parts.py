@@ -5,20 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lines import SD, line
+from lines import SD, line, same
 
 from calibrate import bestfit as module
 
 BEST = np.array([2.9, 0.3, 1.0])
-
-
-def same(found: tuple[Any, ...], *expected: Any) -> None:
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        if other is None:
-            assert one is None
-        else:
-            np.testing.assert_array_equal(one, other)
 
 
 # --- Errors and sides. ------------------------------------------------------------------------------------------------

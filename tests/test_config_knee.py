@@ -6,10 +6,9 @@ import math
 from typing import Any
 
 import pytest
-from config_documents import document
-from pydantic import BaseModel, ValidationError
+from config_documents import document, refused
+from pydantic import ValidationError
 
-from calibrate.complaints import explain
 from calibrate.config import Attachments, Bounds, Gaussian, KneeConfig
 from calibrate.config.knee import AttachmentsPart, CondylePart, KneePart
 
@@ -21,14 +20,6 @@ FREE = {"mean": 1.0, "sd": 0.5}
 
 def knee(**changes: Any) -> dict[str, Any]:
     return document()["knee"] | changes
-
-
-def refused(model: type[BaseModel], given: Any) -> str | None:
-    try:
-        model.model_validate(given)
-    except ValidationError as error:
-        return explain(error, model)
-    return None
 
 
 def test_a_knee_yields_all_its_numbers_by_name() -> None:

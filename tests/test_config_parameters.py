@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from config_documents import document
+from config_documents import document, refused
 from pydantic import BaseModel, ValidationError
 
-from calibrate.complaints import explain
 from calibrate.config import Bounds, Gaussian, KneeConfig, NoiseConfig, ParametersConfig, StrandConfig, TestConfig
 from calibrate.config.parameters import (
     MOST_TESTS,
@@ -22,14 +21,6 @@ from calibrate.config.parameters import (
 
 LAW = {"k": 50.0, "alpha": 0.06, "l_0": 80.0}
 FILE = {"file": "x.csv", "positive": "valgus"}
-
-
-def refused(model: type[BaseModel], given: Any) -> str | None:
-    try:
-        model.model_validate(given)
-    except ValidationError as error:
-        return explain(error, model)
-    return None
 
 
 def test_what_is_not_given_is_not_there() -> None:
