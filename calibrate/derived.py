@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.ligament import tension
+from calibrate.knee.reach import reached, tightened
 from calibrate.sampling.verdict import FEW_SAMPLES
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ MOST_DRAWS, MOST_POSED = 20_000, 2_000
 
 _STEPS = 41  # on either side of theta_0
 _REFINEMENTS = 20
-_CLOSE = 1e-10  # mm or N·m
 _BLOCK = 1_000_000  # numbers in a temporary
 _UNITS = {"stiffness_per_strain": "N", "reference_strain": "", "reference_tension": "N", "stiffness_share": ""}
 
@@ -136,21 +136,19 @@ def laxity(
         `laxity_valgus_10Nm`, `laxity_varus_10Nm` and so on: degrees in the file's sign; `laxity_total_10Nm` positive.
         NaN where the moment is not reached within 20 degrees.
     """
-    found = {(moment, way): np.empty(len(law)) for moment in at for way in (1.0, -1.0)}
+    found = np.empty((2, len(at), len(law)))
     step = max(1, _BLOCK // (law.shape[1] * 2 * _STEPS))
     for first in range(0, len(law), step):
         part = slice(first, first + step)
         some, of = knees.rows(part), law[part]
         theta, lateral = _grid(some)
         moments = some.moments(theta, lateral, of)
-        for (moment, way), out in found.items():
-            out[part] = _reached(some, of, theta, moments, way, moment, refinements)
-    names = {1.0: "valgus", -1.0: "varus"}
+        found[..., part] = reached(some, of, theta, moments, np.asarray(at, dtype=float), refinements)
     result = {}
-    for moment in at:
-        for way in (1.0, -1.0):
-            result[f"laxity_{names[way]}_{moment:g}Nm"] = sign * np.rad2deg(found[moment, way]) + 0.0  # no -0
-        result[f"laxity_total_{moment:g}Nm"] = np.rad2deg(found[moment, 1.0] - found[moment, -1.0])
+    for moment, valgus, varus in zip(at, *np.rad2deg(found), strict=True):
+        result[f"laxity_valgus_{moment:g}Nm"] = sign * valgus + 0.0  # no -0
+        result[f"laxity_varus_{moment:g}Nm"] = sign * varus + 0.0
+        result[f"laxity_total_{moment:g}Nm"] = valgus - varus
     return result
 
 
@@ -175,20 +173,7 @@ def taut_angles(knees: Knees, l_0: FloatArray, sign: float, refinements: int) ->
     """
     theta, lateral = _grid(knees)
     lengths, _ = knees.pose(theta, lateral)
-    out = np.full(l_0.shape, np.nan)
-    for s, way in enumerate(knees.sides().astype(int).tolist()):
-        slack = l_0[:, s, np.newaxis]
-        along, values, bears = theta[:, ::way], lengths[:, s, ::way], lateral[:, ::way]
-        reached = values >= slack
-        at = np.maximum(np.argmax(reached, axis=1), 1)
-        inside = (values[:, 0] < slack[:, 0]) & (values.max(axis=1) > slack[:, 0])
-        here, before, which = (_pick(part, at - i) for part, i in ((along, 0), (along, 1), (bears, 0)))
-        ends = _pick(values, at - 1) - slack, _pick(values, at) - slack
-
-        def beyond(angle: FloatArray, s: int = s, which: BoolArray = which, slack: FloatArray = slack) -> FloatArray:
-            return np.asarray(knees.pose(angle, which)[0][:, s] - slack)
-
-        out[inside, s] = _root(beyond, before, here, ends, refinements)[inside, 0]
+    out = tightened(knees, l_0, theta, lengths, knees.sides(), refinements)
     return np.asarray(sign * np.rad2deg(out) + 0.0)
 
 
@@ -208,64 +193,3 @@ def _grid(knees: Knees) -> tuple[FloatArray, BoolArray]:
     down, up = ((1.0 - share) * middle + share * last for last in (-end, end))
     lateral = np.repeat([False, True], _STEPS)
     return np.concatenate([down[:, ::-1], up], axis=1), np.broadcast_to(lateral, (len(middle), 2 * _STEPS))
-
-
-def _reached(
-    knees: Knees,
-    law: FloatArray,
-    theta: FloatArray,
-    moments: FloatArray,
-    way: float,
-    target: float,
-    refinements: int,
-) -> FloatArray:
-    """Return the angles [rad] at which `way` times the moment reaches a target, (n,)."""
-    outward = slice(_STEPS, None) if way > 0.0 else slice(_STEPS - 1, None, -1)
-    inward = slice(_STEPS - 1, None, -1) if way > 0.0 else slice(_STEPS, None)
-    there, back, angles = way * moments[:, outward], way * moments[:, inward], theta[:, outward]
-    goes_out = there[:, 0] < target
-    jumps = (there[:, 0] >= target) & (back[:, 0] <= target)
-    passed = there >= target
-    if not goes_out.all():
-        out = goes_out[:, np.newaxis]
-        passed = np.where(out, passed, back <= target)
-        there, angles = np.where(out, there, back), np.where(out, angles, theta[:, inward])
-    at = np.maximum(np.argmax(passed, axis=1), 1)
-    here, before = _pick(angles, at), _pick(angles, at - 1)
-    ends = _pick(there, at - 1) - target, _pick(there, at) - target
-    lateral = (goes_out == (way > 0.0))[:, np.newaxis]
-
-    def beyond(angle: FloatArray) -> FloatArray:
-        return way * knees.moments(angle, lateral, law) - target
-
-    found = np.where(passed.any(axis=1), _root(beyond, before, here, ends, refinements)[:, 0], np.nan)
-    return np.where(jumps, theta[:, _STEPS], found)
-
-
-def _pick(values: NDArray[Any], at: NDArray[np.intp]) -> NDArray[Any]:
-    """Return one value of each row, (n, 1); one row may stand for all."""
-    return np.asarray(values[np.arange(len(at)) if len(values) > 1 else 0, at])[:, np.newaxis]
-
-
-def _root(
-    function: Callable[[FloatArray], FloatArray],
-    a: FloatArray,
-    b: FloatArray,
-    ends: tuple[FloatArray, FloatArray],
-    refinements: int,
-) -> FloatArray:
-    """Return where a function is zero between a and b, at whose ends it has other signs: the Illinois method."""
-    f_a, f_b = ends
-    for left in reversed(range(refinements)):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            c = b - f_b * (b - a) / (f_b - f_a)
-        c = np.where(np.isfinite(c), c, b)
-        if not left:
-            return c
-        f_c = function(c)
-        same = np.sign(f_c) == np.sign(f_b)
-        a, f_a = np.where(same, a, b), np.where(same, 0.5 * f_a, f_b)
-        b, f_b = c, f_c
-        if not (np.abs(f_c) > _CLOSE).any():
-            break
-    return b

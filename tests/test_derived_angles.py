@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from test_derived_general import BY_HAND, VALGUS, posterior, row
 
-from calibrate import derived as derived_module
 from calibrate.derived import laxity, taut_angles
 from calibrate.knee.many import Knees
+from calibrate.knee.reach import reached, root
 
 # Where both condyles touch the MCL is 80 mm long, of either of its strands, and the LCL 60 mm.
 SLACK = (1.0, 0.05, 150.0, 0.0)
@@ -141,16 +141,16 @@ def test_a_moment_lies_beyond_the_jump_in_it_or_before_it(
     moments = np.concatenate([inward[::-1], outward])[np.newaxis]
     moments = moments if way > 0.0 else -moments[:, ::-1]
     law = np.array([[SLACK] * 3])
-    found = np.rad2deg(derived_module._reached(knees, law, angles[np.newaxis], moments, way, 10.0, 1))
-    np.testing.assert_allclose(found, [way * degrees], atol=1e-12)
+    found = np.rad2deg(reached(knees, law, angles[np.newaxis], moments, np.array([10.0]), 1))
+    np.testing.assert_allclose(found[0 if way > 0.0 else 1], [[way * degrees]], atol=1e-12)
 
 
 def test_a_moment_that_the_jump_begins_with_is_reached_there_to_the_last_digit() -> None:
     inward = 10.0 - np.linspace(0.2, 1.8, 1000)[:, np.newaxis] * np.arange(41.0)
     moments = np.concatenate([inward[:, ::-1], np.broadcast_to(RISES + 11.0, (1000, 41))], axis=1)
     knees, law = knees_of("20.0"), np.array([[SLACK] * 3])
-    found = derived_module._reached(knees, law, grid(0.0)[0][np.newaxis], moments, 1.0, 10.0, 1)
-    np.testing.assert_array_equal(found, np.zeros(1000))
+    found = reached(knees, law, grid(0.0)[0][np.newaxis], moments, np.array([10.0]), 1)
+    np.testing.assert_array_equal(found[0, 0], np.zeros(1000))
 
 
 @pytest.mark.parametrize("degrees", [20.0, -20.0, 25.0])
@@ -169,40 +169,48 @@ FOURTH = THIRD - AT_THIRD * (THIRD - 0.4) / (AT_THIRD + 0.09)
 
 
 @pytest.mark.parametrize(
-    ("refinements", "root"), [(1, 0.25), (2, 0.4), (3, THIRD), (4, FOURTH), (20, 0.5)], ids=["1", "2", "3", "4", "20"]
+    ("refinements", "expected"),
+    [(1, 0.25), (2, 0.4), (3, THIRD), (4, FOURTH), (20, 0.5)],
+    ids=["1", "2", "3", "4", "20"],
 )
-def test_a_root_by_the_illinois_method(refinements: int, root: float) -> None:
+def test_a_root_by_the_illinois_method(refinements: int, expected: float) -> None:
     asked = []
 
-    def parabola(x: np.ndarray) -> np.ndarray:
+    def parabola(x: float, width: float) -> float:
         asked.append(x)
-        return np.asarray(x**2 - np.array([[0.25], [1.0]]))
+        return (x / width) ** 2 - 0.25
 
-    ends = np.array([[0.0], [0.0]]), np.array([[1.0], [2.0]])
-    values = np.array([[-0.25], [-1.0]]), np.array([[0.75], [3.0]])
-    found = derived_module._root(parabola, *ends, values, refinements)
-    np.testing.assert_allclose(found, [[root], [2.0 * root]], atol=1e-10)  # the other is twice as wide
-    assert len(asked) == min(refinements - 1, 8)  # the last guess is not checked
-
-
-def test_a_root_is_looked_for_until_all_are_found() -> None:
-    asked = []
-
-    def lines(x: np.ndarray) -> np.ndarray:
-        asked.append(x)
-        return np.asarray(np.where([[True], [False]], x - 0.25, x**2 - 0.25))
-
-    ends = np.zeros((2, 1)), np.ones((2, 1))
-    found = derived_module._root(lines, *ends, (np.full((2, 1), -0.25), np.full((2, 1), 0.75)), 20)
-    np.testing.assert_allclose(found, [[0.25], [0.5]], atol=1e-10)
-    assert len(asked) > 4
+    for width in (1.0, 2.0):
+        asked.clear()
+        found = root.py_func(parabola, width, *np.array([0.0, width, -0.25, 0.75]), refinements)
+        assert found == pytest.approx(width * expected, abs=1e-10)
+        assert len(asked) == min(refinements - 1, 8)  # the last guess is not checked
 
 
 @pytest.mark.parametrize(("off", "tries"), [(1e-10, 1), (-1e-10, 1), (1.001e-10, 19), (-1.001e-10, 19)])
 def test_what_is_off_by_no_more_than_a_ten_billionth_is_found(off: float, tries: int) -> None:
     asked = []
-    ends = np.zeros((1, 1)), np.ones((1, 1))
-    derived_module._root(
-        lambda x: np.full_like(x, asked.append(x) or off), *ends, (np.full((1, 1), -0.25), np.full((1, 1), 0.75)), 20
-    )
+    root.py_func(lambda x, _: np.float64(asked.append(x) or off), None, *np.array([0.0, 1.0, -0.25, 0.75]), 20)
     assert len(asked) == tries
+
+
+def test_ends_of_one_value_are_taken_as_found() -> None:
+    with np.errstate(invalid="ignore"):
+        assert root.py_func(lambda x, _: np.float64(0.0), None, *np.array([1.0, 2.0, 0.0, 0.0]), 20) == 2.0
+
+
+@pytest.mark.parametrize("moment", [5.0, 12.0])
+def test_compiled_searches_end_where_moments_and_lengths_are_met(moment: float) -> None:
+    """By the knee's own moments and lengths, which are another path: to a ten billionth."""
+    knees = knees_of("18.0")
+    law = np.array([[(40.0, 0.05, 79.5, 0.0), (40.0, 0.05, 59.5, 0.0), SLACK]])
+    found = laxity(knees, law, 1.0, (moment,))
+    for name, way in (("valgus", 1.0), ("varus", -1.0)):
+        angle = np.deg2rad(found[f"laxity_{name}_{moment:g}Nm"])[:, np.newaxis]
+        lateral = angle > knees.theta_0
+        assert way * knees.moments(angle, lateral, law).item() == pytest.approx(moment, abs=1e-9)
+    slack = np.array([[81.0, 60.5, 80.5]])
+    taut = np.deg2rad(taut_angles(knees, slack, 1.0, 20))
+    for s in range(3):
+        length = knees.pose(taut[:, s : s + 1], taut[:, s : s + 1] > knees.theta_0)[0][0, s, 0]
+        assert length == pytest.approx(slack[0, s], abs=1e-9)

@@ -34,6 +34,7 @@ _SOURCES = (
     "knee/sums.py",
     "knee/compress.py",
     "knee/many.py",
+    "knee/reach.py",
     "density.py",
     "sampling/block.py",
     "sampling/climb.py",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.contact import Contact, rotate
-from calibrate.knee.jit import compiled
+from calibrate.knee.jit import borrowing, compiled
 from calibrate.knee.pose import within_toe
 
 FloatArray = NDArray[np.float64]
@@ -146,22 +147,14 @@ class Knees:
         lengths, arms = self.pose(theta, lateral) if len(theta) == 1 else (_NONE, _NONE)  # the same angles for all
         lateral = np.array(np.broadcast_to(lateral, theta.shape), order="C")
         out = np.empty((max(len(theta), len(law)), theta.shape[1]))
-        # Each other way that arrays can lie in memory would be compiled for by itself.
         plain = np.ascontiguousarray
-        _moments(
-            plain(self.theta_0),
-            plain(self.condyles),
-            plain(self.rolling),
-            plain(self.femur),
-            plain(self.tibia),
-            plain(theta),
-            lateral,
-            plain(law),
-            plain(lengths),
-            plain(arms),
-            out,
-        )
+        _moments(self.arrays(), plain(theta), lateral, plain(law), plain(lengths), plain(arms), out)
         return out
+
+    def arrays(self) -> Arrays:
+        """Return the numbers one after another: each other way that arrays can lie in memory is compiled by itself."""
+        parts = (self.theta_0, self.condyles, self.rolling, self.femur, self.tibia)
+        return Arrays(*map(np.ascontiguousarray, parts))
 
     def sides(self) -> FloatArray:
         """Return 1 for strands that valgus stretches at `theta_0`, -1 for those that varus does, shape (S,).
@@ -175,13 +168,59 @@ class Knees:
         return np.where(np.median(mean, axis=0) >= 0.0, 1.0, -1.0) if len(mean) else np.ones(arms.shape[1])
 
 
+class Arrays(NamedTuple):
+    """The numbers of `Knees` as compiled code takes them."""
+
+    theta_0: FloatArray
+    condyles: FloatArray
+    rolling: FloatArray
+    femur: FloatArray
+    tibia: FloatArray
+
+
+@borrowing
+def trigonometry(k: Arrays, i: int, angle: float) -> tuple[float, float, float, float]:
+    """Return sine and cosine of the plateau's angle, and of one that knee i is turned to."""
+    return math.sin(k.theta_0[i]), math.cos(k.theta_0[i]), math.sin(angle), math.cos(angle)
+
+
+@borrowing
+def length_and_arm(
+    k: Arrays, i: int, s: int, lateral: int, angle: float, of: tuple[float, float, float, float]
+) -> tuple[float, float]:
+    """Return length [mm] and arm [N·mm that balance one newton] of strand s of knee i, on the lateral condyle if 1."""
+    s_0, c_0, sine, cosine = of
+    x, y, r = k.condyles[lateral, 0, i], k.condyles[lateral, 1, i], k.condyles[lateral, 2, i]
+    a_x = k.tibia[0, i, s] - (c_0 * x + s_0 * y) - k.rolling[i] * r * (angle - k.theta_0[i])
+    a_y = k.tibia[1, i, s] - (c_0 * y - s_0 * x - r)
+    w_x = cosine * (k.femur[0, i, s] - x) + sine * (k.femur[1, i, s] - y) - a_x
+    w_y = cosine * (k.femur[1, i, s] - y) - sine * (k.femur[0, i, s] - x) + r - a_y
+    away = k.femur[2, i, s] - k.tibia[2, i, s]
+    length = math.sqrt(w_x * w_x + w_y * w_y + away * away)
+    return length, (a_y * w_x - a_x * w_y) / length
+
+
+@borrowing
+def _pull(law: FloatArray, s: int, length: float) -> float:
+    """Return tension less tare [N] of a strand of some length [mm]."""
+    e, toe = length - law[s, 2], law[s, 1] * law[s, 2]
+    m = within_toe(e, toe)
+    return float(law[s, 0] * m * (2.0 * e - m) / (2.0 * toe) - law[s, 3])
+
+
+@borrowing
+def moment_of(k: Arrays, i: int, law: FloatArray, lateral: int, angle: float) -> float:
+    """Return the pure moment [N·m], valgus positive, that holds knee i, for its laws (S, 4)."""
+    total, of = 0.0, trigonometry(k, i, angle)
+    for s in range(law.shape[0]):
+        length, arm = length_and_arm(k, i, s, lateral, angle, of)
+        total += arm * _pull(law, s, length)
+    return total / _MM_PER_M
+
+
 @compiled
 def _moments(
-    theta_0: FloatArray,
-    condyles: FloatArray,
-    rolling: FloatArray,
-    femur: FloatArray,
-    tibia: FloatArray,
+    k: Arrays,
     theta: FloatArray,
     lateral: BoolArray,
     laws: FloatArray,
@@ -192,28 +231,13 @@ def _moments(
     """Fill in the moments (m, n) [N·m]; lengths and arms (1, S, n) are given where angles are the same for all."""
     posed = lengths.size > 0
     for i in range(len(out)):
-        knee, at = min(i, len(theta_0) - 1), min(i, len(theta) - 1)
+        knee, at = min(i, len(k.theta_0) - 1), min(i, len(theta) - 1)
         law = laws[min(i, len(laws) - 1)]
-        s_0, c_0 = math.sin(theta_0[knee]), math.cos(theta_0[knee])
         for j in range(out.shape[1]):
-            total = 0.0
-            x, y, r = condyles[int(lateral[at, j]), :, knee]
-            angle = theta[at, j]
-            sine = cosine = 0.0
-            if not posed:
-                sine, cosine = math.sin(angle), math.cos(angle)
-            for s in range(law.shape[0]):
-                if posed:
-                    length, arm = lengths[0, s, j], arms[0, s, j]
-                else:
-                    a_x = tibia[0, knee, s] - (c_0 * x + s_0 * y) - rolling[knee] * r * (angle - theta_0[knee])
-                    a_y = tibia[1, knee, s] - (c_0 * y - s_0 * x - r)
-                    w_x = cosine * (femur[0, knee, s] - x) + sine * (femur[1, knee, s] - y) - a_x
-                    w_y = cosine * (femur[1, knee, s] - y) - sine * (femur[0, knee, s] - x) + r - a_y
-                    away = femur[2, knee, s] - tibia[2, knee, s]
-                    length = math.sqrt(w_x * w_x + w_y * w_y + away * away)
-                    arm = (a_y * w_x - a_x * w_y) / length
-                e, toe = length - law[s, 2], law[s, 1] * law[s, 2]
-                m = within_toe(e, toe)
-                total += arm * (law[s, 0] * m * (2.0 * e - m) / (2.0 * toe) - law[s, 3])
-            out[i, j] = total / _MM_PER_M
+            if posed:
+                total = 0.0
+                for s in range(law.shape[0]):
+                    total += arms[0, s, j] * _pull(law, s, lengths[0, s, j])
+                out[i, j] = total / _MM_PER_M
+            else:
+                out[i, j] = moment_of(k, knee, law, int(lateral[at, j]), theta[at, j])
