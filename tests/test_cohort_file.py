@@ -16,6 +16,7 @@ import pytest
 from calibrate.errors import CalibrateError, ChainError
 from calibrate.study import open_cohort
 from calibrate.study.file import Head, Record, sealed, shard_file, write
+from calibrate.study.reader import records_of
 
 HEAD = Head(shard=1, shards=1, planned=3, total=3, study='{"seed": 1}')
 SUMMARY = json.dumps({"parameters": {"mcl.k": {}, "lcl.k": {}}})
@@ -56,6 +57,15 @@ def test_what_is_written_is_read(path: Path) -> None:
         # What a damaged index does not lead to any more reads as what no column has.
         assert np.isnan([f["draws"].fillvalue, f["log_prob"].fillvalue]).all()
         assert [f[name].fillvalue for name in ("status", "summary", "seed", "draws_end")] == [255, 255, -1, -1]
+
+
+def test_a_batch_is_not_packed_and_reads_the_same(path: Path, tmp_path: Path) -> None:
+    write(tmp_path / "batch.h5", HEAD, RECORDS, packed=False)
+    with h5py.File(tmp_path / "batch.h5") as f:
+        assert all(f[name].fletcher32 and f[name].compression is None and not f[name].shuffle for name in f)
+    for wanted, found in zip(records_of(path), records_of(tmp_path / "batch.h5"), strict=True):
+        np.testing.assert_equal(vars(found), vars(wanted))
+    assert [one.id for one in records_of(tmp_path / "batch.h5", first=2)] == ["k2"]
 
 
 def test_the_bytes_depend_on_what_is_written_alone(path: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ Attributes of the file say what it is: `format` ("calibrate cohort"), `schema_ve
 converged, 2 failed). A column of texts or of draws is two: all of them one after another, and under `NAME_end` where
 each knee's ends: `id`, `message`, `covariates`, `config`, `data` and `summary` (bytes of UTF-8; the last four are
 JSON), `draws` (draw after draw, parameters as in the summary) and `log_prob`. What is finished is in
-`shard-0001-of-0100.h5`; batches on the way there are files of the same kind in `shard-0001-of-0100.parts`.
+`shard-0001-of-0100.h5`; batches on the way there are files of the same kind, not packed, in
+`shard-0001-of-0100.parts`.
 
 HDF5 and not Parquet, because each package that can read one must have the other's library besides, and runs are HDF5:
 same library, same checksums (Fletcher32 of each chunk), same guard against what a stranger may have made.
@@ -122,10 +123,10 @@ def batches_in(parts: Path) -> list[Path]:
     return sorted(parts.glob("batch-*.h5"))
 
 
-def write(path: Path, head: Head, records: Iterable[Record], disk: Disk | None = None) -> None:
+def write(path: Path, head: Head, records: Iterable[Record], disk: Disk | None = None, *, packed: bool = True) -> None:
     """Write a file; it appears under its name when it is whole and on the disk, in the place of one that was there.
 
-    The bytes depend on head and records alone.
+    The bytes depend on head and records alone, and on whether they are packed, which takes longer than all else.
 
     Raises
     ------
@@ -140,7 +141,7 @@ def write(path: Path, head: Head, records: Iterable[Record], disk: Disk | None =
         try:
             try:
                 with h5py.File(stream, "w") as f:
-                    _fill(f, head, iter(records), stream)
+                    _fill(f, head, iter(records), stream, packed)
             except Exception:
                 stream.check()  # the first cause, in place of what HDF5 made of it
                 raise
@@ -164,19 +165,19 @@ def _versions() -> str:
     return json.dumps(own | {name: version(name) for name in _PACKAGES})
 
 
-def _fill(f: h5py.File, head: Head, records: Iterator[Record], stream: HDF5Stream) -> None:
+def _fill(f: h5py.File, head: Head, records: Iterator[Record], stream: HDF5Stream, packed: bool) -> None:
     said: dict[str, str | int] = {"format": FORMAT, "schema_version": SCHEMA, "versions": _versions()}
     said |= asdict(head)
     for name, value in (said | {"sha256": sealed(said)}).items():
         f.attrs[name] = np.bytes_(value) if isinstance(value, str) else value
     for name in TEXTS:
-        _column(f, name, "u1", _BYTES)
+        _column(f, name, "u1", _BYTES, packed)
     for name in DRAWS:
-        _column(f, name, "<f8", _NUMBERS)
+        _column(f, name, "<f8", _NUMBERS, packed)
     for name in (*TEXTS, *DRAWS):
-        _column(f, f"{name}_end", "<i8", _ROWS)
-    _column(f, "seed", "<i8", _ROWS)
-    _column(f, "status", "u1", _ROWS)
+        _column(f, f"{name}_end", "<i8", _ROWS, packed)
+    _column(f, "seed", "<i8", _ROWS, packed)
+    _column(f, "status", "u1", _ROWS, packed)
     while group := [*islice(records, _GROUP)]:
         _append(f["seed"], np.array([one.seed for one in group]))
         _append(f["status"], np.array([STATUSES.index(one.status) for one in group]))
@@ -189,7 +190,7 @@ def _fill(f: h5py.File, head: Head, records: Iterator[Record], stream: HDF5Strea
         stream.check()  # HDF5 goes on without a word
 
 
-def _column(f: h5py.File, name: str, kind: str, chunk: int) -> None:
+def _column(f: h5py.File, name: str, kind: str, chunk: int, packed: bool) -> None:
     """Make a column. A chunk that a damaged index does not lead to any more reads as what no column has."""
     f.create_dataset(
         name,
@@ -197,8 +198,8 @@ def _column(f: h5py.File, name: str, kind: str, chunk: int) -> None:
         kind,
         maxshape=(None,),
         chunks=(chunk,),
-        shuffle=kind != "u1",
-        compression=1 if kind == "<f8" else 4,  # there is little to gain in draws
+        shuffle=packed and kind != "u1",
+        compression=(1 if kind == "<f8" else 4) if packed else None,  # there is little to gain in draws
         fletcher32=True,
         fillvalue=_NOTHING[kind],
     )

@@ -15,7 +15,7 @@ from calibrate.files import replacing
 from calibrate.kinds import promised
 from calibrate.study.file import Head, Record, batch_file, batches_in, parts_folder, shard_file, write
 from calibrate.study.knees import Study
-from calibrate.study.reader import open_shard
+from calibrate.study.reader import open_shard, records_of
 from calibrate.study.results import shards_in
 from calibrate.study.work import Done, Plan
 
@@ -124,7 +124,7 @@ class Place:
                     temporary.write_bytes(one.chain)
         with self._written(path):
             self.parts.mkdir(exist_ok=True)
-            write(path, self.head, (one.record for one in done))
+            write(path, self.head, (one.record for one in done), packed=False)  # it is there for a while
         return path
 
     def gather(self, knees: Sequence[tuple[str, Path, int]]) -> None:
@@ -170,7 +170,7 @@ def _records(knees: Sequence[tuple[str, Path, int]]) -> Iterator[Record]:
     at = 0
     while at < len(knees):
         _, path, row = knees[at]
-        for record in open_shard(path).records(row):
+        for record in records_of(path, row):
             if at < len(knees) and knees[at] == (record.id, path, row):
                 yield record
                 at, row = at + 1, row + 1

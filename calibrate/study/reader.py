@@ -56,10 +56,21 @@ class ShardFile:
         ChainError
             If the file is damaged.
         """
-        with _reading(self.path) as f:
-            columns = _Columns(f)
-            for row in range(first, columns.knees):
-                yield columns.record(row)
+        return records_of(self.path, first)
+
+
+def records_of(path: Path, first: int = 0) -> Iterator[Record]:
+    """Yield what came of each knee from a row on; the file is looked through once.
+
+    Raises
+    ------
+    ChainError
+        If it holds no results of a study, or is damaged.
+    """
+    with _reading(path) as f:
+        columns = _Columns(f)
+        for row in range(first, columns.knees):
+            yield columns.record(row)
 
 
 def open_shard(path: Path) -> ShardFile:
