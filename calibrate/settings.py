@@ -48,8 +48,8 @@ def settle() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # nor does its opinion of settings and folders matter
     # Handed on to the process that tidies up after a pool: that it does so for one interrupted needs no words.
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
-    if memory_limit() is not None:
-        environment["OPENBLAS_NUM_THREADS"] = "1"  # each thread takes its share before there is any work
+    # Matrices are small here. Threads for larger ones cost each process a quarter of a second, and a share of memory.
+    environment["OPENBLAS_NUM_THREADS"] = "1"
 
 
 def load_matplotlib() -> None:

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+# As in `calibrate.settings`, before anything loads NumPy: threads for large matrices cost a tenth of the tests' time.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import planted
 import pytest
 

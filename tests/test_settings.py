@@ -326,6 +326,7 @@ def test_what_means_something_is_kept(
     settle()
     own = {"MPLBACKEND", "MATPLOTLIBRC", "NUMBA_DISABLE_JIT", "OPENBLAS_NUM_THREADS"}
     assert {key: value for key, value in os.environ.items() if key not in own} == left
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
 
 
 def test_nothing_rests_on_assertions_or_docstrings(folder: Path) -> None:
