@@ -2,8 +2,11 @@
 
 A knee is clean if its readings were made by the model that is fitted to them, errors and all. Truths are drawn from the
 priors of the bundled example, or from what knees are like inside the bounds of a configuration of bounds alone; each
-is measured at even angles until 12 N·m either way. A warning may come in one of twenty, or exit code 1 says that it
-means nothing. Notes say what is true of a knee and of what was measured of it, and come as often as that is so.
+is measured at even angles until 12 N·m either way. Left out is what nobody has on a rig: a joint that gives way
+everywhere, one that is stiff within a degree, and one that 12 N·m do not turn from one condyle to the other.
+
+A warning may come in one of twenty, or exit code 1 says that it means nothing. Notes say what is true of a knee and of
+what was measured of it, and come as often as that is so.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ FloatArray = NDArray[np.float64]
 FORMS = ("bundled", "box")
 MOST = 0.05
 _MOMENT = 12.0
+# Degrees between the ends at the least; N·m that a reading without noise may lie beyond the moment.
+_LEAST, _MORE = 1.0, 1.0
 _SIZES = (15, 20, 33, 60)
 _BOX = (
     KNEE
@@ -75,12 +80,14 @@ def knees(form: str, seed: int) -> Iterator[Posterior]:
         full, test = blank.full(q), blank.tests[0]
         found = laxity(test.knees(full), blank.law(q), test.sign, (_MOMENT,))
         ends = np.sort([found[f"laxity_{way}_{_MOMENT:g}Nm"][0] for way in ("valgus", "varus")])
-        if not np.isfinite(ends).all():
-            continue  # a joint that gives way everywhere is no knee
-        number += 1
+        if not np.ptp(ends) > _LEAST:  # unknown where it gives way
+            continue
         at = _test(np.round(np.linspace(*ends, n) + full[0, test.slots.reading[0]], 2))
-        readings = Posterior.from_config(config, at).simulate(q, rng)[0]
-        yield Posterior.from_config(config, replace(at, loads=readings))
+        knee = Posterior.from_config(config, at)
+        if np.abs(knee.predict(q)).max() > _MOMENT + _MORE:
+            continue
+        number += 1
+        yield Posterior.from_config(config, replace(at, loads=knee.simulate(q, rng)[0]))
 
 
 def _test(angles: FloatArray) -> Measurement:

@@ -118,7 +118,12 @@ def test_a_posterior_mean_is_held_against_what_the_prior_expects_of_it() -> None
     assert disagreement(values, Normal(50.0, 10.0)) == pytest.approx(2.1 / np.sqrt(0.5))
     log_normal = LogNormal(50.0, 1.4)
     assert disagreement(50.0 * 1.4 ** ((values - 50.0) / 10.0), log_normal) == pytest.approx(2.1 / np.sqrt(0.5))
-    assert disagreement(50.0 + 10.0 * np.array([1.0, 3.1]), Normal(50.0, 10.0)) == 0.0  # wider than the prior
+    # Nearly as wide as the prior, or wider: half a prior's standard deviation is what the mean may vary by.
+    for half_width in (0.9, 1.05):
+        values = 50.0 + 10.0 * (1.4 + half_width * np.array([-1.0, 1.0]))
+        assert disagreement(values, Normal(50.0, 10.0)) == pytest.approx(2.8)
+    values = 50.0 + 10.0 * (1.4 + np.sqrt(0.74) * np.array([-1.0, 1.0]))
+    assert disagreement(values, Normal(50.0, 10.0)) == pytest.approx(1.4 / np.sqrt(0.26))
     # Truncated at its middle: the median of what is left, in which a quarter of all mass lies on either side.
     half = Normal(50.0, 10.0, lower=50.0)
     median = float(half.quantile(0.5))
@@ -167,6 +172,7 @@ def test_prior_and_data_disagree_beyond_three_standard_deviations() -> None:
         "two; look for what differs from what the prior is about: the unit, the geometry, the zero, the ligament; or "
         "widen the prior"
     ]
+    assert conflicts(4.0, 0.0, 0.0, numbers=both, left=0.9) == []  # 1.26 of the prior's own: nothing to speak of
     assert conflicts(3.01, -4.26, 0.0, numbers=sensitive(0.05, 0.05, 0.05)) == []  # a prior that does not matter
 
 

@@ -22,6 +22,9 @@ FloatArray = NDArray[np.float64]
 
 # Prior-predictive standard deviations that a posterior mean may lie off: more is one parameter in 400.
 DISAGREES = 3.0
+# Of the prior's variance, what a posterior mean varies by at the least. Where data leave a parameter nearly as wide as
+# its prior, a difference of the two is mostly what a curved posterior does to its mean.
+_LEAST = 0.25
 _DRAWS = 2000
 _MOST_NAMED = 4
 
@@ -98,11 +101,12 @@ def disagreement(values: FloatArray, prior: Prior) -> float:
     """Return how far a posterior mean lies from where the prior expects it, in standard deviations.
 
     Values are turned into what would be standard normal under the prior. There the posterior mean, over data that the
-    prior expects, has the mean 0 and, by the law of total variance, the variance 1 less the mean posterior variance.
+    prior expects, has the mean 0 and, by the law of total variance, the variance 1 less the mean posterior variance:
+    for that this posterior's stands, which differs from data to data, so that no less than a quarter is left.
     """
     scores = _scores(values, prior)
-    left = 1.0 - float(np.var(scores))
-    return float(np.mean(scores)) / np.sqrt(left) if left > 1e-3 else 0.0
+    away = float(np.mean(scores)) / np.sqrt(max(1.0 - float(np.var(scores)), _LEAST))
+    return away if np.isfinite(away) else 0.0
 
 
 def _scores(values: FloatArray, prior: Prior) -> FloatArray:
