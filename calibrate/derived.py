@@ -145,7 +145,8 @@ def laxity(
         moments = some.moments(theta, lateral, of)
         found[..., part] = reached(some, of, theta, moments, np.asarray(at, dtype=float), refinements)
     result = {}
-    for moment, valgus, varus in zip(at, *np.rad2deg(found), strict=True):
+    for number, moment in enumerate(at):
+        valgus, varus = np.rad2deg(found[:, number])
         result[f"laxity_valgus_{moment:g}Nm"] = sign * valgus + 0.0  # no -0
         result[f"laxity_varus_{moment:g}Nm"] = sign * varus + 0.0
         result[f"laxity_total_{moment:g}Nm"] = valgus - varus

@@ -22,9 +22,10 @@ _WITHIN_SIGMA = 0.6827
 def robust_fit(posterior: Posterior, best: FloatArray, law: NDArray[np.bool_], weight: FloatArray) -> FloatArray:
     """Fit again so that readings far off count little: from the best draw, and from prior draws that most agree with.
 
-    Residuals enter by the logarithm (Cauchy's loss), in units of the scale of the fit that it starts from. Of several
-    fits, that one is taken which two thirds of the readings lie nearest to. What a prior that is not flat expects
-    counts like a reading.
+    Residuals enter by the logarithm (Cauchy's loss), in units of the scale of the fit that it starts from: the distance
+    that two thirds of the readings lie within. What a prior that is not flat expects counts like a reading. Of several
+    fits, that one is taken whose loss is smallest in units of the smallest of their scales: a slightly smaller scale is
+    not worth a reading on the wrong side of the angle at which the load jumps.
     """
     rng = np.random.default_rng(0)
     width = posterior.scale
@@ -64,8 +65,11 @@ def robust_fit(posterior: Posterior, best: FloatArray, law: NDArray[np.bool_], w
             width[law],
             0.5 * scales[usable],
         )
-    there = _scales(posterior, fits, weight)
-    return np.asarray(fits[int(np.argmin(np.where(np.isfinite(there), there, math.inf)))])
+    there = posterior.residuals(fits) * weight
+    scale = np.fmin.reduce(_scales(posterior, fits, weight))
+    with np.errstate(divide="ignore"):  # the logarithm of a reading that is met exactly
+        loss = np.log((0.5 * scale) ** 2 + there**2).sum(axis=1)
+    return np.asarray(fits[int(np.argmin(np.where(np.isnan(loss), math.inf, loss)))])
 
 
 def _inside(posterior: Posterior) -> tuple[FloatArray, FloatArray]:

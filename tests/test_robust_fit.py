@@ -68,6 +68,25 @@ def test_the_robust_fit_starts_from_four_places_and_takes_the_nearest(
     np.testing.assert_array_equal(BEST, [0.0, 0.3, 2.0])
 
 
+# Residuals by answer: thirty within 1, one of them far off; thirty within a little more. Logarithms tell which counts.
+@pytest.mark.parametrize(("far", "wider", "taken"), [(26.0, 1.1, 1), (26.0, 1.4, 0), (2.0, 1.1, 0)])
+@pytest.mark.parametrize("small", [1.0, 1e-3])
+def test_a_slightly_smaller_scale_is_not_worth_a_reading_far_off(
+    far: float, wider: float, taken: int, small: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posterior, rows = line(), np.linspace(-1.0, 1.0, 30)
+    with_far = np.append(rows[:-1], far)
+    table = small * np.array([with_far, wider * rows, 3.0 * rows, np.full(30, np.nan)])
+    Solver(monkeypatch, *([float(i), 1.0] for i in range(4)))
+    spread = [float(np.quantile(np.abs(row), 0.6827)) for row in table[:2]]
+    losses = [np.log((0.5 * spread[0]) ** 2 + row**2).sum() for row in table[:2]]
+    assert spread[0] < spread[1]
+    assert int(np.argmin(losses)) == taken
+    answered = iter((np.ones((2048, 30)), np.ones((4, 30)), np.ones((4, 30))))
+    posterior.residuals = lambda q: next(answered, table)
+    assert module.robust_fit(posterior, BEST, LAW_ONLY, np.ones(30))[0] == float(taken)
+
+
 @pytest.mark.parametrize(
     ("n", "room", "count"), [(30, None, 2048), (244, None, 2048), (245, None, 2040), (166_667, None, 2), (30, 29, 1)]
 )
