@@ -148,7 +148,7 @@ def test_a_moment_lies_beyond_the_jump_in_it_or_before_it(
 def test_a_moment_that_the_jump_begins_with_is_reached_there_to_the_last_digit() -> None:
     inward = 10.0 - np.linspace(0.2, 1.8, 1000)[:, np.newaxis] * np.arange(41.0)
     moments = np.concatenate([inward[:, ::-1], np.broadcast_to(RISES + 11.0, (1000, 41))], axis=1)
-    knees, law = knees_of("20.0"), np.array([[SLACK] * 3])
+    knees, law = knees_of("20.0"), np.array([[SLACK] * 3] * 1000)
     found = reached(knees, law, grid(0.0)[0][np.newaxis], moments, np.array([10.0]), 1)
     np.testing.assert_array_equal(found[0, 0], np.zeros(1000))
 
@@ -195,8 +195,10 @@ def test_what_is_off_by_no_more_than_a_ten_billionth_is_found(off: float, tries:
 
 
 def test_ends_of_one_value_are_taken_as_found() -> None:
-    with np.errstate(invalid="ignore"):
-        assert root.py_func(lambda x, _: np.float64(0.0), None, *np.array([1.0, 2.0, 0.0, 0.0]), 20) == 2.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for value in (0.0, 1.0):
+            ends = np.array([1.0, 2.0, value, value])
+            assert root.py_func(lambda x, _: np.float64(0.0), None, *ends, 20) == 2.0
 
 
 @pytest.mark.parametrize("moment", [5.0, 12.0])

@@ -15,7 +15,6 @@ from calibrate.knee.jit import borrowing, compiled
 from calibrate.knee.many import Arrays, Knees, length_and_arm, moment_of, trigonometry
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _CLOSE = 1e-10  # mm or N·m
 
@@ -124,7 +123,7 @@ def _reached(
 ) -> None:
     steps = moments.shape[1] // 2
     for i in range(len(moments)):
-        knee, at, law = min(i, len(k.theta_0) - 1), min(i, len(theta) - 1), laws[min(i, len(laws) - 1)]
+        knee, at, law = min(i, len(k.theta_0) - 1), min(i, len(theta) - 1), laws[i]
         for side in range(2):
             # Outwards from the middle of the grid, and from there inwards.
             way, sign = (1, 1.0) if side == 0 else (-1, -1.0)
