@@ -131,8 +131,10 @@ def drawn() -> Drawn:
 
 
 @pytest.mark.parametrize("part", ["sweep", "knees", "populations"])
-def test_draws_of_the_posterior_stay_so(drawn: Drawn, part: str) -> None:
+def test_draws_of_the_posterior_stay_so(drawn: Drawn, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     population, ensemble, start, expected = drawn
+    if part == "knees":  # the more updates of one half, the more there is to go wrong between them
+        monkeypatch.setattr("calibrate.population.sweep.UPDATES", 12)
     tuned = learnt_from_nothing(population, np.random.default_rng(7))
     before = [values.copy() for values in (*tuned.maps, tuned.chances)]
     state = State(0, start.z.copy(), start.height.copy(), start.laws)
