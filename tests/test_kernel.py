@@ -6,9 +6,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import pytest
 from conftest import LENHART, SYMMETRIC, bench_config
@@ -69,7 +71,7 @@ def test_compiled_code_kept_on_disk_is_that_of_all_its_sources() -> None:
     using = {
         str(p.relative_to(package))
         for p in package.rglob("*.py")
-        if re.search(r"^@(compiled|merged|borrowing|inlined)$", p.read_text(), re.M)
+        if re.search(r"^@(compiled|merged|borrowing|exactly|inlined)$", p.read_text(), re.M)
     }
     # All of them depend on how things are compiled and on what compiled code takes.
     assert using | {"knee/jit.py", "knee/pair.py"} == set(jit._SOURCES)
@@ -88,8 +90,28 @@ def test_no_compiled_function_calls_another_by_name() -> None:
     kept = {f.name for f in functions if "compiled" in {getattr(d, "id", "") for d in f.decorator_list}}
     assert {"evaluate", "_block", "log_likelihood"} <= kept
     for f in functions:
-        if any(getattr(d, "id", "") in {"compiled", "merged", "borrowing", "inlined"} for d in f.decorator_list):
+        if any(
+            getattr(d, "id", "") in {"compiled", "merged", "borrowing", "exactly", "inlined"} for d in f.decorator_list
+        ):
             assert not kept & {getattr(c.func, "id", "") for c in ast.walk(f) if isinstance(c, ast.Call)}, f.name
+
+
+@pytest.mark.parametrize("kind", [jit.merged, jit.borrowing, jit.exactly])
+def test_what_is_for_compiled_callers_alone_is_not_called_from_python(kind: Callable[[Any], Any]) -> None:
+    def doubled(x: float) -> float:
+        return 2.0 * x
+
+    inner = kind(doubled)
+
+    def outer(x: float) -> float:
+        return inner(x) + 1.0
+
+    # Neither before a caller is compiled nor after that.
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"doubled is for compiled callers; in Python take doubled\.py_func"):
+            inner(3.0)
+        assert numba.njit(outer)(3.0) == 7.0
+    assert inner.py_func(3.0) == 6.0
 
 
 def test_compiled_code_names_no_ligament() -> None:

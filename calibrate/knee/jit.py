@@ -18,6 +18,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 # infinity keep their meaning. Division by zero gives an infinity as in NumPy, instead of a branch that raises.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 _NO_COUNTING: dict[str, Any] = {"_nrt": False}
+# What Python would call a function through is a third of the time that a small one takes to compile.
+_FOR_CALLERS: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # Every file with compiled code, and what all of it depends on. numba looks at the file of the cached function alone and
 # would go on using it after a change to what is inlined from elsewhere, so the folder that the cache lies in is named
@@ -42,6 +44,7 @@ _SOURCES = (
     "sampling/ladder.py",
     "population/block.py",
     "population/interweave.py",
+    "population/lanes.py",
     "population/standard.py",
     "population/steps.py",
     "population/offers.py",
@@ -105,13 +108,28 @@ def compiled(function: _Function) -> _Function:
         settings.CACHE_DIR = chosen
 
 
+def _for_callers(function: _Function, **options: Any) -> _Function:
+    """Compile a function into the machine code of its compiled callers; Python's own calls are refused."""
+    made: Any = numba.njit(**{**_OPTIONS, **_FOR_CALLERS, **options})(function)
+
+    def kept(result: Any) -> None:
+        # As numba does it, but that it would let Python call what is not there.
+        made.overloads[tuple(result.signature.args)] = result
+
+    def refused(*args: Any) -> None:
+        raise TypeError(f"{function.__name__} is for compiled callers; in Python take {function.__name__}.py_func")
+
+    made.add_overload, made._compile_for_args = kept, refused
+    return cast(_Function, made)
+
+
 def merged(function: _Function) -> _Function:
     """Compile a function whose machine code goes into each of its compiled callers; for what is large to be `inlined`.
 
     No compiled function calls another by name: in the process that compiles both, the call would go to the callee's
     own machine code, later ones find the copy in the caller's file, and optimised apart they differ in last bits.
     """
-    return cast(_Function, numba.njit(forceinline=True, **_OPTIONS)(function))
+    return _for_callers(function)
 
 
 def borrowing(function: _Function) -> _Function:
@@ -120,7 +138,12 @@ def borrowing(function: _Function) -> _Function:
     numba counts references to each array that is taken out of a tuple, by an atomic operation; twenty of them cost more
     than a knee.
     """
-    return cast(_Function, numba.njit(forceinline=True, **_OPTIONS, **_NO_COUNTING)(function))
+    return _for_callers(function, **_NO_COUNTING)
+
+
+def exactly(function: _Function) -> _Function:
+    """Compile like `borrowing` a function whose sums stay in the order in which they are written."""
+    return _for_callers(function, fastmath={"contract", "nsz"}, **_NO_COUNTING)
 
 
 def inlined(function: _Function) -> _Function:

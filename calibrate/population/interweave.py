@@ -22,15 +22,21 @@ Of `p(Sigma)`, Huang & Wand's auxiliary numbers are integrated out; who needs th
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.density import likelihood_one, log_prior_one, room_of
+from calibrate.density import room_of
 from calibrate.knee.jit import borrowing, compiled
-from calibrate.population.standard import apart, bend, bend_law, condition, parameters, place, standardise
-from calibrate.population.steps import OF_KNEES, SHEAR_PERSONS, SPREAD_PERSONS, proposed
+from calibrate.population.block import gathered, halves, known, room_to_fill, turned
+from calibrate.population.lanes import whole
+from calibrate.population.standard import apart, bend, bend_law, condition, log_determinant, place, standardise
+from calibrate.population.steps import OF_KNEES, SHEAR_PERSONS, SPREAD_PERSONS, Moved, proposed
+
+if TYPE_CHECKING:
+    from calibrate.population.forms import Forms
+    from calibrate.population.maps import Maps
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -40,6 +46,14 @@ MOVES = (OF_KNEES,) * 7
 OF_PERSONS = (SPREAD_PERSONS, SPREAD_PERSONS, SHEAR_PERSONS)
 # Degrees of freedom of the standard deviations' half-t.
 NU = 2.0
+
+
+class Prior(NamedTuple):
+    """Priors of a population: of B where it lies and how wide, (q, P), and how wide of standard deviations, (P,)."""
+
+    centre: FloatArray
+    sd: FloatArray
+    spread: FloatArray
 
 
 @borrowing
@@ -59,35 +73,112 @@ def _log_covariance(precision: FloatArray, log_det: float, spread: FloatArray) -
 
 
 @borrowing
-def _log_effects(b: FloatArray, centre: FloatArray, sd: FloatArray) -> float:
+def _log_effects(b: FloatArray, prior: Prior) -> float:
     """Return the prior log-density of B, without its constant."""
     value = 0.0
     for i in range(b.shape[0]):
         for k in range(b.shape[1]):
-            off = (b[i, k] - centre[i, k]) / sd[i, k]
+            off = (b[i, k] - prior.centre[i, k]) / prior.sd[i, k]
             value -= 0.5 * off * off
     return value
 
 
 @borrowing
-def _means(x: FloatArray, b: FloatArray, u: FloatArray, person: int, of: IntArray, mean: FloatArray) -> None:
+def _log_prior(laws: Moved, me: int, of_knees: bool, log_det: float, prior: Prior) -> float:
+    """Return the prior log-density of what a move changes of a population."""
+    precision = laws.precision[me] if of_knees else laws.precision_u[me]
+    return _log_effects(laws.b[me], prior) + _log_covariance(precision, log_det, prior.spread)
+
+
+@borrowing
+def _means(x: FloatArray, laws: Moved, person: int, of: IntArray, mean: FloatArray) -> None:
     """Compute what a knee's components scatter about in the populations of some walkers, (P, n)."""
     for j in range(of.size):
         me = of[j]
         for k in range(mean.shape[0]):
-            value = u[me, person, k] if person >= 0 else 0.0
+            value = laws.u[me, person, k] if person >= 0 else 0.0
             for i in range(x.size):
-                value += x[i] * b[me, i, k]
+                value += x[i] * laws.b[me, i, k]
             mean[k, j] = value
 
 
 @borrowing
-def _turned(precision: FloatArray, of: IntArray, out: FloatArray) -> None:
-    """Put the precisions of some walkers into an array in which walkers stand last."""
-    for j in range(of.size):
-        for k in range(out.shape[0]):
-            for m in range(out.shape[1]):
-                out[k, m, j] = precision[of[j], k, m]
+def _copied(values: FloatArray, out: FloatArray) -> None:
+    """Copy a matrix: NumPy's own assignment takes long to compile."""
+    for i in range(values.shape[0]):
+        for k in range(values.shape[1]):
+            out[i, k] = values[i, k]
+
+
+@borrowing
+def _put(laws: Moved, me: int, out: Moved) -> None:
+    """Copy a walker's population."""
+    _copied(laws.b[me], out.b[me])
+    _copied(laws.sigma[me], out.sigma[me])
+    _copied(laws.precision[me], out.precision[me])
+    _copied(laws.u[me], out.u[me])
+    _copied(laws.sigma_u[me], out.sigma_u[me])
+    _copied(laws.precision_u[me], out.precision_u[me])
+
+
+@borrowing
+def _propose(
+    what: int,
+    chances: FloatArray,
+    numbers: FloatArray,
+    moving: IntArray,
+    others: IntArray,
+    laws: Moved,
+    new: Moved,
+    strand: IntArray,
+    s: FloatArray,
+    log_dets: FloatArray,
+) -> None:
+    """Change the populations of one half of the walkers by those of the other."""
+    half = moving.size
+    for j in range(half):
+        me, mine = moving[j], numbers[moving[j]]
+        first, second = int(mine[0] * half), int(mine[1] * (half - 1))
+        one, two = others[first], others[second if second < first else second + 1]
+        log_dets[j] = proposed(what, chances, mine, new, me, laws, one, two, strand, s)
+
+
+@borrowing
+def _decide(
+    of_knees: bool,
+    numbers: FloatArray,
+    moving: IntArray,
+    laws: Moved,
+    new: Moved,
+    prior: Prior,
+    log_dets: FloatArray,
+    value: FloatArray,
+    new_value: FloatArray,
+    z: FloatArray,
+    new_z: FloatArray,
+    height: FloatArray,
+    new_height: FloatArray,
+) -> int:
+    """Let walkers go where they would, or not; return how many went."""
+    knees, size = z.shape[0], prior.spread.size
+    taken = 0
+    for j in range(moving.size):
+        me = moving[j]
+        gain = new_value[j] - value[j] + jacobian(log_dets[j], size)
+        gain += _log_prior(new, me, of_knees, log_dets[j], prior) - _log_prior(laws, me, of_knees, 0.0, prior)
+        if of_knees:
+            gain -= knees * log_dets[j]
+        if gain > math.log(numbers[me, 2]):
+            taken += 1
+            value[j] = new_value[j]
+            _put(new, me, laws)
+            for i in range(knees):
+                height[i, me] = new_height[i, j]
+                for k in range(z.shape[2]):
+                    z[i, me, k] = new_z[i, k, j]
+        else:
+            _put(laws, me, new)
+    return taken
 
 
 def in_turn(x: FloatArray, person: IntArray, reach: FloatArray) -> tuple[IntArray, NDArray[np.bool_]]:
@@ -105,32 +196,19 @@ def in_turn(x: FloatArray, person: IntArray, reach: FloatArray) -> tuple[IntArra
 def interweave(
     z: FloatArray,
     height: FloatArray,
-    b: FloatArray,
-    sigma: FloatArray,
-    precision: FloatArray,
-    u: FloatArray,
-    sigma_u: FloatArray,
-    precision_u: FloatArray,
+    laws: Moved,
     x: FloatArray,
     person: IntArray,
     turns: IntArray,
     fresh: NDArray[np.bool_],
-    centre: FloatArray,
-    sd: FloatArray,
-    spread: FloatArray,
+    prior: Prior,
     strand: IntArray,
     moves: IntArray,
     chances: FloatArray,
     order: IntArray,
     numbers: FloatArray,
-    h: FloatArray,
-    g: FloatArray,
-    reach: FloatArray,
-    densities: Any,
-    dims: IntArray,
-    kinds: IntArray,
-    references: FloatArray,
-    bends: IntArray,
+    maps: Maps,
+    forms: Forms,
 ) -> IntArray:
     """Make some moves of each walker in place; return how many walkers took each of them.
 
@@ -138,16 +216,14 @@ def interweave(
     ----------
     z, height : ndarray, shapes (N, W, D) and (N, W)
         The knees, and what their own data and priors say of them.
-    b, sigma, precision : ndarray, shapes (W, q, P), (W, P, P) and (W, P, P)
-        The populations; precision is sigma's inverse.
-    u, sigma_u, precision_u : ndarray, shapes (W, persons, P), (W, P, P) and (W, P, P)
-        Of the persons.
+    laws : Moved
+        The populations.
     x, person : ndarray, shapes (N, q) and (N,)
         Covariates, and whose knee each is; -1 where that does not matter.
     turns, fresh : ndarray, shape (N,)
         See `in_turn`.
-    centre, sd, spread : ndarray
-        The priors, see `Design`.
+    prior : Prior
+        The populations'.
     strand : ndarray of int, shape (P,)
         Which strand each component is of.
     moves : ndarray of int, shape (M,)
@@ -158,114 +234,90 @@ def interweave(
         Its first half is moved first.
     numbers : ndarray, shape (M, W, NUMBERS)
         Uniform on [0, 1).
-    h, g, reach : ndarray, shapes (N, D, D), (N, D) and (N, B)
-        Of the approximations.
-    densities, dims, kinds, references, bends
-        See `Forms`.
+    maps, forms
+        The knees' approximations, and the knees.
     """
     knees, walkers, most = z.shape
-    size, half = spread.size, walkers // 2
-    e, new_z, new_height = np.empty((2, knees, most, half)), np.empty((knees, most, half)), np.empty((knees, half))
-    middle_, root_ = np.empty((most, half)), np.empty((most, most, half))
-    theta_, q_, s = np.empty(most), np.empty(most), np.empty(size)
-    means, precisions = np.empty((size, half)), np.empty((size, size, half))
-    bent_means, bent_precisions = np.empty((size, half)), np.empty((size, size, half))
-    off, log_det = np.empty(half), np.empty(half)
-    new_b, new_sigma, new_precision = b.copy(), sigma.copy(), precision.copy()
-    new_u, new_sigma_u, new_precision_u = u.copy(), sigma_u.copy(), precision_u.copy()
-    # Of all knees together, what is sampled at fixed standard coordinates.
-    value, new_value, log_dets = np.zeros(walkers), np.zeros(walkers), np.zeros(walkers)
-    taken = np.zeros(moves.shape[0], dtype=np.int64)
-    for turn in range(2):
-        moving = order[turn * half : (turn + 1) * half]
-        _turned(precision, moving, precisions)
+    size, half = strand.size, walkers // 2
+    n = whole(half)
+    rows = np.empty((2, n), dtype=np.int64)
+    halves(order, rows)
+    e, new_z, new_height = np.empty((2, knees, most, n)), np.empty((knees, most, n)), np.empty((knees, half))
+    y_, root_, curved_, theta_ = (
+        np.empty((most, n)),
+        np.empty((most, most, n)),
+        np.empty((most, n)),
+        np.empty((most, n)),
+    )
+    means, precisions, q_, s = np.empty((size, n)), np.empty((size, size, n)), np.empty(most), np.empty(size)
+    bent_mean, bent_precision, pull = np.empty((size, n)), np.empty((size, size, n)), np.empty((size, n))
+    off, log_det = np.empty(n), np.empty(n)
+    new = Moved(
+        laws.b.copy(),
+        laws.sigma.copy(),
+        laws.precision.copy(),
+        laws.u.copy(),
+        laws.sigma_u.copy(),
+        laws.precision_u.copy(),
+    )
+    log_dets = np.empty(half)
+    # Of all knees together, what is sampled at fixed standard coordinates: of either half where it stands, and would.
+    value, new_value = np.empty((2, half)), np.empty(half)
+    filled = room_to_fill(forms.densities)
+    taken = np.zeros(moves.size, dtype=np.int64)
+    densities, dims, kinds, references, bends = forms.densities, forms.dims, forms.kinds, forms.references, forms.bends
+    h, g, reach = maps.h, maps.g, maps.reach
+    # Each half is first looked at where it stands, before the first move.
+    for at_turn in range(-2, 2 * moves.size):
+        stands, move, turn = at_turn < 0, at_turn // 2, at_turn % 2
+        moving, others = order[turn * half : (turn + 1) * half], order[half:] if turn == 0 else order[:half]
+        if not stands:
+            _propose(moves[move], chances, numbers[move], moving, others, laws, new, strand, s, log_dets)
+        turned(new.precision, rows[turn], precisions)
+        for j in range(half):
+            new_value[j] = 0.0
         for at in range(knees):
             i = turns[at]
             ndim = dims[i]
-            middle, root, there = middle_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim]
+            y, root, there, curved = y_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim], curved_[:ndim]
             if fresh[at]:
-                _means(x[i], b, u, person[i], moving, means)
-                bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
-            for j in range(half):
-                for m in range(ndim):
-                    there[m, j] = z[i, moving[j], m]
-            condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
-            apart(there, means, precisions, off)
-            bend(there, bends, kinds[i], reach[i], 1.0)
-            standardise(there, middle, root, e[turn, i, :ndim])
-            for j in range(half):
-                value[moving[j]] += height[i, moving[j]] - off[j] - log_det[j]
-    for move in range(moves.shape[0]):
-        what = moves[move]
-        of_persons = what != OF_KNEES
-        for turn in range(2):
-            moving = order[:half] if turn == 0 else order[half:]
-            others = order[half:] if turn == 0 else order[:half]
-            for j in range(half):
-                me, mine = moving[j], numbers[move, moving[j]]
-                new_value[me] = 0.0
-                first = int(mine[0] * half)
-                second = int(mine[1] * (half - 1))
-                one, two = others[first], others[second if second < first else second + 1]
-                log_dets[me] = proposed(
-                    what,
-                    chances,
-                    mine,
-                    new_b[me],
-                    new_sigma[me],
-                    new_precision[me],
-                    new_u[me],
-                    new_sigma_u[me],
-                    new_precision_u[me],
-                    b[one],
-                    sigma_u[one] if of_persons else sigma[one],
-                    b[two],
-                    sigma_u[two] if of_persons else sigma[two],
-                    strand,
-                    s,
-                )
-            _turned(new_precision, moving, precisions)
-            for at in range(knees):
-                i = turns[at]
-                d, ndim = densities[i], dims[i]
-                prior, p, columns, knee = d.prior, d.template.copy(), d.columns, d.knee
-                room = room_of(knee)
-                middle, root, there = middle_[:ndim], root_[:ndim, :ndim], new_z[i, :ndim]
-                theta, q = theta_[:ndim], q_[:ndim]
-                if fresh[at]:
-                    _means(x[i], new_b, new_u, person[i], moving, means)
-                    bend_law(means, precisions, bends, kinds[i], reach[i], bent_means, bent_precisions)
-                condition(h[i], g[i], bent_precisions, bent_means, root, middle, log_det)
-                place(e[turn, i, :ndim], middle, root, there)
-                bend(there, bends, kinds[i], reach[i], -1.0)
-                apart(there, means, precisions, off)
+                _means(x[i], new, person[i], rows[turn], means)
+                bend_law(means, precisions, bends, kinds[i], reach[i], bent_mean, bent_precision, pull)
+            condition(h[i], g[i], bent_precision, pull, root, y)
+            log_determinant(root, log_det)
+            own = new_height[i]
+            if stands:
+                gathered(z[i], rows[turn], there)
+                bend(there, bends, kinds[i], reach[i], 1.0, curved)
+                standardise(curved, root, y, e[turn, i, :ndim])
                 for j in range(half):
-                    for m in range(ndim):
-                        q[m] = there[m, j]
-                    own = log_prior_one(q, prior)
-                    if own > -np.inf:
-                        parameters(q, theta, kinds[i], references[i])
-                        own += likelihood_one(theta, p, columns, knee, room)
-                    new_value[moving[j]] += own - off[j] - log_det[j]
-                    new_height[i, j] = own
+                    own[j] = height[i, moving[j]]
+            else:
+                place(e[turn, i, :ndim], root, y, curved)
+                bend(curved, bends, kinds[i], reach[i], -1.0, there)
+                d = densities[i]
+                known(there, theta_[:ndim], q_[:ndim], kinds[i], references[i], d, filled, room_of(d.knee), own)
+            apart(there, means, precisions, off)
             for j in range(half):
-                me = moving[j]
-                gain = new_value[me] - value[me]
-                gain += _log_effects(new_b[me], centre, sd) - _log_effects(b[me], centre, sd)
-                gain += jacobian(log_dets[me], size)
-                if of_persons:
-                    gain += _log_covariance(new_precision_u[me], log_dets[me], spread)
-                    gain -= _log_covariance(precision_u[me], 0.0, spread)
-                else:
-                    gain += _log_covariance(new_precision[me], log_dets[me], spread)
-                    gain -= _log_covariance(precision[me], 0.0, spread) + knees * log_dets[me]
-                if gain > math.log(numbers[move, me, 2]):
-                    taken[move] += 1
-                    value[me] = new_value[me]
-                    b[me], sigma[me], precision[me] = new_b[me], new_sigma[me], new_precision[me]
-                    u[me], sigma_u[me], precision_u[me] = new_u[me], new_sigma_u[me], new_precision_u[me]
-                    z[:, me], height[:, me] = new_z[:, :, j], new_height[:, j]
-                else:
-                    new_b[me], new_sigma[me], new_precision[me] = b[me], sigma[me], precision[me]
-                    new_u[me], new_sigma_u[me], new_precision_u[me] = u[me], sigma_u[me], precision_u[me]
+                new_value[j] += own[j] - off[j] - log_det[j]
+        if stands:
+            for j in range(half):
+                value[turn, j] = new_value[j]
+        else:
+            of_knees = moves[move] == OF_KNEES
+            taken[move] += _decide(
+                of_knees,
+                numbers[move],
+                moving,
+                laws,
+                new,
+                prior,
+                log_dets,
+                value[turn],
+                new_value,
+                z,
+                new_z,
+                height,
+                new_height,
+            )
     return taken

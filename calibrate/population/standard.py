@@ -22,184 +22,163 @@ leaves it nearly normal.
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.knee.jit import borrowing, compiled
+from calibrate.population.lanes import (
+    LANES,
+    all_of,
+    between,
+    exp_of,
+    load,
+    log_of,
+    sqrt_of,
+    store,
+    where_positive,
+)
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_LOG, _LOGIT, _SLACK = 1, 2, 3
+_SAME, _LOG, _LOGIT, _SLACK = range(4)
 # The logarithm of a transition strain that is beyond all.
 _STEEPEST = 5.0
 
 
 @borrowing
-def parameters(z: FloatArray, theta: FloatArray, kinds: IntArray, references: FloatArray) -> None:
-    """Turn coordinates (ndim,) into free parameters; NaN or infinite where they have no meaning."""
-    for c in range(kinds.size):
-        kind, x = kinds[c], z[c]
-        if kind == _LOG:
-            theta[c] = math.exp(x)
-        elif kind == _LOGIT:
-            theta[c] = 1.0 / (1.0 + math.exp(-x))
-        elif kind == _SLACK:
-            theta[c] = references[c] / (1.0 + x) if x > -1.0 else np.nan
-        else:
-            theta[c] = x
-    for i in range(kinds.size, z.size):
-        theta[i] = z[i]
+def parameters(z: FloatArray, kinds: IntArray, references: FloatArray, theta: FloatArray) -> None:
+    """Turn coordinates (ndim, n) into free parameters; NaN, 0 or infinite where they have no meaning."""
+    for c in range(z.shape[0]):
+        kind = kinds[c] if c < kinds.size else _SAME
+        for w in range(0, z.shape[1], LANES):
+            x = load(z[c], w)
+            if kind == _LOG:
+                x = exp_of(x)
+            elif kind == _LOGIT:
+                x = 1.0 / (1.0 + exp_of(0.0 - x))
+            elif kind == _SLACK:
+                x = where_positive(1.0 + x, references[c] / (1.0 + x))
+            store(theta[c], w, x)
 
 
 @borrowing
 def apart(z: FloatArray, mean: FloatArray, precision: FloatArray, out: FloatArray) -> None:
     """Compute half the squared distances of a knee's components from their mean, in standard deviations, (n,).
 
-    Walkers stand last in all arrays, for the sake of the processor's vector units: z (ndim, n), mean (P, n), precision
-    (P, P, n).
+    Walkers stand last in all arrays, see `calibrate.population.lanes`: z (ndim, n), mean (P, n), precision (P, P, n).
     """
-    n = out.size
-    for w in range(n):
-        out[w] = 0.0
-    for i in range(mean.shape[0]):
-        z_i, m_i = z[i], mean[i]
-        for j in range(i):
-            p, z_j, m_j = precision[i, j], z[j], mean[j]
-            for w in range(n):
-                out[w] += p[w] * (z_i[w] - m_i[w]) * (z_j[w] - m_j[w])
-        p = precision[i, i]
-        for w in range(n):
-            out[w] += 0.5 * p[w] * (z_i[w] - m_i[w]) * (z_i[w] - m_i[w])
+    for w in range(0, out.size, LANES):
+        total = all_of(0.0)
+        for i in range(mean.shape[0]):
+            off = load(z[i], w) - load(mean[i], w)
+            row = 0.5 * off * load(precision[i, i], w)
+            for j in range(i):
+                row += load(precision[i, j], w) * (load(z[j], w) - load(mean[j], w))
+            total += off * row
+        store(out, w, total)
 
 
 @borrowing
 def condition(
-    h: FloatArray,
-    g: FloatArray,
-    precision: FloatArray,
-    mean: FloatArray,
-    root: FloatArray,
-    middle: FloatArray,
-    log_det: FloatArray,
+    h: FloatArray, g: FloatArray, precision: FloatArray, pull: FloatArray, root: FloatArray, y: FloatArray
 ) -> None:
-    """Compute the approximations' roots R (ndim, ndim, n), means (ndim, n) and logarithms of R's determinants (n,).
+    """Compute the approximations' roots R (ndim, ndim, n), and R^-1 (g + Sigma^-1 mean), (ndim, n).
 
     R is lower triangular, with the inverse of each number on its diagonal in the place of that.
     """
-    ndim, n = middle.shape
-    size = mean.shape[0]
-    for w in range(n):
-        log_det[w] = 0.0
+    ndim, n = y.shape
+    size = pull.shape[0]
     for i in range(ndim):
-        middle_i, about = middle[i], g[i]
-        for w in range(n):
-            middle_i[w] = about
-        for j in range(size if i < size else 0):
-            p, m_j = precision[i, j], mean[j]
-            for w in range(n):
-                middle_i[w] += p[w] * m_j[w]
-        for j in range(i + 1):
-            r, own = root[i, j], h[i, j]
+        for w in range(0, n, LANES):
+            square, value = all_of(h[i, i]), all_of(g[i])
             if i < size:
-                p = precision[i, j]
-                for w in range(n):
-                    r[w] = own + p[w]
-            else:
-                for w in range(n):
-                    r[w] = own
-            for k in range(j):
-                a, b = root[i, k], root[j, k]
-                for w in range(n):
-                    r[w] -= a[w] * b[w]
-            if j < i:
-                d, middle_j = root[j, j], middle[j]
-                for w in range(n):
-                    r[w] *= d[w]
-                    middle_i[w] -= r[w] * middle_j[w]
-        r = root[i, i]
-        for w in range(n):
-            r[w] = 1.0 / math.sqrt(r[w])
-            middle_i[w] *= r[w]
-        # One logarithm for four: the product of a few numbers neither over- nor underflows.
-        if i % 4 == 3 or i == ndim - 1:
-            a, b, c = root[i - i % 4, i - i % 4], root[max(0, i - 1), max(0, i - 1)], root[max(0, i - 2), max(0, i - 2)]
-            for w in range(n):
-                product = r[w]
-                if i % 4 > 0:
-                    product *= a[w]
-                if i % 4 > 1:
-                    product *= b[w]
-                if i % 4 > 2:
-                    product *= c[w]
-                log_det[w] -= math.log(product)
-    for i in range(ndim - 1, -1, -1):
-        middle_i, r = middle[i], root[i, i]
-        for k in range(i + 1, ndim):
-            a, middle_k = root[k, i], middle[k]
-            for w in range(n):
-                middle_i[w] -= a[w] * middle_k[w]
-        for w in range(n):
-            middle_i[w] *= r[w]
+                square += load(precision[i, i], w)
+                value += load(pull[i], w)
+            for j in range(i):
+                r = all_of(h[i, j])
+                if i < size:
+                    r += load(precision[i, j], w)
+                for k in range(j):
+                    r -= load(root[i, k], w) * load(root[j, k], w)
+                r *= load(root[j, j], w)
+                store(root[i, j], w, r)
+                square -= r * r
+                value -= r * load(y[j], w)
+            inverse = 1.0 / sqrt_of(square)
+            store(root[i, i], w, inverse)
+            store(y[i], w, value * inverse)
 
 
 @borrowing
-def standardise(z: FloatArray, middle: FloatArray, root: FloatArray, e: FloatArray) -> None:
+def log_determinant(root: FloatArray, out: FloatArray) -> None:
+    """Compute the logarithms of R's determinants (n,)."""
+    ndim = root.shape[0]
+    for w in range(0, out.size, LANES):
+        product, total = all_of(1.0), all_of(0.0)
+        for i in range(ndim):
+            product *= load(root[i, i], w)
+            # One logarithm for four: the product of a few numbers neither over- nor underflows.
+            if i % 4 == 3 or i == ndim - 1:
+                total -= log_of(product)
+                product = all_of(1.0)
+        store(out, w, total)
+
+
+@borrowing
+def standardise(z: FloatArray, root: FloatArray, y: FloatArray, e: FloatArray) -> None:
     """Compute standard coordinates (ndim, n)."""
-    ndim, n = middle.shape
+    ndim, n = y.shape
     for j in range(ndim):
-        e_j, z_j, middle_j, d = e[j], z[j], middle[j], root[j, j]
-        for w in range(n):
-            e_j[w] = (z_j[w] - middle_j[w]) / d[w]
-        for k in range(j + 1, ndim):
-            r, z_k, middle_k = root[k, j], z[k], middle[k]
-            for w in range(n):
-                e_j[w] += r[w] * (z_k[w] - middle_k[w])
+        for w in range(0, n, LANES):
+            value = load(z[j], w) / load(root[j, j], w) - load(y[j], w)
+            for k in range(j + 1, ndim):
+                value += load(root[k, j], w) * load(z[k], w)
+            store(e[j], w, value)
 
 
 @borrowing
-def place(e: FloatArray, middle: FloatArray, root: FloatArray, z: FloatArray) -> None:
+def place(e: FloatArray, root: FloatArray, y: FloatArray, z: FloatArray) -> None:
     """Compute coordinates (ndim, n) from standard ones."""
-    ndim, n = middle.shape
+    ndim, n = y.shape
     for j in range(ndim - 1, -1, -1):
-        z_j, e_j, middle_j, d = z[j], e[j], middle[j], root[j, j]
-        for w in range(n):
-            z_j[w] = e_j[w]
-        for k in range(j + 1, ndim):
-            r, z_k, middle_k = root[k, j], z[k], middle[k]
-            for w in range(n):
-                z_j[w] -= r[w] * (z_k[w] - middle_k[w])
-        for w in range(n):
-            z_j[w] = middle_j[w] + z_j[w] * d[w]
+        for w in range(0, n, LANES):
+            value = load(e[j], w) + load(y[j], w)
+            for k in range(j + 1, ndim):
+                value -= load(root[k, j], w) * load(z[k], w)
+            store(z[j], w, value * load(root[j, j], w))
 
 
 @borrowing
-def _bend(z: float, kind: int, reach: float) -> tuple[float, float, float, float]:
+def _bend(z: Any, kind: int, reach: float) -> tuple[Any, Any, Any, Any]:
     """Return by how much a transition strain's component bends stiffness and strain, and its derivatives of both."""
     if kind == _LOGIT:
-        alpha = 1.0 / (1.0 + math.exp(-z))
+        alpha = 1.0 / (1.0 + exp_of(0.0 - z))
         slope = alpha * (1.0 - alpha)
     else:
-        alpha = slope = math.exp(min(z, _STEEPEST))
-    ratio = alpha / (reach * reach)
+        alpha = slope = exp_of(between(z, -np.inf, _STEEPEST))
+    ratio = alpha * (1.0 / (reach * reach))
     square = 1.0 + alpha * ratio
-    inverse = 1.0 / math.sqrt(square)
-    return 0.5 * math.log(square), 0.5 * alpha * inverse, ratio * slope / square, 0.5 * slope * inverse / square
+    inverse = 1.0 / sqrt_of(square)
+    return 0.5 * log_of(square), 0.5 * alpha * inverse, ratio * slope / square, 0.5 * slope * inverse / square
 
 
 @borrowing
-def bend(z: FloatArray, bends: IntArray, kinds: IntArray, reach: FloatArray, way: float) -> None:
-    """Bend coordinates (ndim, n) in place; by -1 they are straightened."""
+def bend(z: FloatArray, bends: IntArray, kinds: IntArray, reach: FloatArray, way: float, out: FloatArray) -> None:
+    """Bend coordinates (ndim, n); by -1 they are straightened."""
+    for i in range(z.shape[0]):
+        for w in range(0, z.shape[1], LANES):
+            store(out[i], w, load(z[i], w))
     for number in range(bends.shape[0]):
         a, k, s = bends[number, 0], bends[number, 1], bends[number, 2]
-        for w in range(z.shape[1]):
-            stiffer, longer, _, _ = _bend(z[a, w], kinds[a], reach[number])
+        for w in range(0, z.shape[1], LANES):
+            stiffer, longer, _, _ = _bend(load(z[a], w), kinds[a], reach[number])
             if k >= 0:
-                z[k, w] -= way * stiffer
+                store(out[k], w, load(out[k], w) - way * stiffer)
             if s >= 0:
-                z[s, w] -= way * longer
+                store(out[s], w, load(out[s], w) - way * longer)
 
 
 @borrowing
@@ -211,36 +190,50 @@ def bend_law(
     reach: FloatArray,
     new_mean: FloatArray,
     new_precision: FloatArray,
+    pull: FloatArray,
 ) -> None:
-    """Compute mean (P, n) and precision (P, P, n) of a normal law in bent coordinates, nearly."""
+    """Compute a normal law in bent coordinates, nearly: mean (P, n), precision (P, P, n), and the product of both."""
     size, n = mean.shape
-    for i in range(size):
-        for w in range(n):
-            new_mean[i, w] = mean[i, w]
-        for j in range(size):
-            before, after = precision[i, j], new_precision[i, j]
-            for w in range(n):
-                after[w] = before[w]
-    for number in range(bends.shape[0]):
-        a, k, s = bends[number, 0], bends[number, 1], bends[number, 2]
-        for w in range(n):
-            stiffer, longer, by_k, by_s = _bend(mean[a, w], kinds[a], reach[number])
+    for w in range(0, n, LANES):
+        for i in range(size):
+            store(new_mean[i], w, load(mean[i], w))
+            for j in range(size):
+                store(new_precision[i, j], w, load(precision[i, j], w))
+        for number in range(bends.shape[0]):
+            a, k, s = bends[number, 0], bends[number, 1], bends[number, 2]
+            stiffer, longer, by_k, by_s = _bend(load(mean[a], w), kinds[a], reach[number])
             if k >= 0:
-                new_mean[k, w] -= stiffer
-                for i in range(size):
-                    new_precision[i, a, w] += by_k * new_precision[i, k, w]
+                store(new_mean[k], w, load(new_mean[k], w) - stiffer)
+                _shear(new_precision, w, a, k, by_k)
             if s >= 0:
-                new_mean[s, w] -= longer
-                for i in range(size):
-                    new_precision[i, a, w] += by_s * new_precision[i, s, w]
-            for i in range(size):
-                if k >= 0:
-                    new_precision[a, i, w] += by_k * new_precision[k, i, w]
-                if s >= 0:
-                    new_precision[a, i, w] += by_s * new_precision[s, i, w]
+                store(new_mean[s], w, load(new_mean[s], w) - longer)
+                _shear(new_precision, w, a, s, by_s)
+        for i in range(size):
+            value = all_of(0.0)
+            for j in range(size):
+                value += load(new_precision[i, j], w) * load(new_mean[j], w)
+            store(pull[i], w, value)
+
+
+@borrowing
+def _shear(precision: FloatArray, w: int, a: int, k: int, by: Any) -> None:
+    """Change precisions as `z_k -> z_k - by z_a` does."""
+    for i in range(precision.shape[0]):
+        store(precision[i, a], w, load(precision[i, a], w) + by * load(precision[i, k], w))
+    for i in range(precision.shape[0]):
+        store(precision[a, i], w, load(precision[a, i], w) + by * load(precision[k, i], w))
 
 
 @compiled
 def bent(z: FloatArray, bends: IntArray, kinds: IntArray, reach: FloatArray) -> None:
     """Bend coordinates of a knee (ndim, n) in place."""
-    bend(z, bends, kinds, reach, 1.0)
+    ndim, n = z.shape
+    before, after = np.zeros((ndim, LANES)), np.empty((ndim, LANES))
+    for first in range(0, n, LANES):
+        for i in range(ndim):
+            for lane in range(min(LANES, n - first)):
+                before[i, lane] = z[i, first + lane]
+        bend(before, bends, kinds, reach, 1.0, after)
+        for i in range(ndim):
+            for lane in range(min(LANES, n - first)):
+                z[i, first + lane] = after[i, lane]

@@ -14,6 +14,7 @@ is as probable as its reverse (ter Braak 2006). Where there are persons, Sigma_u
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,25 @@ NUMBERS = 7
 _SHORTEST, _LONGEST = 0.2, 1.2
 # The share of shifts that are of all components of a strand.
 _ALONG = 0.5
+
+
+class Moved(NamedTuple):
+    """Populations of W walkers as compiled code changes them in place.
+
+    Attributes
+    ----------
+    b, sigma, precision : ndarray, shapes (W, q, P), (W, P, P) and (W, P, P)
+        Effects of the covariates, the covariance between knees and its inverse.
+    u, sigma_u, precision_u : ndarray, shapes (W, persons, P), (W, P, P) and (W, P, P)
+        The persons' own, and of them the same.
+    """
+
+    b: FloatArray
+    sigma: FloatArray
+    precision: FloatArray
+    u: FloatArray
+    sigma_u: FloatArray
+    precision_u: FloatArray
 
 
 @borrowing
@@ -84,57 +104,49 @@ def _two(pair: int, size: int) -> tuple[int, int]:
 
 
 @borrowing
-def proposed(
-    what: int,
-    chances: FloatArray,
-    numbers: FloatArray,
+def _shifted(
     b: FloatArray,
+    row: int,
+    move: int,
+    along: bool,
+    numbers: FloatArray,
+    b_1: FloatArray,
+    b_2: FloatArray,
+    strand: IntArray,
+) -> None:
+    """Shift one covariate's effects, or those of all from `row` on, on a component or on all of its strand."""
+    effects, size = b.shape
+    count = 0
+    for k in range(size):
+        count += k == move or (along and strand[k] == strand[move])
+    factor = _factor(numbers[5], count * (1 if row < effects else effects))
+    for k in range(size):
+        if k == move or (along and strand[k] == strand[move]):
+            for i in range(effects):
+                if i == row or row >= effects:
+                    b[i, k] += factor * (b_1[i, k] - b_2[i, k])
+
+
+@borrowing
+def _changed(
+    move: int,
+    numbers: FloatArray,
     sigma: FloatArray,
     precision: FloatArray,
     u: FloatArray,
-    sigma_u: FloatArray,
-    precision_u: FloatArray,
-    b_1: FloatArray,
     sigma_1: FloatArray,
-    b_2: FloatArray,
     sigma_2: FloatArray,
-    strand: IntArray,
     s: FloatArray,
 ) -> float:
-    """Change a population by the difference of two others; return the logarithm of `|det G|`.
-
-    The others' sigma are those of persons where these move.
-    """
-    effects, size = b.shape
-    if what == SPREAD_PERSONS:
-        move = size + int(numbers[3] * size)
-    elif what == SHEAR_PERSONS:
-        move = 2 * size + int(numbers[3] * 0.5 * size * (size - 1))
-    else:
-        move = _pick(chances, numbers[3])
-    if move < size:
-        # All of the covariates' effects, or one of them; of a component, or of all of its strand.
-        row, along = int(numbers[4] * 2.0 * effects), numbers[6] < _ALONG
-        count = 0
-        for k in range(size):
-            count += k == move or (along and strand[k] == strand[move])
-        factor = _factor(numbers[5], count * (1 if row < effects else effects))
-        for k in range(size):
-            if k == move or (along and strand[k] == strand[move]):
-                for i in range(effects):
-                    if i == row or row >= effects:
-                        b[i, k] += factor * (b_1[i, k] - b_2[i, k])
-        return 0.0
+    """Spread or shear a covariance, and persons `u` (n, P) with it; return the logarithm of `|det G|`."""
+    size = sigma.shape[0]
     factor = _factor(numbers[5], 1)
     if move >= 2 * size:
         k, m = _two(move - 2 * size, size)
         if numbers[4] < 0.5:
             k, m = m, k
         c = factor * (sigma_1[k, m] / sigma_1[m, m] - sigma_2[k, m] / sigma_2[m, m])
-        if what == OF_KNEES:
-            _shear(sigma, precision, k, m, c)
-            return 0.0
-        _shear(sigma_u, precision_u, k, m, c)
+        _shear(sigma, precision, k, m, c)
         for i in range(u.shape[0]):
             u[i, k] += c * u[i, m]
         return 0.0
@@ -142,8 +154,38 @@ def proposed(
     for i in range(size):
         s[i] = 0.0
     s[k] = factor * 0.5 * math.log(sigma_1[k, k] / sigma_2[k, k])
-    if what == OF_KNEES:
-        return _spread(sigma, precision, s)
     for i in range(u.shape[0]):
         u[i, k] *= math.exp(s[k])
-    return _spread(sigma_u, precision_u, s)
+    return _spread(sigma, precision, s)
+
+
+@borrowing
+def proposed(
+    what: int,
+    chances: FloatArray,
+    numbers: FloatArray,
+    laws: Moved,
+    me: int,
+    others: Moved,
+    one: int,
+    two: int,
+    strand: IntArray,
+    s: FloatArray,
+) -> float:
+    """Change a walker's population by the difference of two others; return the logarithm of `|det G|`."""
+    size = strand.size
+    if what == OF_KNEES:
+        move = _pick(chances, numbers[3])
+    elif what == SPREAD_PERSONS:
+        move = size + int(numbers[3] * size)
+    else:
+        move = 2 * size + int(numbers[3] * 0.5 * size * (size - 1))
+    if move < size:
+        row = int(numbers[4] * 2.0 * laws.b.shape[1])
+        _shifted(laws.b[me], row, move, numbers[6] < _ALONG, numbers, others.b[one], others.b[two], strand)
+        return 0.0
+    if what == OF_KNEES:
+        sigma, precision, u, from_ = laws.sigma[me], laws.precision[me], laws.u[me, :0], others.sigma
+    else:
+        sigma, precision, u, from_ = laws.sigma_u[me], laws.precision_u[me], laws.u[me], others.sigma_u
+    return _changed(move, numbers, sigma, precision, u, from_[one], from_[two], s)

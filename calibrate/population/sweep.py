@@ -78,8 +78,7 @@ class Ensemble:
 
     def heights(self, z: FloatArray) -> FloatArray:
         """Return what the knees' own data and priors say of coordinates (N, W, D), (N, W)."""
-        forms = self._forms
-        return block.heights(np.ascontiguousarray(z), forms.densities, forms.dims, forms.kinds, forms.references)
+        return block.heights(np.ascontiguousarray(z), self._forms)
 
     def sweep(self, state: State, tuned: Tuning) -> None:
         """Make one sweep."""
@@ -109,50 +108,34 @@ class Ensemble:
                 precision,
                 order,
                 numbers,
-                *tuned.maps,
-                forms.densities,
-                forms.dims,
-                forms.kinds,
-                forms.references,
-                forms.bends,
-                forms.groups,
-                forms.sizes,
+                tuned.maps,
+                forms,
             )
 
     def interweave(self, rng: np.random.Generator, state: State, tuned: Tuning) -> tuple[Laws, NDArray[np.int64]]:
         """Move populations with their knees; return them and how many walkers took each move."""
         design, forms, laws = self._design, self._forms, state.laws
-        b, sigma, u, sigma_u = (np.array(values) for values in (laws.b, laws.sigma, laws.u, laws.sigma_u))
         walkers = state.z.shape[1]
         person = np.full(len(design.x), -1) if design.person is None else design.person
+        parts = laws.b, laws.sigma, inverse(laws.sigma), laws.u, laws.sigma_u, inverse(laws.sigma_u)
+        moved = steps.Moved(*(np.array(values) for values in parts))
         taken = interweave.interweave(
             state.z,
             state.height,
-            b,
-            sigma,
-            inverse(sigma),
-            u,
-            sigma_u,
-            inverse(sigma_u),
+            moved,
             design.x,
             person,
             *interweave.in_turn(design.x, person, tuned.maps.reach),
-            design.centre,
-            design.sd,
-            design.spread,
+            interweave.Prior(design.centre, design.sd, design.spread),
             design.strand,
             self._moves,
             tuned.chances,
             rng.permutation(walkers),
             rng.random((len(self._moves), walkers, steps.NUMBERS)),
-            *tuned.maps,
-            forms.densities,
-            forms.dims,
-            forms.kinds,
-            forms.references,
-            forms.bends,
+            tuned.maps,
+            forms,
         )
-        return Laws(b, sigma, u, sigma_u), taken
+        return Laws(moved.b, moved.sigma, moved.u, moved.sigma_u), taken
 
     def row(self, state: State) -> FloatArray:
         """Return the populations' parameters, in the order of `Population.names`, (walkers, n)."""
