@@ -16,6 +16,7 @@ from conftest import DATA, bench_config, config_text
 from scipy.stats import kstest
 
 from calibrate.config import Config, SamplingConfig, parse_config
+from calibrate.density import shape_of_prior
 from calibrate.examples import example
 from calibrate.knee.pair import Pair
 from calibrate.knee.slots import General
@@ -122,6 +123,7 @@ def test_compiled_moves_are_those_of_the_python_that_they_are_written_in(
             pilot_module, "likelihood_one", lambda q, p, columns, knee, room: float(posterior.log_likelihood(q))
         )
         monkeypatch.setattr(pilot_module, "room_of", lambda knee: None)
+        monkeypatch.setattr(pilot_module, "shape_of_prior", shape_of_prior.py_func)
     np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-12)
     np.testing.assert_allclose(ends[0][1], ends[1][1], rtol=1e-10)
     assert (ends[0][0] != x).any(axis=1).mean() > 0.3
