@@ -28,6 +28,7 @@ from calibrate.data import Measurement
 from calibrate.population import Member, Population, sample
 from calibrate.population.components import parameters
 from calibrate.population.interweave import NU
+from calibrate.population.sampler import Progress
 from calibrate.posterior import Posterior
 from calibrate.sampling.convergence import Diagnosis, diagnose
 
@@ -38,6 +39,7 @@ ANGLES = np.linspace(-8.0, 8.0, 15)
 MEAN = np.array([np.log(70.0), np.log(0.06), 0.02, np.log(60.0), np.log(0.06), 0.02])
 SPREAD = np.array([0.3, 0.2, 0.02, 0.3, 0.2, 0.02])
 _ERRORS, _SD = 4.0, 0.05
+_RHAT = 1.01
 _CHAINS = 4
 _TEXT = """
 [knee]
@@ -169,11 +171,19 @@ def main() -> int:
     population = study(options.knees)
     sample(study(2), 1, max_steps=2)  # compiles
     since, cpu = time.monotonic(), time.process_time()
-    ours = sample(population, 1, min_ess=options.min_ess)
+    enough: list[str] = []
+
+    def watch(progress: Progress) -> None:
+        found = progress.verdict and progress.verdict.diagnosis
+        if found and not enough and found.worst_rhat < _RHAT and found.smallest_ess >= options.min_ess:
+            enough.append(f"; R-hat below {_RHAT} and so many samples in {time.monotonic() - since:.0f} s")
+
+    ours = sample(population, 1, min_ess=options.min_ess, on_progress=watch)
     wall, took = time.monotonic() - since, time.process_time() - cpu
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
-        f"{options.knees} knees, {ours.chains.shape[1]} stored steps: {took:.1f} s of CPU, {wall:.0f} s in all, "
-        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at the most\n"
+        f"{options.knees} knees, {ours.chains.shape[1]} stored steps: {took:.1f} s of CPU, {memory:.2f} GB, "
+        f"{wall:.0f} s until two looks are content{''.join(enough)}\n"
     )
     if options.alone:
         print(_told("calibrate", ours.verdict.diagnosis, took))
