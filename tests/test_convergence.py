@@ -126,6 +126,17 @@ def test_what_is_dropped_lasts_two_autocorrelation_times(
     assert burn_in(means_of(settled(1))) == dropped
 
 
+@pytest.mark.parametrize(("before", "dropped"), [(20.0, 20), (19.9, 40), (0.0, 40), (1e6, 20)])
+def test_steps_before_the_first_have_been_forgotten_as_well(
+    before: float, dropped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four ensembles 28 draws in 140 steps are 7 times, of which two last 40 steps."""
+    monkeypatch.setattr("calibrate.sampling.burnin.independent_draws", lambda rest: np.array([28.0, 1e3]))
+    assert burn_in(means_of(settled(1)), before) == dropped
+    monkeypatch.setattr("calibrate.sampling.burnin.drift", lambda rest: 1.0)
+    assert burn_in(means_of(settled(1)), before) == 80  # which says nothing of where they are
+
+
 @pytest.mark.parametrize(("off", "dropped"), [(0.999, 20), (1.0, 80)])
 def test_what_drifts_as_much_as_chance_allows_is_not_settled(
     off: float, dropped: int, monkeypatch: pytest.MonkeyPatch

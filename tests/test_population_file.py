@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -22,6 +23,7 @@ from calibrate.population import Population, PopulationDraws, open_population, s
 from calibrate.population.file import save
 from calibrate.population.run import Run
 from calibrate.population.sampler import settings_of
+from calibrate.population.streaming import verdict_of
 from calibrate.study import load_study
 
 Command = Callable[..., Result]
@@ -80,6 +82,28 @@ def test_what_is_read_is_what_was_written(whole: tuple[Path, PopulationDraws]) -
     assert found.verdict.burn_in == draws.verdict.burn_in
     assert found.summary()["population"] == draws.summary()["population"]
     np.testing.assert_array_equal(found.knee("b"), draws.knee("b"))
+
+
+@pytest.mark.parametrize(("thin", "before"), [(1, 80.0), (4, 20.0)])
+def test_sweeps_of_the_warm_up_count_as_forgotten_where_a_run_is_judged(
+    thin: int, before: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def look(names: Any, chains: Any, stored: int, wanted: Any, *, before: float) -> Any:
+        asked.append((names, stored, wanted.thin, before))
+        return SimpleNamespace(converged=False)
+
+    monkeypatch.setattr("calibrate.population.sampler.look", look)
+    run: Any = SimpleNamespace(
+        thin=thin,
+        record=SimpleNamespace(steps=64),
+        population=SimpleNamespace(names=("a",)),
+        max_rhat=1.01,
+        min_ess=9.0,
+    )
+    assert not verdict_of(run).converged
+    assert asked == [(("a",), 64, thin, before)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -197,6 +197,12 @@ def test_a_long_chain_is_looked_at_by_every_nth_step(monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(found.diagnosis.ess_bulk, sparse.diagnosis.ess_bulk)
     # What a user drops is told as it was asked for, and never more than there is.
     assert [look(NAMES, chains_of(x), 1200, LOOSE, dropped).burn_in for dropped in (10, 1300)] == [10, 1200]
+    # What came before the first step is told in such steps as well.
+    asked: list[float] = []
+    monkeypatch.setattr("calibrate.sampling.verdict.burn_in", lambda means, before: asked.append(before) or 7)
+    assert look(NAMES, chains_of(x), 1200, LOOSE, before=20.0).burn_in == 28
+    look(NAMES, chains_of(x), 1200, LOOSE)
+    assert asked == [5.0, 0.0]
 
 
 @pytest.mark.parametrize("steps", [0, 1, 5, 20])

@@ -21,7 +21,7 @@ from calibrate.population.record import Record
 from calibrate.population.run import Run
 from calibrate.population.start import first_knees
 from calibrate.population.sweep import Ensemble, State
-from calibrate.population.warmup import warm_up
+from calibrate.population.warmup import STAGES, warm_up
 from calibrate.processes import cores
 from calibrate.sampling.verdict import Verdict, judge, look, next_look
 
@@ -258,5 +258,6 @@ class Looks:
 
     def _look(self, stored: int) -> Verdict:
         if stored not in self._seen:
-            self._seen[stored] = look(self._run.population.names, self._chains, stored, self._wanted)
+            before = STAGES[-1] / self._run.thin
+            self._seen[stored] = look(self._run.population.names, self._chains, stored, self._wanted, before=before)
         return self._seen[stored]

@@ -1,9 +1,9 @@
 """How many steps to drop: the fewest whose rest is settled.
 
 Walkers start where a pilot has found the posterior's mass, so that little has to be dropped as a rule; a start that
-is off costs half of the run. What is dropped is an eighth, a quarter or half of the steps: the smallest part that lasts
-two autocorrelation times at the least, and whose rest begins as it goes on. If none is such, it is half, and what the
-rest looks like then counts against convergence.
+is off costs half of the run. What is dropped is an eighth, a quarter or half of the steps: the smallest part that,
+together with what was not stored, lasts two autocorrelation times at the least, and whose rest begins as it goes on.
+If none is such, it is half, and what the rest looks like then counts against convergence.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ _BLOCKS = 8
 _LAST = 4
 
 
-def burn_in(means: FloatArray) -> int:
+def burn_in(means: FloatArray, before: float = 0.0) -> int:
     """Return how many steps of some chains to drop.
 
     Parameters
     ----------
     means : ndarray, shape (quantities, ensembles, steps)
         The ensembles' means of every parameter and of the log-probability.
+    before : float
+        Steps that the chains had made before the first of these: they have forgotten as much.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def burn_in(means: FloatArray) -> int:
         rest = means[..., drop:]
         if drift(rest) < 1.0:  # of too few steps it is unknown
             times = independent_draws(rest).min() / means.shape[1]
-            if drop * times >= FORGET * rest.shape[2]:
+            if (before + drop) * times >= FORGET * rest.shape[2]:
                 return drop
     return steps // PARTS[-1]
 

@@ -195,7 +195,9 @@ def stride(stored: int, draws: int, min_ess: float) -> int:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # draws that somebody has made up may be anything that is finite
-def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, dropped: int | None = None) -> Verdict:
+def look(
+    names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, dropped: int | None = None, before: float = 0.0
+) -> Verdict:
     """Look at the chains up to some step.
 
     Parameters
@@ -210,13 +212,15 @@ def look(names: Sequence[str], chains: Chains, stored: int, wanted: Wanted, drop
         The thresholds.
     dropped : int, optional
         The burn-in that a user has chosen, in stored steps; else the fewest steps whose rest is settled.
+    before : float
+        Steps of the same moves before the first that is stored, in stored steps.
     """
     ensembles, _, walkers = chains.log_prob.shape
     thin = stride(stored, ensembles * walkers, wanted.min_ess)
     some = slice(thin - 1, stored, thin)
     coords, log_prob = Columns(chains.coords, some), np.asarray(chains.log_prob[:, some])
     means = _means(coords, log_prob)
-    drop = burn_in(means) if dropped is None else min(dropped, stored) // thin
+    drop = burn_in(means, before / thin) if dropped is None else min(dropped, stored) // thin
     diagnosis = diagnose(coords, log_prob, drop)
     checks = tuple(_checks(names, diagnosis, drift(means[..., drop:]), wanted))
     return Verdict(stored, drop * thin if dropped is None else min(dropped, stored), diagnosis, checks, wanted.thin)
