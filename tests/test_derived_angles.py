@@ -87,6 +87,12 @@ def test_each_knee_has_its_own_range_of_lengths() -> None:
     found = taut_angles(knees, np.full((2, 3), 0.5 * (short + long)), 1.0, 20)[:, 0]
     assert math.isnan(found[0])
     assert 15.0 < found[1] < 20.0
+    # One that both have, further in: each to the last digit at its own angle.
+    wanted = 0.5 * (knees.reference_lengths()[:, 0].max() + short)
+    found = taut_angles(knees, np.full((2, 3), wanted), 1.0, 20)[:, :1]
+    assert abs(found[0, 0] - found[1, 0]) > 0.1
+    angles = np.deg2rad(found)
+    np.testing.assert_allclose(knees.pose(angles, angles > knees.theta_0[:, np.newaxis])[0][:, 0, 0], wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -211,8 +217,9 @@ def test_compiled_searches_end_where_moments_and_lengths_are_met(moment: float) 
         angle = np.deg2rad(found[f"laxity_{name}_{moment:g}Nm"])[:, np.newaxis]
         lateral = angle > knees.theta_0
         assert way * knees.moments(angle, lateral, law).item() == pytest.approx(moment, abs=1e-9)
-    slack = np.array([[81.0, 60.5, 80.5]])
+    # Of one knee and three draws.
+    slack = np.array([[81.0, 60.5, 80.5]]) + np.array([[0.0], [0.2], [-0.3]])
     taut = np.deg2rad(taut_angles(knees, slack, 1.0, 20))
     for s in range(3):
-        length = knees.pose(taut[:, s : s + 1], taut[:, s : s + 1] > knees.theta_0)[0][0, s, 0]
-        assert length == pytest.approx(slack[0, s], abs=1e-9)
+        lengths = knees.pose(taut[np.newaxis, :, s], taut[np.newaxis, :, s] > knees.theta_0)[0][0, s]
+        np.testing.assert_allclose(lengths, slack[:, s], atol=1e-9)
