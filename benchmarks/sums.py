@@ -36,7 +36,7 @@ WALKERS = 64
 _PART = 200_000
 
 
-@numba.njit  # type: ignore[misc]  # numba is untyped
+@numba.njit
 def summed(p: np.ndarray, pair: Pair, pieces: np.ndarray) -> float:
     """Call what is for compiled callers alone."""
     return squares(p, pair, pieces)

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from itertools import product
 
-import numba
 import numpy as np
 import pytest
 from conftest import LENHART, SYMMETRIC, bench_config, config_text
 from knees import region_of
 
+from benchmarks.sums import summed
 from calibrate.config import parse_config
 from calibrate.data import Measurement
 from calibrate.density import evaluate
@@ -18,7 +18,6 @@ from calibrate.knee.factors import BLOCK, build
 from calibrate.knee.geometry import Geometry, Strand
 from calibrate.knee.kernel import log_likelihood
 from calibrate.knee.pair import NO_LIST, Pair
-from calibrate.knee.sums import squares
 from calibrate.posterior import Posterior
 from calibrate.problem import build as build_module
 from calibrate.problem.build import MANY
@@ -26,12 +25,6 @@ from calibrate.sampling.fit import find_map
 
 PROMISE = 1e-9  # relative to the sum in extended precision
 TRUTH = np.array([33.5, 0.06, 94.0, 0.0, 42.8, 0.06, 62.5, 0.0])
-
-
-@numba.njit
-def summed(p, pair, pieces):
-    """Call what is for compiled callers alone."""
-    return squares(p, pair, pieces)
 
 
 def measured(

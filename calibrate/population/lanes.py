@@ -34,7 +34,17 @@ _HALFWAY = 0x3FE6A09E667F3BCD
 _SMALLEST = 2.0**-1022
 # The logarithm of two, in two parts of which whole multiples of the first are exact.
 _LOG_2, _REST = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+# Of the exponential Taylor's, whose next term is 4e-18; of the logarithm fdlibm's.
 _TAYLOR = tuple(1.0 / math.factorial(n) for n in range(14))
+_REMEZ = (
+    6.666666666666735130e-01,
+    3.999999999940941908e-01,
+    2.857142874366239149e-01,
+    2.222219843214978396e-01,
+    1.818357216161805012e-01,
+    1.531383769920937332e-01,
+    1.479819860511658591e-01,
+)
 
 
 def _all(value: Any, kind: Any = _VECTOR) -> Any:
@@ -44,7 +54,7 @@ def _all(value: Any, kind: Any = _VECTOR) -> Any:
 @register_model(type(_KIND))
 class _Model(PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]  # numba's
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]  # numba is untyped
 
 
 def _broadcast(builder: Any, number: Any) -> Any:
@@ -57,11 +67,11 @@ def _broadcast(builder: Any, number: Any) -> Any:
 def _calculate(function: Any, name: str) -> None:
     """Let an operator take lanes, or lanes and a number."""
 
-    @infer_global(function)  # type: ignore[no-untyped-call]  # numba's
+    @infer_global(function)  # type: ignore[no-untyped-call]  # numba is untyped
     class Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             if len(args) == 2 and _KIND in args and all(kind in (_KIND, types.float64) for kind in args):
-                return signature(_KIND, *args)  # type: ignore[no-untyped-call]  # numba's
+                return signature(_KIND, *args)  # type: ignore[no-untyped-call]  # numba is untyped
             return None
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -69,7 +79,7 @@ def _calculate(function: Any, name: str) -> None:
         return getattr(builder, name)(*both)
 
     for kinds in ((_KIND, _KIND), (_KIND, types.float64), (types.float64, _KIND)):
-        lower_builtin(function, *kinds)(lower)  # type: ignore[no-untyped-call]  # numba's
+        lower_builtin(function, *kinds)(lower)  # type: ignore[no-untyped-call]  # numba is untyped
 
 
 for _name in ("add", "sub", "mul", "truediv"):
@@ -121,7 +131,7 @@ def all_of(context: Any, number: Any) -> Any:
 def _call(name: str) -> Callable[..., Any]:
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         kind = ir.FunctionType(_VECTOR, [_VECTOR])
-        function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]  # numba's
+        function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]  # numba is untyped
             builder.module, kind, f"llvm.{name}.v{LANES}f64"
         )
         return builder.call(function, args)
@@ -190,26 +200,20 @@ def _exponent(context: Any, x: Any) -> Any:
 
 
 @exactly
+def _series(x: Any, coefficients: tuple[float, ...]) -> Any:
+    """Return `c0 + c1 x + c2 x^2 ...`, from the last term on."""
+    y = all_of(coefficients[-1])
+    for i in range(len(coefficients) - 2, -1, -1):
+        y = coefficients[i] + x * y
+    return y
+
+
+@exactly
 def exp_of(x: Any) -> Any:
     """Return exponentials, but for the last bit: 0 below -708.7 and infinity above 709.4."""
     x = between(x, -709.0, 710.0)
     n = _nearest(x * (1.0 / math.log(2.0)))
-    rest = (x - n * _LOG_2) - n * _REST
-    # Taylor's series, whose next term is 4e-18.
-    y = _TAYLOR[12] + rest * _TAYLOR[13]
-    y = _TAYLOR[11] + rest * y
-    y = _TAYLOR[10] + rest * y
-    y = _TAYLOR[9] + rest * y
-    y = _TAYLOR[8] + rest * y
-    y = _TAYLOR[7] + rest * y
-    y = _TAYLOR[6] + rest * y
-    y = _TAYLOR[5] + rest * y
-    y = _TAYLOR[4] + rest * y
-    y = _TAYLOR[3] + rest * y
-    y = _TAYLOR[2] + rest * y
-    y = _TAYLOR[1] + rest * y
-    y = _TAYLOR[0] + rest * y
-    return y * _power_of_two(n)
+    return _series((x - n * _LOG_2) - n * _REST, _TAYLOR) * _power_of_two(n)
 
 
 @exactly
@@ -220,14 +224,8 @@ def log_of(x: Any) -> Any:
     # As in Sun's fdlibm: log(1 + f) = f - f^2 / 2 + s (f^2 / 2 + R(s^2)) with s = f / (2 + f).
     s = f / (2.0 + f)
     z = s * s
-    y = 1.531383769920937332e-01 + z * 1.479819860511658591e-01
-    y = 1.818357216161805012e-01 + z * y
-    y = 2.222219843214978396e-01 + z * y
-    y = 2.857142874366239149e-01 + z * y
-    y = 3.999999999940941908e-01 + z * y
-    y = 6.666666666666735130e-01 + z * y
     half = 0.5 * f * f
-    return where_positive(x, n * _LOG_2 - ((half - (s * (half + z * y) + n * _REST)) - f))
+    return where_positive(x, n * _LOG_2 - ((half - (s * (half + z * _series(z, _REMEZ)) + n * _REST)) - f))
 
 
 @borrowing

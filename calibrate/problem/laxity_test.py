@@ -19,11 +19,10 @@ from calibrate.problem.checks import check_errors, check_sharing
 from calibrate.problem.parameters import ParameterTable, slack_keys
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 # What is said where there are several tests and none is named.
 UNNAMED = "which test: {}? Name it by --test, in Python by test="
-IntArray = NDArray[np.int64]
-
 _READING = ("measurement.angle_offset", "measurement.load_bias", "measurement.hysteresis")
 _ERRORS = (
     "noise.sigma",
