@@ -33,9 +33,10 @@ LIKELIHOOD = "log-likelihood"
 MIN_ESS = 1000.0
 # Steps of a fit at the most; what has not converged by then is counted as such.
 MAX_STEPS = 5000
-# Walkers in an ensemble, of as few parameters as the sampler has a fixed number for: with a run's own 512 a step costs
-# four times as much, and what a fit waits for is steps.
-WALKERS = 128
+# Walkers in an ensemble, of as few parameters as the sampler has a fixed number for: what a fit waits for is steps, ten
+# autocorrelation times of them, and with a run's own 512 walkers each costs eight times as much. With fewer than these
+# it takes more of them, and some knees take all.
+WALKERS = 64
 
 
 class Fitted(Protocol):
