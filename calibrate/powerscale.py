@@ -38,11 +38,12 @@ def sensitivity(values: FloatArray, log_part: FloatArray) -> FloatArray:
     steps = np.array([-_STEP, _STEP])
     exponent = steps[:, np.newaxis] * log_part
     weights = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    level = np.ptp(log_part) == 0.0  # such as a prior of bounds alone: its power is of no account
     out = np.full(values.shape[1], math.nan)
     for i, column in enumerate(values.T):
         finite = np.isfinite(column)
         if 2 * finite.sum() >= column.size:
-            out[i] = _speed(column[finite], weights[:, finite], steps)
+            out[i] = 0.0 if level else _speed(column[finite], weights[:, finite], steps)
     return out
 
 
