@@ -4,7 +4,7 @@ NUTS gets the model as a NumPyro user writes it: knees standardised by their pop
 converge with so few), the covariance by its root, Huang & Wand's prior as a factor. Effective samples of both are
 counted by `calibrate.sampling.convergence`. Wants the extra `bench`.
 
-    python -m benchmarks.nuts --min-ess 4000
+    python -m benchmarks.nuts --min-ess 4000    # a quarter of an hour: of fewer draws, NUTS' own sds are off by 5 %
     python -m benchmarks.nuts --knees 1000 --alone --min-ess 1000    # how long a large study takes; no NUTS
 
 Exit code 1 means that means differ by more than four errors, or standard deviations by more than 5 %; without NUTS,
@@ -165,7 +165,7 @@ def main() -> int:
     parser.add_argument("--knees", type=int, default=KNEES)
     parser.add_argument("--alone", action="store_true", help="without NUTS")
     parser.add_argument(
-        "--draws", type=int, default=4000, help="of each of NUTS' four chains, after as many to warm up"
+        "--draws", type=int, default=12_000, help="of each of NUTS' four chains, after as many to warm up"
     )
     options = parser.parse_args()
     population = study(options.knees)
@@ -198,10 +198,9 @@ def main() -> int:
         apart = (samples[:, i].mean() - others[:, i].mean()) / error
         ratio = samples[:, i].std() / others[:, i].std()
         wrong += abs(apart) > _ERRORS or abs(ratio - 1.0) > _SD
-        ess = [min(found.ess_bulk[i], found.ess_tail[i]) for found in (mine, their)]
-        rows.append(
-            (name.removeprefix("population."), f"{apart:.1f}", f"{ratio:.3f}", *(f"{number:.0f}" for number in ess))
-        )
+        ess = [f"{min(found.ess_bulk[i], found.ess_tail[i]):.0f}" for found in (mine, their)]
+        known = np.hypot(mine.sd_error[i], their.sd_error[i])
+        rows.append((name.removeprefix("population."), f"{apart:.1f}", f"{ratio:.3f} ± {known:.3f}", *ess))
     print(markdown(("parameter", "means apart, errors", "sd ratio", "ESS", "ESS of NUTS"), rows))
     for label, found, seconds in (("calibrate", mine, took), ("NUTS", their, their_took)):
         print(f"\n{_told(label, found, seconds)}")

@@ -17,6 +17,7 @@ from conftest import KNEE, PARAMETERS
 from calibrate import chain, sample
 from calibrate.config import parse_config
 from calibrate.results import Run, open_run
+from calibrate.sampling.convergence import diagnose
 from calibrate.scores.holdout import scored
 from calibrate.scores.pointwise import pointwise
 
@@ -71,11 +72,12 @@ def test_arvizs_effective_samples_say_converged_when_ours_do_and_are_about_as_ma
 
 
 def test_in_order_of_time_there_would_be_too_many(finished: Run) -> None:
-    """The control: neighbouring draws would be different walkers', and look independent."""
+    """The control: neighbouring draws would be different walkers', and look independent, however slow these are."""
     kept = np.asarray(finished.chains.coords[:, finished.burn_in :])
-    in_time = kept.reshape(kept.shape[0], -1, kept.shape[3])
+    slow = kept[:, np.arange(kept.shape[1]) // 4 * 4]
+    in_time = slow.reshape(slow.shape[0], -1, slow.shape[3])
     theirs = [ess(in_time[:, :, i], "bulk") for i in range(len(finished.names))]
-    assert max(np.array(theirs) / finished.diagnosis.ess_bulk) > 2.0
+    assert min(np.array(theirs) / diagnose(slow).ess_bulk) > 2.0
 
 
 @pytest.mark.parametrize("shift", [0.3, 0.0])
