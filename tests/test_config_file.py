@@ -47,6 +47,10 @@ def test_overrides_are_refused_like_the_file() -> None:
 def test_texts_that_are_no_configuration() -> None:
     assert refused("[noise").startswith("a/knee.toml: not valid TOML: Expected ']'")
     assert refused("[noise", None).startswith("configuration: not valid TOML: Expected ']'")
+    hint = "; if these are the measurements, 'calibrate init' writes a configuration for them"
+    for source in ("a/knee.csv", "a/KNEE.TXT"):
+        assert refused("angle_deg,force_N\n", source).endswith(hint)
+    assert "init" not in refused("[noise")
     assert refused("seed = " + "9" * 5000).startswith("a/knee.toml: not valid TOML: Exceeds the limit")
     assert refused("a = " + "[" * 100_000) == "a/knee.toml: not valid TOML: nested too deeply"
     assert refused(TEXT.replace('"valgus"', "1")) == "a/knee.toml: data.positive = 1: must be 'valgus' or 'varus'"

@@ -128,6 +128,26 @@ def test_more_free_parameters_than_points_is_a_warning() -> None:
     assert Posterior.from_config(bench_config()).warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("prior", "beyond"),
+    [
+        ("{ mean = 0.5, sd = 0.2 }", True),
+        ("{ mean = 0.5, sd = 0.2, lower = 0.0 }", True),
+        ("{ median = 0.5, factor = 1.5, upper = 1.0 }", False),
+        ("{ mean = 0.5, sd = 0.2, lower = 0.0, upper = 1.0 }", False),
+        ("{ lower = 0.0, upper = 1.0 }", False),
+    ],
+)
+def test_a_prior_of_rolling_beyond_sliding_and_rolling_is_warned_of(prior: str, beyond: bool) -> None:
+    text = config_text().replace("rolling = 0.0", f"rolling = {prior}")
+    angles = ["angle_deg,force_N", *(f"{angle},{5 * angle}" for angle in range(-9, 10, 2)), ""]
+    warnings = Posterior.from_config(parse_config(text), parse_measurement("\n".join(angles), "test.csv")).warnings
+    assert [warning for warning in warnings if "rolling" in warning] == beyond * [
+        "knee.rolling: its prior reaches beyond 0 (slides) and 1 (rolls), where rolling means nothing; add lower = 0.0 "
+        "and upper = 1.0"
+    ]
+
+
 def test_known_truth_of_simulated_data_is_kept() -> None:
     posterior = with_data("# truth: mcl.k = 33.5\n# truth: mcl.f_ref = 0.0\nangle_deg,force_N\n5,20\n")
     assert dict(posterior.truth) == {"mcl.k": 33.5}

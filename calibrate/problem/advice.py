@@ -31,6 +31,13 @@ def warnings_of(config: Config, table: ParameterTable, tests: Sequence[LaxityTes
             f"prior.weight = {config.prior.weight:g} lets parameters spill about {spill:.2g} beyond their "
             f'bounds, much for {", ".join(loose)}; use a larger weight or walls = "hard"'
         )
+    for parameter in table.free:
+        prior = parameter.prior
+        if parameter.quantity.key == "rolling" and prior is not None and not 0.0 <= prior.lower <= prior.upper <= 1.0:
+            yield (
+                f"{place(parameter.name, config.tests)}: its prior reaches beyond 0 (slides) and 1 (rolls), where "
+                "rolling means nothing; add lower = 0.0 and upper = 1.0"
+            )
     for name in table.unused:
         yield f"{place(name, config.tests)} is free, but no reading depends on it: it is left out"
     seen: dict[str, str] = {}
