@@ -12,6 +12,7 @@ from clouds import noisy, posterior_of
 
 from calibrate.config import MovesConfig, SamplingConfig
 from calibrate.posterior import Posterior
+from calibrate.sampling import loop
 from calibrate.sampling.loop import Budget, random_states, sample
 from calibrate.sampling.moves import moves_of
 from calibrate.sampling.stepping import Stepper, threads
@@ -67,6 +68,31 @@ def test_a_chain_goes_on_as_if_it_had_not_stopped(in_memory: bool, starts: np.nd
         sample(POSTERIOR, parts, starts, settings, Budget(steps))
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one.get_chain(), other.get_chain())
+
+
+def test_a_long_chain_in_memory_is_copied_a_few_times_only(starts: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a turn for each of 200 steps, room is made at 1, 2, 3, 4, 6, 9, 13, ..., 211 steps, and not 200 times."""
+    monkeypatch.setattr(loop, "_TURN", 0.0)
+    settings = SamplingConfig(seed=5, ensembles=2, walkers=16, moves=MIXTURE, min_ess=1e9)
+    backends, rooms, turns = [emcee.backends.Backend() for _ in starts], [0], 0
+
+    def look(progress: loop.Progress) -> None:
+        nonlocal turns
+        turns += 1
+        room = len(backends[0].chain)
+        assert len(backends[0].log_prob) == room >= progress.steps
+        if room != rooms[-1]:
+            rooms.append(room)
+
+    sample(POSTERIOR, backends, starts, settings, Budget(200), on_progress=look)
+    assert turns >= 200
+    assert rooms == [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 94, 141, 211]
+    once = [emcee.backends.Backend() for _ in starts]
+    monkeypatch.undo()
+    sample(POSTERIOR, once, starts, settings, Budget(200))
+    for one, other in zip(backends, once, strict=True):
+        np.testing.assert_array_equal(one.get_chain(), other.get_chain())
+        np.testing.assert_array_equal(one.get_log_prob(), other.get_log_prob())
 
 
 def test_the_first_state_is_not_touched(starts: np.ndarray) -> None:

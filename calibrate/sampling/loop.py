@@ -229,7 +229,7 @@ class _InMemory(_Ensemble):
     def advance(self, target: int) -> None:
         """Step until `target` stored steps."""
         backend = self._sampler.backend
-        backend.grow(target - self.stored, None)
+        self._make_room(target)
         while self.stored < target:
             for _ in range(self._thin):
                 accepted = self._stepper.step()
@@ -238,6 +238,16 @@ class _InMemory(_Ensemble):
             self.stored += 1
         # The generator's 624 words are copied once a turn, and not after each step.
         self.state.random_state = backend.random_state = self._stepper.random_state()
+
+    def _make_room(self, steps: int) -> None:
+        """Have room for so many steps; as emcee does, but a long chain is copied some times and not once a turn."""
+        backend = self._sampler.backend
+        if len(backend.chain) < steps:
+            for name in ("chain", "log_prob"):
+                stored = getattr(backend, name)[: self.stored]
+                room = np.empty((max(steps, 3 * self.stored // 2), *stored.shape[1:]))
+                room[: self.stored] = stored
+                setattr(backend, name, room)
 
 
 @dataclass(frozen=True)
