@@ -221,18 +221,10 @@ def resume_run(
         posterior = posterior_of(path, stored, chains)
         for change in changes(path, stored):
             on_warning(change)
+        # Before the file is made one that is written to: what is refused leaves it as it is.
+        total = _steps_in_all(path, int(chains.coords.shape[1]) * settings.thin, settings, steps, until_steps)
+        budget = Budget(total, settings.max_time, until_converged=steps is None and until_steps is None)
         with _streaming(path, settings) as backends:
-            done = min(backend.iteration for backend in backends) * settings.thin
-            total = (
-                until_steps if until_steps is not None else done + (steps if steps is not None else settings.max_steps)
-            )
-            if steps is not None and steps < settings.thin:
-                raise ChainError(
-                    f"{path}: stores every {settings.thin}th step, so --steps has to be {settings.thin} at least"
-                )
-            if total < done:
-                raise ChainError(f"{path}: already has {done} steps, more than {total}; use --steps to add some")
-            budget = Budget(total, settings.max_time, until_converged=steps is None and until_steps is None)
             return advance(
                 posterior,
                 backends,
@@ -244,6 +236,15 @@ def resume_run(
                 should_stop=should_stop,
                 derive=looked_at(posterior, settings.min_ess),
             )
+
+
+def _steps_in_all(path: Path, done: int, settings: SamplingConfig, more: int | None, until: int | None) -> int:
+    """Return how many steps a run that has some is to have in all; see `resume_run`."""
+    if more is not None and more < settings.thin:
+        raise ChainError(f"{path}: stores every {settings.thin}th step, so --steps has to be {settings.thin} at least")
+    if until is not None and until < done:
+        raise ChainError(f"{path}: already has {done} steps, more than {until}; use --steps to add some")
+    return until if until is not None else done + (settings.max_steps if more is None else more)
 
 
 def _check_output(path: Path, overwrite: bool, config: Config) -> None:

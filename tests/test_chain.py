@@ -246,3 +246,23 @@ def test_failed_write_says_so_and_leaves_a_file_to_resume(tmp_path: Path, monkey
     resume_run(path, until_steps=120)
     start_run(config, tmp_path / "whole.h5")
     np.testing.assert_array_equal(coords(tmp_path / "whole.h5"), coords(path))
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"until_steps": 8}, "already has 12 steps, more than 8; use --steps to add some"),
+        ({"steps": 2}, "stores every 4th step, so --steps has to be 4 at least"),
+    ],
+)
+def test_what_is_refused_leaves_a_finished_run_as_it_is(asked: dict[str, int], says: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    start_run(bench_config(extra="[sampling]\nwalkers = 16\nthin = 4\nmax_steps = 12\nmin_ess = 1e9\n"), path)
+    before = path.read_bytes()
+    with pytest.raises(ChainError) as error:
+        resume_run(path, **asked)
+    assert str(error.value) == f"{path}: {says}"
+    assert path.read_bytes() == before
+    resume_run(path, until_steps=12)
+    resume_run(path, steps=4)
+    assert len(open_run(path).chains.log_prob[0]) == 4

@@ -48,6 +48,29 @@ def test_one_file(place: Path, command: Command) -> None:
     assert (place / "knee.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("verb", "target", "theirs", "kind"),
+    [
+        ("import", "keep.toml", "[knee]\nrolling = 1.0\n", "a configuration, and what is written is a measurement"),
+        ("import", "new.toml", None, "a configuration, and what is written is a measurement"),
+        ("init", "mine.csv", FORCE, "a measurement, and what is written is a configuration"),
+        ("init", "new.csv", None, "a measurement, and what is written is a configuration"),
+        ("init", "knee_60deg.csv", None, "a measurement, and what is written is a configuration"),
+    ],
+)
+def test_no_file_of_another_kind_is_written_over(
+    verb: str, target: str, theirs: str | None, kind: str, place: Path, command: Command
+) -> None:
+    """Nor is the configuration written over the measurements that it is for, which have such a name beside it."""
+    if theirs is not None:
+        (place / target).write_text(theirs)
+    before = sorted(place.iterdir())
+    line = (verb, "knee_60deg.xlsx", "--positive", "varus", "--flexion", 60, "-o", target, "--overwrite")
+    check_refused(command(*line), f"{target}: this name is that of {kind}")
+    assert sorted(place.iterdir()) == before
+    assert theirs is None or (place / target).read_text() == theirs
+
+
 def test_narrow_terminals(place: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     result = command("import", "knee_60deg.xlsx", "--positive", "varus", "-o", "knee.csv")

@@ -20,7 +20,7 @@ from calibrate.chain import guard
 from calibrate.config import load_config, parse_config
 from calibrate.errors import RunError
 from calibrate.population import Population, PopulationDraws, open_population, start_population
-from calibrate.population.file import save
+from calibrate.population.file import save, thresholds
 from calibrate.population.run import Run
 from calibrate.population.sampler import settings_of
 from calibrate.population.streaming import verdict_of
@@ -202,7 +202,8 @@ def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(
 def test_commands_from_a_study_to_a_prior(knees: Path, tmp_path: Path, command: Command) -> None:
     file, prior = tmp_path / "population.h5", tmp_path / "prior.toml"
     options = ("--covariates", "sex, age", "--pairs", "person", "--components", "mcl.log_k,lcl.log_k")
-    made = command("population", knees, "-o", file, *options, "--max-steps", 20, "--workers", 1, "--json")
+    begun = ("--max-steps", 20, "--min-ess", 3000, "--workers", 1, "--json")
+    made = command("population", knees, "-o", file, *options, *begun)
     assert made.code == 3, made.err
     content = json.loads(made.out)
     assert content["steps"] == 20
@@ -211,6 +212,17 @@ def test_commands_from_a_study_to_a_prior(knees: Path, tmp_path: Path, command: 
     gone_on = command("population", knees, "-o", file, *options, "--resume", "--max-steps", 22)
     assert gone_on.code == 3
     assert open_population(file).chains.shape[1] == 22
+    assert thresholds(file) == (1.01, 3000.0)
+    assert (
+        command("population", knees, "-o", file, *options, "--resume", "--max-steps", 22, "--min-ess", 2000).code == 3
+    )
+    assert thresholds(file) == (1.01, 2000.0)
+    for name in ("--seed", "--walkers"):
+        line = command("population", knees, "-o", file, *options, "--resume", name, 20)
+        assert (line.code, line.err) == (
+            2,
+            f"calibrate: error: --resume and {name}: {file} keeps what it was begun with; leave {name} out\n",
+        )
     shown = command("population-summary", file)
     assert shown.code == 0
     assert "Population of 4 knees" in shown.out

@@ -166,13 +166,13 @@ def init(
 
     names = names_of(files, test)
     target, targets = config_targets(files, names, output)
-    check_targets([*targets, target], files, overwrite)
+    check_targets([*targets, target], files, overwrite, target)
     jobs = _jobs(context.params, files, picture)
     found = [_asked(job, need_flexion=True) for job in jobs]
     point = _point(application_point, found)
     text = check_config(dict(zip(names, found, strict=True)), dict(zip(names, targets, strict=True)), target, point)
     texts = {path: one.measurement.text for path, one in zip(targets, found, strict=True)}
-    write_all({**texts, target: text}, files, overwrite)
+    write_all({**texts, target: text}, files, overwrite, target)
     _report(found, targets, picture, as_json, target)
     _repeat(jobs, context, ["-o", str(output)])
     if not as_json:

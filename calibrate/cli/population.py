@@ -53,9 +53,16 @@ def population(
         str | None,
         typer.Option(metavar="person", help="The column that says whose knee it is.", rich_help_panel=MODEL),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed: one seed gives one chain.", rich_help_panel=BUDGET)] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed: one seed gives one chain; 1 by default.", rich_help_panel=BUDGET)
+    ] = None,
     min_ess: Annotated[
-        float | None, typer.Option(min=1.0, help="Effective samples of every parameter.", rich_help_panel=BUDGET)
+        float | None,
+        typer.Option(
+            min=1.0,
+            help="Effective samples of every parameter; 1,000 by default, or as POP.h5 has it with --resume.",
+            rich_help_panel=BUDGET,
+        ),
     ] = None,
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="Stored steps at the most.", rich_help_panel=BUDGET)
@@ -86,7 +93,7 @@ def population(
     if from_runs:
         if resume:
             raise ConfigError("--from-runs and --resume: use one of them")
-        _combine(study, output, what, seed, how, overwrite=overwrite, as_json=as_json)
+        _combine(study, output, what, 1 if seed is None else seed, how, overwrite=overwrite, as_json=as_json)
     if len(study) > 1:
         raise ConfigError(f"{study[1]}: one study is wanted; finished calibrations need --from-runs")
     from calibrate.population import Population, start_population
@@ -98,6 +105,8 @@ def population(
     source = load_study(study[0])
     inputs = [Path(study[0]), *(knee.source for knee in source.knees)]
     check_output(output, overwrite=overwrite, resume=resume, spare=inputs)
+    if resume:
+        how = _gone_on(output, seed, how)
     knees = Population(source, *what)
     settings = settings_of(knees, seed, **how)
     announce_compiling()
@@ -184,6 +193,16 @@ def population_prior(
         print_json({"population": str(path), "prior": str(output)})
     else:
         print(printable(output))
+
+
+def _gone_on(output: Path, seed: int | None, how: dict[str, Any]) -> dict[str, Any]:
+    """Return settings of a run that goes on: it keeps what it was begun with, and its threshold unless one is given."""
+    from calibrate.population.file import thresholds
+
+    for name, value in (("--seed", seed), ("--walkers", how["walkers"])):
+        if value is not None:
+            raise ConfigError(f"--resume and {name}: {output} keeps what it was begun with; leave {name} out")
+    return how | {"min_ess": thresholds(output)[1] if how["min_ess"] is None else how["min_ess"]}
 
 
 def _combine(

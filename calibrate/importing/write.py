@@ -11,7 +11,8 @@ from calibrate.config import parse_config
 from calibrate.errors import ConfigError, DataError
 from calibrate.files import check_target, replacing
 from calibrate.importing.convert import Imported
-from calibrate.importing.template import configuration, name_of_test
+from calibrate.importing.template import configuration as configuration_of
+from calibrate.importing.template import name_of_test
 from calibrate.kinds import CONFIGURATION, MEASUREMENT, picture_of
 from calibrate.texts import printable
 
@@ -79,13 +80,15 @@ def check_config(
     ConfigError
         If it is not: a force may act at a place that is none.
     """
-    text = configuration(tests, {name: path.name for name, path in targets.items()}, point)
+    text = configuration_of(tests, {name: path.name for name, path in targets.items()}, point)
     parse_config(text, target)
     return text
 
 
-def check_targets(targets: Sequence[Path], files: Sequence[Path], overwrite: bool) -> None:
-    """Refuse places where nothing may be written, before anything is read.
+def check_targets(
+    targets: Sequence[Path], files: Sequence[Path], overwrite: bool, configuration: Path | None = None
+) -> None:
+    """Refuse places where nothing may be written, before anything is read; all but one are for measurements.
 
     Raises
     ------
@@ -93,19 +96,21 @@ def check_targets(targets: Sequence[Path], files: Sequence[Path], overwrite: boo
         Naming the first.
     """
     for path in targets:
-        kind = CONFIGURATION if path.suffix.lower() == ".toml" else MEASUREMENT
+        kind = CONFIGURATION if path == configuration else MEASUREMENT
         check_target(path, DataError, kind=kind, overwrite=overwrite, spare=files)
 
 
-def write_all(texts: Mapping[Path, str], files: Sequence[Path], overwrite: bool) -> None:
-    """Write all files, or none.
+def write_all(
+    texts: Mapping[Path, str], files: Sequence[Path], overwrite: bool, configuration: Path | None = None
+) -> None:
+    """Write all files, or none; all but one are measurements.
 
     Raises
     ------
     DataError
         If one cannot be written, is there already, or is one that is read.
     """
-    check_targets(list(texts), files, overwrite)
+    check_targets(list(texts), files, overwrite, configuration)
     with ExitStack() as stack:
         for path, text in texts.items():
             temporary = stack.enter_context(replacing(path, DataError))

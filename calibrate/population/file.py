@@ -203,6 +203,18 @@ def is_combined(path: Path) -> bool:
         return not guard.holds(f, "state")
 
 
+def thresholds(path: Path) -> tuple[float, float]:
+    """Return the R-hat and the effective samples that a population is judged by.
+
+    Raises
+    ------
+    ChainError
+        If it is no population, or damaged.
+    """
+    with _reading(path) as f:
+        return _wanted(f)
+
+
 def load_combined(path: Path, judge: Callable[[Population, Record, tuple[float, float]], Verdict]) -> PopulationDraws:
     """Read a population that was made of finished calibrations.
 
