@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from calibrate.errors import CalibrateError
-from calibrate.kinds import Kind, promised
+from calibrate.kinds import CHAIN, Kind, promised
 from calibrate.texts import printable
 
 # A text larger than this is none that a person keeps: a table of ten million readings has half of it.
 MOST = {"TOML": 2**20, "CSV": 2**30, "measurement": 2**28}
 _BLOCK = 2**22
+# How binary files of measurements end that `calibrate import` reads.
+_THEIRS = (".xlsx", ".mat", ".tdms")
 
 
 def read_text(path: Path, error: type[CalibrateError], kind: str) -> str:
@@ -91,10 +93,19 @@ def _read_bytes(path: Path, error: type[CalibrateError], kind: str, text: bool) 
             if len(found) > most:
                 raise error(f"{path}: has more than the {most:,} bytes that a {kind} file may have")
             if text and b"\0" in block:
-                raise error(
-                    f"{path}: holds NUL bytes, so this is no text in UTF-8 and no {kind} file; save it as UTF-8"
-                )
+                remedy = _remedy(path, kind)
+                raise error(f"{path}: holds NUL bytes, so this is no text in UTF-8 and no {kind} file; {remedy}")
     return found
+
+
+def _remedy(path: Path, kind: str) -> str:
+    """Say what to do with a file that is no text, by the end of its name."""
+    suffix = path.suffix.lower()
+    if suffix in CHAIN.suffixes:
+        return "if it is a run, 'calibrate summary' reads it"
+    if suffix not in _THEIRS:
+        return "save it as UTF-8"
+    return f"'calibrate init' writes a {kind} file for it" if kind == "TOML" else "'calibrate import' makes a CSV of it"
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -20,6 +20,7 @@ from calibrate.derived import RANGE, laxity
 from calibrate.literature import PublishedLaxity, laxity_band
 from calibrate.posterior import Posterior
 from calibrate.problem.laxity_test import LaxityTest
+from calibrate.sampling.brief import check_walkers
 
 FloatArray = NDArray[np.float64]
 
@@ -198,7 +199,7 @@ def precheck(config: Config, *, seed: int = 1) -> Precheck:
     Raises
     ------
     ConfigError, DataError
-        As `Posterior.from_config`.
+        As `Posterior.from_config`, and if a run would be refused for its walkers.
 
     Examples
     --------
@@ -208,6 +209,8 @@ def precheck(config: Config, *, seed: int = 1) -> Precheck:
     True
     """
     whole = Posterior.from_config(config)
+    if "walkers" in config.sampling.model_fields_set:
+        check_walkers(config.sampling, whole.ndim)
     few = whole
     if any(len(one.angles) > _READINGS for one in whole.measurements.values()):
         some = {name: _some(one) for name, one in whole.measurements.items()}

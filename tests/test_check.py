@@ -100,6 +100,15 @@ def test_a_picture_that_cannot_be_is_refused(output: str, says: str, folder: Pat
     check_refused(command("check", "knee.toml", "-o", output), says)
 
 
+def test_what_a_run_refuses_of_its_walkers_is_refused_here(folder: Path, command: Command) -> None:
+    for walkers, verb, code in ((8, "check", 2), (8, "run", 2), (12, "check", 0)):
+        (folder / "few.toml").write_text(config_text(extra=f"[sampling]\nwalkers = {walkers}\n"))
+        result = command(verb, "few.toml")
+        assert result.code == code
+        said = "calibrate: error: sampling.walkers = 8: 6 free parameters need at least 12 walkers\n"
+        assert result.err == (said if code else "")
+
+
 def test_what_cannot_be_run_is_refused(folder: Path, command: Command) -> None:
     (folder / "bad.toml").write_text(config_text().replace("rolling", "roling"))
     check_refused(command("check", "bad.toml"), "did you mean 'rolling'?")

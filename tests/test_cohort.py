@@ -229,6 +229,12 @@ def test_tasks_of_clusters_are_ten_lines_that_name_the_command(root: Path, comma
     assert not Path("my results").exists()
 
 
+@pytest.mark.parametrize("what", ["--write-slurm", "--write-htcondor"])
+def test_tasks_that_are_written_have_a_core_each(what: str, root: Path, command: Command) -> None:
+    result = command("cohort", root / "study.csv", "-o", root / "none", what, 2, "--workers", 2)
+    check_refused(result, "--workers: the tasks that are written have one core each; leave it out")
+
+
 def test_without_dask_a_scheduler_is_refused_in_one_line(
     root: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

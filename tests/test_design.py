@@ -205,7 +205,8 @@ def test_a_moment_is_read_where_most_draws_reach_it(linear: Drawn) -> None:
 
 
 BAD = {
-    "8;9": "candidates 8;9: must be an angle like 8, angles like -8:8:5, a moment like 10Nm, or repeat",
+    "8;9": "candidates 8;9: must be an angle like 8, angles like -8:8:5, all within 45 degrees, a moment like 10Nm, "
+    "or repeat",
     "60": "candidates 60: must be an angle",
     "xNm": "candidates xNm: must be a moment like 10Nm",
     "0Nm": "a moment of nought has no direction",

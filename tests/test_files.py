@@ -84,6 +84,25 @@ def test_what_is_no_text_is_refused_in_one_line(what: str, kind: str, tmp_path: 
     assert str(refused.value).isprintable()
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "remedy"),
+    [
+        ("rig.xlsx", "CSV", "'calibrate import' makes a CSV of it"),
+        ("rig.MAT", "TOML", "'calibrate init' writes a TOML file for it"),
+        ("run.h5", "TOML", "if it is a run, 'calibrate summary' reads it"),
+        ("run.hdf5", "CSV", "if it is a run, 'calibrate summary' reads it"),
+        ("rig.csv", "CSV", "save it as UTF-8"),
+    ],
+)
+def test_what_to_do_with_a_binary_file_is_said(name: str, kind: str, remedy: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04\0\0")
+    with pytest.raises(ConfigError) as error:
+        read_text(tmp_path / name, ConfigError, kind)
+    assert str(error.value) == (
+        f"{tmp_path / name}: holds NUL bytes, so this is no text in UTF-8 and no {kind} file; {remedy}"
+    )
+
+
 @pytest.mark.parametrize("size", [2**20, 2**20 + 1])
 def test_a_text_may_be_as_large_as_its_kind_and_no_larger(size: int, tmp_path: Path) -> None:
     assert MOST["TOML"] == 2**20

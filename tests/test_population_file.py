@@ -199,6 +199,12 @@ def test_a_bit_flipped_anywhere_is_noticed_or_changes_nothing(
     assert refused > 10
 
 
+def test_each_knee_by_itself_is_for_the_table_and_the_figures(tmp_path: Path, command: Command) -> None:
+    refused = command("population-summary", tmp_path / "any.h5", "--alone", tmp_path)
+    says = "--alone: the table and the figures that it is for go into a folder; give one with -o"
+    assert (refused.code, refused.err) == (2, f"calibrate: error: {says}\n")
+
+
 def test_commands_from_a_study_to_a_prior(knees: Path, tmp_path: Path, command: Command) -> None:
     file, prior = tmp_path / "population.h5", tmp_path / "prior.toml"
     options = ("--covariates", "sex, age", "--pairs", "person", "--components", "mcl.log_k,lcl.log_k")

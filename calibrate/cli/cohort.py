@@ -40,7 +40,7 @@ def cohort(
     resume: Annotated[bool, typer.Option("--resume", help="Do what is missing of a study that was begun.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="The study's; each knee's follows from it and the knee's id.")] = 1,
     max_steps: Annotated[int | None, typer.Option(help=key_help("sampling.max_steps"))] = None,
-    max_time: Annotated[float | None, typer.Option(min=0.0, help=key_help("sampling.max_time"))] = None,
+    max_time: Annotated[float | None, typer.Option(help=key_help("sampling.max_time"))] = None,
     min_ess: Annotated[float | None, typer.Option(min=1.0, help=key_help("sampling.min_ess"))] = None,
     draws: Annotated[int, typer.Option(min=1, help="Thinned draws to keep of each knee.")] = 1000,
     keep_chains: Annotated[
@@ -76,6 +76,8 @@ def cohort(
     """Calibrate many knees, each by itself: batches on all cores, or shards on a cluster; one file a shard."""
     if workers is not None and scheduler is not None:
         raise ConfigError("--workers and --scheduler: use one of them")
+    if workers is not None and (write_slurm or write_htcondor):
+        raise ConfigError("--workers: the tasks that are written have one core each; leave it out")
     from calibrate.study.knees import load_study
 
     settings = {"max_steps": max_steps, "max_time": max_time, "min_ess": min_ess}

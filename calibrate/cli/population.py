@@ -71,7 +71,12 @@ def population(
         float | None, typer.Option(min=0.0, help="Seconds of sampling at the most.", rich_help_panel=BUDGET)
     ] = None,
     walkers: Annotated[
-        int | None, typer.Option(min=4, help="Walkers of each of the four ensembles.", rich_help_panel=BUDGET)
+        int | None,
+        typer.Option(
+            min=4,
+            help="Walkers of each of the four ensembles: even, two for each free parameter of a knee or more.",
+            rich_help_panel=BUDGET,
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads; one for each core by default.", rich_help_panel=BUDGET)
@@ -153,6 +158,8 @@ def population_summary(
     from calibrate.population import open_population
     from calibrate.sitting import announce_compiling
 
+    if alone is not None and output is None:
+        raise ConfigError("--alone: the table and the figures that it is for go into a folder; give one with -o")
     announce_compiling()
     draws = open_population(path)
     if output is not None:

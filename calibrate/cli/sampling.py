@@ -14,7 +14,7 @@ from calibrate.errors import ConfigError
 from calibrate.options import Json, RunArgument, complete_config, key_help, print_json
 from calibrate.texts import printable
 
-MaxTime = Annotated[float | None, typer.Option(min=0.0, help=key_help("sampling.max_time"))]
+MaxTime = Annotated[float | None, typer.Option(help=key_help("sampling.max_time"))]
 MinEss = Annotated[float | None, typer.Option(min=1.0, help=key_help("sampling.min_ess"))]
 Workers = Annotated[int | None, typer.Option(min=1, help=key_help("sampling.workers"))]
 

@@ -37,8 +37,8 @@ from calibrate.plausible import refuse
 from calibrate.problem.ties import root_of
 
 # What a shared parameter is where nobody says anything.
-# How files of measurements end that are given in the place of a configuration.
-_DATA = {".csv", ".tsv", ".txt", ".xlsx", ".tdms", ".mat"}
+# How texts of measurements end that are given in the place of a configuration.
+_DATA = {".csv", ".tsv", ".txt", ".dat", ".sto", ".mot"}
 _DEFAULTS = {f"measurement.{key}": 0.0 for key in ("angle_offset", "load_bias", "hysteresis")}
 
 

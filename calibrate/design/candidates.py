@@ -151,7 +151,8 @@ def _parsed(draws: Draws, test: LaxityTest, given: str) -> Iterator[Candidate]:
                 angles = parse_angles(part if ":" in part else f"{part}:{part}:1")
             except ConfigError:
                 raise ConfigError(
-                    f"candidates {part}: must be an angle like 8, angles like -8:8:5, a moment like 10Nm, or {REPEAT}"
+                    f"candidates {part}: must be an angle like 8, angles like -8:8:5, all within 45 degrees, a moment "
+                    f"like 10Nm, or {REPEAT}"
                 ) from None
             for angle in _rounded(angles).tolist():
                 yield Candidate(_at(angle), (angle,))

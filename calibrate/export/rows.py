@@ -60,7 +60,8 @@ def columns(draws: Draws, most: int | None, *, derived: bool) -> dict[str, NDArr
         How many at the most: always the same random ones, those of `Draws.thinned`. All if None.
     derived : bool
         Whether derived quantities follow the parameters, NaN where unknown. They take long to compute, so that there
-        are 20,000 draws at the most then, 2,000 of a knee whose geometry or angle is free.
+        are 20,000 draws at the most then, shared out among several tests; 2,000 of a knee whose geometry or angle is
+        free.
 
     Returns
     -------

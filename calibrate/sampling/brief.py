@@ -88,20 +88,26 @@ def begin(
     if is_brief(ndim, config.sampling.min_ess):
         walkers = None if "walkers" in said else WALKERS
         small = config.with_sampling(walkers=walkers, moves=None if "moves" in said else MOVES)
-        _check_walkers(small.sampling, ndim)
+        check_walkers(small.sampling, ndim)
         check(small.sampling)
         starts = brief_walkers(posterior, small.sampling)
         if starts is not None:
             return small, starts
     if "walkers" not in said:
         config = config.with_sampling(walkers=walkers_for(ndim, config.sampling.min_ess))
-    _check_walkers(config.sampling, ndim)
+    check_walkers(config.sampling, ndim)
     check(config.sampling)
     return config, first_walkers(posterior, config.sampling, on_warning=on_warning)
 
 
-def _check_walkers(settings: SamplingConfig, ndim: int) -> None:
-    """Refuse fewer walkers than two for each free parameter."""
+def check_walkers(settings: SamplingConfig, ndim: int) -> None:
+    """Refuse fewer walkers than two for each free parameter.
+
+    Raises
+    ------
+    ConfigError
+        Saying how many are needed.
+    """
     if settings.walkers < _PER_DIMENSION * ndim:
         raise ConfigError(
             f"sampling.walkers = {settings.walkers}: {ndim} free parameters need at least "

@@ -32,7 +32,7 @@ LIKELIHOOD = "log-likelihood"
 # Effective samples of each fit: far more than the draws that truths are ranked among, so these are nearly independent.
 MIN_ESS = 1000.0
 # Steps of a fit at the most; what has not converged by then is counted as such.
-MAX_STEPS = 5000
+MAX_STEPS = 10_000
 # Walkers in an ensemble, of as few parameters as the sampler has a fixed number for: what a fit waits for is steps, ten
 # autocorrelation times of them, and with a run's own 512 walkers each costs eight times as much. With fewer than these
 # it takes more of them, and some knees take all.
