@@ -118,7 +118,7 @@ CODES: dict[str, Code] = {
     ),
     "prior-decides": Code(
         "note",
-        "more than 90 % of a prior's standard deviation is left",
+        "more than 90 % of the standard deviation of a prior that is not uniform is left",
         "report the prior with it",
     ),
     "region-unvisited": Code(
