@@ -17,8 +17,8 @@ from calibrate.texts import printable
 # A text larger than this is none that a person keeps: a table of ten million readings has half of it.
 MOST = {"TOML": 2**20, "CSV": 2**30, "measurement": 2**28}
 _BLOCK = 2**22
-# How binary files of measurements end that `calibrate import` reads.
-_THEIRS = (".xlsx", ".mat", ".tdms")
+# How files of measurements end that `calibrate import` reads: texts, and others.
+_TEXTS, _BINARY = (".csv", ".tsv", ".txt", ".dat", ".sto", ".mot"), (".xlsx", ".mat", ".tdms")
 
 
 def read_text(path: Path, error: type[CalibrateError], kind: str) -> str:
@@ -87,25 +87,28 @@ def _read_bytes(path: Path, error: type[CalibrateError], kind: str, text: bool) 
         if not stat.S_ISREG(status.st_mode):
             raise error(f"{path}: cannot be read (it is no regular file); give a {kind} file")
         if status.st_size > most:
-            raise error(f"{path}: has {status.st_size:,} bytes, more than the {most:,} that a {kind} file may have")
+            raise error(
+                f"{path}: has {status.st_size:,} bytes, more than the {most:,} that a {kind} file may have"
+                f"{meant(path, kind)}"
+            )
         while block := file.read(_BLOCK):
             found += block
             if len(found) > most:
                 raise error(f"{path}: has more than the {most:,} bytes that a {kind} file may have")
             if text and b"\0" in block:
-                remedy = _remedy(path, kind)
-                raise error(f"{path}: holds NUL bytes, so this is no text in UTF-8 and no {kind} file; {remedy}")
+                remedy = meant(path, kind) or "; save it as UTF-8"
+                raise error(f"{path}: holds NUL bytes, so this is no text in UTF-8 and no {kind} file{remedy}")
     return found
 
 
-def _remedy(path: Path, kind: str) -> str:
-    """Say what to do with a file that is no text, by the end of its name."""
+def meant(path: Path, kind: str) -> str:
+    """Say what a file may be meant for that is no `kind`, by the end of its name: "; ...", or nothing."""
     suffix = path.suffix.lower()
     if suffix in CHAIN.suffixes:
-        return "if it is a run, 'calibrate summary' reads it"
-    if suffix not in _THEIRS:
-        return "save it as UTF-8"
-    return f"'calibrate init' writes a {kind} file for it" if kind == "TOML" else "'calibrate import' makes a CSV of it"
+        return "; if it is a run, 'calibrate summary' reads it"
+    if kind == "TOML" and suffix in (*_TEXTS, *_BINARY):
+        return "; if these are the measurements, 'calibrate init' writes a configuration for them"
+    return "; 'calibrate import' makes a CSV of it" if suffix in _BINARY else ""
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -88,7 +88,7 @@ def test_what_is_no_text_is_refused_in_one_line(what: str, kind: str, tmp_path: 
     ("name", "kind", "remedy"),
     [
         ("rig.xlsx", "CSV", "'calibrate import' makes a CSV of it"),
-        ("rig.MAT", "TOML", "'calibrate init' writes a TOML file for it"),
+        ("rig.MAT", "TOML", "if these are the measurements, 'calibrate init' writes a configuration for them"),
         ("run.h5", "TOML", "if it is a run, 'calibrate summary' reads it"),
         ("run.hdf5", "CSV", "if it is a run, 'calibrate summary' reads it"),
         ("rig.csv", "CSV", "save it as UTF-8"),
@@ -100,6 +100,16 @@ def test_what_to_do_with_a_binary_file_is_said(name: str, kind: str, remedy: str
         read_text(tmp_path / name, ConfigError, kind)
     assert str(error.value) == (
         f"{tmp_path / name}: holds NUL bytes, so this is no text in UTF-8 and no {kind} file; {remedy}"
+    )
+
+
+def test_what_to_do_with_a_run_in_the_place_of_a_configuration_is_said_of_large_ones_too(tmp_path: Path) -> None:
+    (tmp_path / "run.h5").write_bytes(bytes(2**20 + 1))
+    with pytest.raises(ConfigError) as error:
+        read_text(tmp_path / "run.h5", ConfigError, "TOML")
+    assert str(error.value) == (
+        f"{tmp_path / 'run.h5'}: has 1,048,577 bytes, more than the 1,048,576 that a TOML file may have; if it is a "
+        "run, 'calibrate summary' reads it"
     )
 
 

@@ -32,13 +32,11 @@ from calibrate.config.parameters import (
 from calibrate.config.sampling import PriorConfig, SamplingConfig
 from calibrate.config.values import AnyValue
 from calibrate.errors import ConfigError
-from calibrate.files import read_text
+from calibrate.files import meant, read_text
 from calibrate.plausible import refuse
 from calibrate.problem.ties import root_of
 
 # What a shared parameter is where nobody says anything.
-# How texts of measurements end that are given in the place of a configuration.
-_DATA = {".csv", ".tsv", ".txt", ".dat", ".sto", ".mot"}
 _DEFAULTS = {f"measurement.{key}": 0.0 for key in ("angle_offset", "load_bias", "hysteresis")}
 
 
@@ -254,9 +252,7 @@ def parse_config(text: str, source: str | Path | None = None, *, known: Config |
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # TOML's own errors, and integers of thousands of digits
-        data = path is not None and path.suffix.lower() in _DATA
-        hint = "; if these are the measurements, 'calibrate init' writes a configuration for them" if data else ""
-        raise ConfigError(f"{where}: not valid TOML: {error}{hint}") from None
+        raise ConfigError(f"{where}: not valid TOML: {error}{meant(path, 'TOML') if path else ''}") from None
     except RecursionError:
         raise ConfigError(f"{where}: not valid TOML: nested too deeply") from None
     return config_of(document, where, path, text, known=known)
