@@ -22,7 +22,8 @@ from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.results import open_run
 from calibrate.runner import start_run
-from calibrate.sampling.loop import Progress, random_states
+from calibrate.sampling.ensembles import random_states
+from calibrate.sampling.loop import Progress
 from calibrate.sampling.moves import Stretch
 from calibrate.sampling.start import first_walkers
 

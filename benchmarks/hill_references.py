@@ -153,7 +153,6 @@ def by_nautilus(posterior: Posterior) -> tuple[Figures, dict[str, Any]]:
         vectorized=True,
         pass_dict=False,
         seed=SEED,
-        n_networks=0,
         n_batch=1000,
     )
     sampler.run(n_eff=_KISH, discard_exploration=True)

@@ -20,7 +20,7 @@ from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.sampling.block import DE_SHARE, ROUNDS, STRETCH_SHARE, UPDATES, Block
 from calibrate.sampling.convergence import diagnose
-from calibrate.sampling.loop import random_states
+from calibrate.sampling.ensembles import random_states
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
 from calibrate.sampling.start import first_walkers
 

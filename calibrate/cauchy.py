@@ -100,10 +100,9 @@ def _steps(
     held = ((x <= low) & (gradient > 0.0)) | ((x >= high) & (gradient < 0.0))
     gradient = np.where(held, 0.0, gradient)
     square = np.where(held[:, :, np.newaxis] | held[:, np.newaxis], 0.0, square)
-    n = x.shape[1]
-    diagonal = square[:, range(n), range(n)]
+    diagonal = np.einsum("kii->ki", square)  # a view
     least = np.maximum(diagonal.max(axis=1, keepdims=True) * 1e-15, 1e-300)
-    square[:, range(n), range(n)] += damping[:, np.newaxis] * diagonal + least
+    diagonal += damping[:, np.newaxis] * diagonal + least
     good = np.isfinite(square).all(axis=(1, 2)) & np.isfinite(gradient).all(axis=1)
     out = np.zeros_like(gradient)
     out[good] = -np.linalg.solve(square[good], gradient[good][..., np.newaxis])[..., 0]

@@ -63,10 +63,10 @@ def summarise(draws: Draws) -> Summary:
     """Return a summary; `Draws.summary` says what is in it."""
     samples, errors = draws.some_samples(), draws.errors()
     diagnosis, verdict = draws.diagnosis, draws.verdict
-    parameters = {}
+    parameters, described = {}, _describe(samples.T)
     for i, parameter in enumerate(draws.posterior.table.free):
         name, unit, prior = parameter.name, parameter.unit, draws.posterior.priors[i]
-        entry: dict[str, Any] = {"unit": unit, "prior": prior.describe(unit), **_describe(samples[:, i])}
+        entry: dict[str, Any] = {"unit": unit, "prior": prior.describe(unit), **described[i]}
         entry["sd_of_prior"] = _known(float(samples[:, i].std()) / prior.sd)
         entry |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
         entry |= {key: _known(getattr(diagnosis, key)[i]) for key in _CONVERGENCE}
@@ -111,26 +111,34 @@ def summarise(draws: Draws) -> Summary:
 
 
 def _derived(name: str, values: FloatArray, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe a derived quantity's values (ensembles, steps, walkers); what is known already is taken as it is."""
-    finite = values[np.isfinite(values)]
-    entry: dict[str, Any] = {"unit": unit_of(name)}
-    entry |= _describe(finite) if finite.size else dict.fromkeys(("mean", "sd", *_QUANTILES))
-    # Of a parameter of all draws, like there, and not of some.
-    entry |= {key: known[key] for key in ("mean", "sd", *_QUANTILES, *_ERRORS, *_CONVERGENCE) if key in known}
-    return entry | {"share": finite.size / values.size}
+    """Say of a derived quantity's values what is known; of a parameter by all draws, like there, and not by some."""
+    told = {key: known[key] for key in ("mean", "sd", *_QUANTILES, *_ERRORS, *_CONVERGENCE)}
+    return {"unit": unit_of(name), **told, "share": float(np.isfinite(values).mean())}
 
 
 def _figures(follows: Mapping[str, FloatArray]) -> dict[str, dict[str, float | None]]:
-    """Return errors and convergence of derived quantities; unknown of those that some draws lack or that never move."""
-    out = {name: dict[str, float | None].fromkeys((*_ERRORS, *_CONVERGENCE)) for name in follows}
-    moving = [name for name, values in follows.items() if np.isfinite(values).all() and np.ptp(values) > 0.0]
-    if not moving:
-        return out
-    values = np.stack([follows[name] for name in moving])
-    errors, found = errors_of(values, (0.05, 0.95)), diagnose(np.moveaxis(values, 0, -1))
-    for i, name in enumerate(moving):
-        of_errors = {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
-        out[name] = of_errors | {key: _known(getattr(found, key)[i]) for key in _CONVERGENCE}
+    """Describe derived quantities (ensembles, steps, walkers) by their finite values, with errors and convergence.
+
+    The latter are unknown of those that some draws lack or that never move; all is unknown of what no draw has.
+    """
+    unknown = dict[str, float | None].fromkeys(("mean", "sd", *_QUANTILES, *_ERRORS, *_CONVERGENCE))
+    out = {name: dict(unknown) for name in follows}
+    finite = {name: np.isfinite(values) for name, values in follows.items()}
+    whole = [name for name in follows if finite[name].all()]
+    if whole:
+        values = np.stack([follows[name] for name in whole])
+        for name, entry in zip(whole, _describe(values.reshape(len(whole), -1)), strict=True):
+            out[name] |= entry
+    for name in follows.keys() - set(whole):
+        if finite[name].any():
+            out[name] |= _describe(follows[name][finite[name]][np.newaxis])[0]
+    moving = [i for i, name in enumerate(whole) if np.ptp(values[i]) > 0.0]
+    if moving:
+        some = values[moving]
+        errors, found = errors_of(some, (0.05, 0.95)), diagnose(np.moveaxis(some, 0, -1))
+        for i, at in enumerate(moving):
+            out[whole[at]] |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
+            out[whole[at]] |= {key: _known(getattr(found, key)[i]) for key in _CONVERGENCE}
     return out
 
 
@@ -158,13 +166,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
     )
 
 
-def _describe(values: FloatArray) -> dict[str, float | None]:
-    quantiles = np.quantile(values, list(_QUANTILES.values()))
-    return {
-        "mean": _known(float(values.mean())),
-        "sd": _known(float(values.std())),
-        **{key: _known(float(value)) for key, value in zip(_QUANTILES, quantiles, strict=True)},
-    }
+def _describe(rows: FloatArray) -> list[dict[str, float | None]]:
+    """Describe each row of finite values."""
+    quantiles = np.quantile(rows, list(_QUANTILES.values()), axis=1)
+    table = np.vstack([rows.mean(axis=1), rows.std(axis=1), quantiles]).T.tolist()
+    return [dict(zip(("mean", "sd", *_QUANTILES), map(_known, row), strict=True)) for row in table]
 
 
 def _known(value: float) -> float | None:

@@ -13,7 +13,7 @@ from benchmarks.problems import NAMES, posterior, problem
 from benchmarks.reference import disagreements
 from calibrate.results import open_run
 from calibrate.runner import start_run
-from calibrate.sampling.loop import random_states
+from calibrate.sampling.ensembles import random_states
 from calibrate.sampling.moves import DifferentialEvolution, Snooker
 
 

@@ -10,7 +10,7 @@ from arviz_stats.base.array import array_stats
 from toys import ar1
 
 from calibrate.sampling.convergence import MIN_TIMES, Diagnosis, diagnose
-from calibrate.sampling.ladder import EXACT, ladder, sums_of
+from calibrate.sampling.ladder import EXACT, ladders, sums_of
 from calibrate.sampling.series import effective_samples, independent_draws
 
 
@@ -309,15 +309,25 @@ def test_differences_within_a_narrow_hill_show_beside_a_wide_one() -> None:
 def test_ranks_become_normal_scores_and_ties_share_theirs() -> None:
     from scipy.stats import norm, rankdata
 
-    x = np.array([3.0, 1.0, 2.0, 2.0, 5.0, 2.0, -1.0, 5.0])
-    found = ladder(x)
-    expected = norm.ppf((rankdata(x) - 0.375) / 8.25)
-    np.testing.assert_array_equal(found.rungs, [-1.0, 1.0, 2.0, 3.0, 5.0])
-    np.testing.assert_allclose(found.scores[np.searchsorted(found.rungs, x, side="right")], expected, rtol=1e-12)
-    expected = norm.ppf((rankdata(np.abs(x - 2.0)) - 0.375) / 8.25)
-    np.testing.assert_allclose(found.folded[np.searchsorted(found.rungs, x, side="right")], expected, rtol=1e-12)
-    np.testing.assert_allclose([found.low, found.high], np.quantile(x, [0.05, 0.95]), rtol=1e-12)
-    assert found.centre == x.mean()
+    ties = np.array([3.0, 1.0, 2.0, 2.0, 5.0, 2.0, -1.0, 5.0])
+    above = np.array([4.0, 4.0, 4.0, 4.0, 4.0, 7.0, 8.0, 6.0])  # the median is the lowest
+    infinite = np.array([-np.inf, 1.0, np.inf, 2.0, 3.0, -np.inf, 4.0, 0.0])
+    with np.errstate(invalid="ignore"):  # as `sums_of` does: what a quantile between infinities is nobody knows
+        found = ladders(np.stack([ties, above, infinite, np.zeros(8)]))
+    np.testing.assert_array_equal(found.count, [5, 4, 7, 1])
+    np.testing.assert_array_equal(found.rungs[0, :5], [-1.0, 1.0, 2.0, 3.0, 5.0])
+    for i, x in enumerate((ties, above, infinite, np.zeros(8))):
+        at = np.searchsorted(found.rungs[i, : found.count[i]], x, side="right")
+        for scores, value in ((found.scores[i], x), (found.folded[i], np.abs(x - np.median(x)))):
+            np.testing.assert_allclose(scores[at], norm.ppf((rankdata(value) - 0.375) / 8.25), rtol=1e-12, atol=1e-15)
+            assert scores[0] == scores[1]
+        if i != 2:
+            np.testing.assert_allclose(found.ends[i, 2:], [x.mean(), *np.quantile(x, [0.05, 0.95])], rtol=1e-12)
+    # What lies below is in the first interval, what lies above in the last.
+    starts, (lowest, scale, *_) = found.starts[2], found.ends[2]
+    assert lowest == 0.0
+    assert scale == (len(starts) - 1) / 4.0
+    np.testing.assert_array_equal(starts[[0, 1, 256, 257, 512, 513, -2, -1]], [0, 2, 2, 3, 3, 4, 5, 7])
 
 
 def test_where_next_to_all_draws_are_alike_nothing_disagrees() -> None:

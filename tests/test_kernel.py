@@ -146,7 +146,7 @@ import numpy as np
 from conftest import bench_config
 from calibrate.posterior import Posterior
 from calibrate.sampling.block import Block
-from calibrate.sampling.loop import random_states
+from calibrate.sampling.ensembles import random_states
 from calibrate.lean import emcee
 
 posterior = Posterior.from_config(bench_config())

@@ -14,7 +14,7 @@ from calibrate.results import open_run
 from calibrate.runner import resume_run, start_run
 from calibrate.sampling import block as block_module
 from calibrate.sampling.block import _BANDWIDTH, Block
-from calibrate.sampling.loop import random_states
+from calibrate.sampling.ensembles import random_states
 from calibrate.sampling.moves import moves_of
 from calibrate.sampling.outposts import OUTPOSTS, outposts
 

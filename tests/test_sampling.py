@@ -16,8 +16,9 @@ from calibrate.results import Run, open_run
 from calibrate.runner import start_run
 from calibrate.sampling.block import Block
 from calibrate.sampling.convergence import diagnose
+from calibrate.sampling.ensembles import random_states
 from calibrate.sampling.fit import find_map
-from calibrate.sampling.loop import Budget, random_states, sample
+from calibrate.sampling.loop import Budget, sample
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
 from calibrate.sampling.series import effective_samples
 from calibrate.sampling.start import first_walkers

@@ -26,8 +26,8 @@ from calibrate.runner import resume_run, start_run
 from calibrate.sampling import block as block_module
 from calibrate.sampling import pilot as pilot_module
 from calibrate.sampling.block import DE_SHARE, STRETCH_SHARE, Block
+from calibrate.sampling.ensembles import random_states
 from calibrate.sampling.fit import find_map
-from calibrate.sampling.loop import random_states
 from calibrate.sampling.pilot import explore
 from calibrate.sampling.series import effective_samples
 from calibrate.sampling.start import first_walkers, walkers_for

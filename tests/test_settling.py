@@ -7,7 +7,6 @@ import pytest
 from toys import Scripted, Toy, toy
 
 from calibrate.sampling import start as start_module
-from calibrate.sampling.loop import random_state
 from calibrate.sampling.pilot import Population
 from calibrate.sampling.start import settle, spread
 
@@ -73,8 +72,7 @@ def test_stragglers_are_sent_where_others_are_by_the_stream(script: np.ndarray) 
 def test_the_walkers_first_move_by_the_streams_first_child(script: np.ndarray) -> None:
     settled(NOTHING)
     moving, _ = np.random.SeedSequence(5).spawn(2)
-    expected = np.random.RandomState()
-    expected.set_state(random_state(moving))
+    expected = np.random.RandomState(np.random.MT19937(moving))
     expected.choice([0], p=[1.0])  # emcee's, of the one move
     assert Scripted.made[0].drawn[0] == expected.random_sample()
 
@@ -139,7 +137,6 @@ def test_walkers_spread_by_outposts_of_the_draws_and_by_the_streams_next_childre
         move = Scripted.made[-1]
         assert move.step == 16
         assert move.draws is draws
-        expected = np.random.RandomState()
-        expected.set_state(random_state(child))
+        expected = np.random.RandomState(np.random.MT19937(child))
         expected.choice([0], p=[1.0])  # emcee's, of the one move
         assert move.drawn[0] == expected.random_sample()

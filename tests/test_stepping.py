@@ -13,7 +13,8 @@ from clouds import noisy, posterior_of
 from calibrate.config import MovesConfig, SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.sampling import loop
-from calibrate.sampling.loop import Budget, random_states, sample
+from calibrate.sampling.ensembles import generators, random_states
+from calibrate.sampling.loop import Budget, sample
 from calibrate.sampling.moves import moves_of
 from calibrate.sampling.stepping import Stepper, threads
 
@@ -97,9 +98,7 @@ def test_a_long_chain_in_memory_is_copied_a_few_times_only(starts: np.ndarray, m
 
 def test_the_first_state_is_not_touched(starts: np.ndarray) -> None:
     before = starts[0].copy()
-    stepper = Stepper(
-        POSTERIOR, moves_of(POSTERIOR, MIXTURE, None), emcee.State(starts[0], random_state=random_states(1, 1)[0])
-    )
+    stepper = Stepper(POSTERIOR, moves_of(POSTERIOR, MIXTURE, None), emcee.State(starts[0]), generators(1, 1)[0])
     for _ in range(3):
         stepper.step()
     assert (stepper.state.coords != before).any()

@@ -128,7 +128,8 @@ class ParameterTable:
     def full(self, q: ArrayLike) -> FloatArray:
         """Return all parameters, (n, all), for rows of free ones, (n, ndim)."""
         rows = np.asarray(q, dtype=float)
-        out = np.tile(self.template, (rows.shape[0], 1))
+        out = np.empty((len(rows), self.template.size))
+        out[:] = self.template
         out[:, self.columns] = rows
         return out
 

@@ -89,7 +89,8 @@ class Residuals:
         return self.rows(q[np.newaxis])[0], self.jacobian(q[np.newaxis])[0]
 
     def _full(self, q: FloatArray) -> FloatArray:
-        out = np.tile(self.density.template, (len(q), 1))
+        out = np.empty((len(q), self.density.template.size))
+        out[:] = self.density.template
         out[:, self.density.columns] = q
         return out
 

@@ -84,6 +84,7 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         self._below = (stretch + 0.5 * lost, stretch + de + lost)
         self._rounds, self._updates = rounds, updates
         self._groups, self._sizes = _padded(posterior.table.groups(), posterior.ndim)
+        self._numbers = _NUMBERS + max(2, int(self._sizes.max()))
         draws = np.empty((0, posterior.ndim)) if draws is None else draws
         log_prob = np.asarray(posterior.log_prob(draws))
         self._outposts = outposts(draws, log_prob, self._groups, self._sizes, _BANDWIDTH)
@@ -92,10 +93,9 @@ class Block(emcee.moves.Move):  # type: ignore[misc]  # emcee is untyped
         """Make one step; a walker counts as accepted if it moved in its last update."""
         walkers = state.coords.shape[0]
         order = model.random.permutation(walkers)
-        count = _NUMBERS + max(2, int(self._sizes.max()))
         seed = model.random.randint(2**32, size=4, dtype=np.uint32)
         rounds = self._rounds * (max(1, _WALKERS // walkers) if state.coords.shape[1] > FEW else 1)
-        numbers = np.random.Generator(np.random.PCG64(seed)).random((rounds, self._updates, walkers, count))
+        numbers = np.random.Generator(np.random.PCG64(seed)).random((rounds, self._updates, walkers, self._numbers))
         accepted = _block(
             state.coords,
             state.log_prob,

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from calibrate.knee.jit import compiled
+from calibrate.knee.jit import borrowing, compiled
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -26,8 +25,8 @@ IntArray = NDArray[np.int64]
 # Draws of one quantity up to which ranks are among all, and how many stand for more.
 EXACT = 8192
 _RUNGS = 1024
-# Intervals of equal width in which a draw's place on the ladder is looked up. Of more than so many rungs in one, it is
-# searched for: a narrow hill beside a wide one is seen in full.
+# Intervals of equal width in which a draw's place on the ladder is looked up, at the least; else as many as draws. Of
+# more than so many rungs in one, it is searched for: a narrow hill beside a wide one is seen in full.
 _INTERVALS = 1024
 _WIDE = 8
 # What is summed over the walkers of a step: the value less a centre, its square, the score, its square, the folded
@@ -65,70 +64,59 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """One quantity's scores by the number of rungs that are no larger than a value.
+class Ladders:
+    """Scores of some quantities by the number of rungs that are no larger than a value.
 
     Attributes
     ----------
-    rungs : ndarray, shape (n,)
-        Different values, rising.
-    scores, folded : ndarray, shape (n + 1,)
+    rungs : ndarray, shape (quantities, n)
+        Different values, rising; of n draws, the first `count` in each row.
+    scores, folded : ndarray, shape (quantities, n + 1)
         Normal scores of the value, and of its distance from the median.
-    centre, low, high : float
-        The mean, and the ends of the lowest and highest twentieth.
+    count : ndarray, shape (quantities,)
+        How many rungs there are.
+    starts : ndarray, shape (quantities, intervals + 1)
+        How many rungs lie below each of the intervals of equal width between the lowest and the highest.
+    ends : ndarray, shape (quantities, 5)
+        The lowest finite rung, intervals for each unit, the mean, and the ends of the lowest and highest twentieth.
     """
 
     rungs: FloatArray
     scores: FloatArray
     folded: FloatArray
-    centre: float
-    low: float
-    high: float
+    count: IntArray
+    starts: IntArray
+    ends: FloatArray
 
 
-def ladder(x: FloatArray) -> Ladder:
-    """Make a ladder of some draws, shape (n,), none of them NaN."""
-    place = np.sort(x)
-    first = np.flatnonzero(np.append(True, place[1:] != place[:-1]))
-    rungs, count = place[first], np.diff(np.append(first, x.size))
-    low, median, high = (_quantile(place, share) for share in (_TAIL, 0.5, 1.0 - _TAIL))
-    alike = _alike(np.abs(rungs - median))
-    scores = _blom(_ranks(count), x.size)
-    folded = _blom(_ranks(np.bincount(alike, weights=count))[alike], x.size)
-    centre = float(x.mean())
-    return Ladder(rungs, np.append(scores[:1], scores), np.append(folded[:1], folded), centre, low, high)
+def ladders(draws: FloatArray) -> Ladders:
+    """Make the ladders of some quantities' draws, shape (quantities, n), none of them NaN."""
+    rising = np.sort(draws, axis=1)
+    quantities, n = rising.shape
+    rungs, (scores, folded) = np.empty((quantities, n)), np.empty((2, quantities, n + 1))
+    count = np.empty(quantities, dtype=np.int64)
+    starts = np.empty((quantities, max(_INTERVALS, n) + 1), dtype=np.int64)
+    low, median, high = (_quantile(rising, share) for share in (_TAIL, 0.5, 1.0 - _TAIL))
+    ends = np.stack([np.zeros(quantities), np.zeros(quantities), draws.mean(axis=1), low, high], axis=1)
+    _climb(rising, median, _quantiles(n), rungs, scores, folded, count, starts, ends)
+    return Ladders(rungs, scores, folded, count, starts, ends)
 
 
-def _alike(x: FloatArray) -> IntArray:
-    """Return the number of each value among the different ones, counted from below."""
-    order = np.argsort(x)
-    rising = x[order]
-    out = np.empty(x.size, dtype=np.int64)
-    out[order] = np.cumsum(np.append(False, rising[1:] != rising[:-1]))
-    return out
-
-
-def _quantile(rising: FloatArray, share: float) -> float:
-    """Return a quantile of rising values, by NumPy's rule."""
-    at = share * (rising.size - 1)
+def _quantile(rising: FloatArray, share: float) -> FloatArray:
+    """Return a quantile of each row of rising values, by NumPy's rule."""
+    last = rising.shape[1] - 1
+    at = share * last
     below = int(at)
-    above = min(below + 1, rising.size - 1)
-    return float(rising[below] + (at - below) * (rising[above] - rising[below]))
-
-
-def _ranks(count: NDArray[Any]) -> FloatArray:
-    """Return the mean ranks of rising values that occur so often."""
-    return np.asarray(np.cumsum(count) - 0.5 * (count - 1.0))
-
-
-def _blom(ranks: FloatArray, n: int) -> FloatArray:
-    """Return the normal quantiles of ranks from 1 to n (Blom 1958): whole and half numbers, which draws share."""
-    return _quantiles(n)[np.asarray(2.0 * ranks, dtype=np.int64) - 2]
+    lower, upper = rising[:, below], rising[:, min(below + 1, last)]
+    return np.asarray(lower + (at - below) * (upper - lower))
 
 
 @lru_cache(maxsize=32)
 def _quantiles(n: int) -> FloatArray:
-    """Return the normal quantiles of the ranks 1, 1.5, 2, ..., n; lengths of chains are few."""
+    """Return the normal quantiles of the ranks 1, 1.5, 2, ..., n (Blom 1958); lengths of chains are few.
+
+    Mean ranks of draws that are alike are whole or half numbers.
+    """
     return np.asarray(ndtri((0.5 * np.arange(2, 2 * n + 1) - 0.375) / (n + 0.25)))
 
 
@@ -147,28 +135,13 @@ def sums_of(chains: FloatArray, first: int = 0) -> Sums:
     ensembles, steps, walkers, quantities = chains.shape
     few = ensembles * (steps - first) * walkers <= EXACT
     some = chains[:, first:].reshape(-1, quantities) if few else _spread(chains, first)
-    wide = np.empty(quantities, dtype=np.int64)
-    ladders = [ladder(x) for x in np.ascontiguousarray(some.T)]
-    most = max(one.rungs.size for one in ladders)
-    rungs, (scores, folded) = np.empty((quantities, most)), np.empty((2, quantities, most + 1))
-    starts = np.empty((quantities, _INTERVALS + 1), dtype=np.int64)
-    ends = np.empty((quantities, 5))
-    for i, one in enumerate(ladders):
-        n = one.rungs.size
-        # Of many draws that are alike, such as a tension that is often nought, a place nearby is not near enough.
-        wide[i] = 0 if few or 2 * n < len(some) else _WIDE
-        rungs[i, :n], scores[i, : n + 1], folded[i, : n + 1] = one.rungs, one.scores, one.folded
-        finite = one.rungs[np.isfinite(one.rungs)]
-        lowest, highest = finite[[0, -1]] if finite.size else (0.0, 0.0)
-        scale = _INTERVALS / (highest - lowest) if 0.0 < highest - lowest < np.inf else 0.0
-        ends[i] = lowest, scale, one.centre, one.low, one.high
-        # By the same arithmetic as in the pass, so that rounding cannot part a value from its rung.
-        place = np.clip((one.rungs - lowest) * scale, 0.0, _INTERVALS - 1.0)
-        starts[i] = np.searchsorted(np.where(np.isnan(place), 0.0, place).astype(np.int64), np.arange(_INTERVALS + 1))
+    by = ladders(np.ascontiguousarray(some.T))
+    # Of many draws that are alike, such as a tension that is often nought, a place nearby is not near enough.
+    wide = np.where(few | (2 * by.count < len(some)), 0, _WIDE)
     by_step = np.empty((len(SUMS), quantities, ensembles, steps - first))
     by_walker = np.zeros((2, quantities, ensembles, walkers))
-    _pass(chains, first, rungs, starts, scores, folded, ends, wide, by_step, by_walker)
-    return Sums(by_step / walkers, by_walker / (steps - first), ends[:, 2])
+    _pass(chains, first, by.rungs, by.starts, by.scores, by.folded, by.ends, wide, by_step, by_walker)
+    return Sums(by_step / walkers, by_walker / (steps - first), by.ends[:, 2])
 
 
 def _spread(chains: FloatArray, first: int) -> FloatArray:
@@ -177,6 +150,87 @@ def _spread(chains: FloatArray, first: int) -> FloatArray:
     each = _RUNGS // ensembles
     at = np.arange(each) * ((steps - first) * walkers // each | 1) % ((steps - first) * walkers)
     return np.asarray(chains[:, first + at // walkers, at % walkers].reshape(-1, quantities))
+
+
+@compiled
+def _climb(
+    rising: FloatArray,
+    median: FloatArray,
+    quantiles: FloatArray,
+    rungs: FloatArray,
+    scores: FloatArray,
+    folded: FloatArray,
+    count: IntArray,
+    starts: IntArray,
+    ends: FloatArray,
+) -> None:
+    """Fill the ladders of rising draws (quantities, n)."""
+    quantities, draws = rising.shape
+    upto, away = np.zeros(draws + 1, dtype=np.int64), np.empty(draws)
+    for i in range(quantities):
+        n = k = 0
+        while k < draws:  # as many as are alike share their mean rank
+            first, value = k, rising[i, k]
+            k += 1
+            while k < draws and rising[i, k] == value:
+                k += 1
+            scores[i, n + 1] = quantiles[first + k - 1]
+            rungs[i, n], away[n], upto[n + 1] = value, abs(value - median[i]), k
+            n += 1
+        count[i], scores[i, 0] = n, scores[i, 1]
+        _fold(np.searchsorted(rungs[i, :n], median[i]), n, away, upto, quantiles, folded[i])
+        _divide(rungs[i], n, starts[i], ends[i])
+
+
+@borrowing
+def _fold(right: int, n: int, away: FloatArray, upto: IntArray, quantiles: FloatArray, folded: FloatArray) -> None:
+    """Fill the scores of distances from the median, which rise both ways from it: before rung `right` and after.
+
+    Of the first j rungs there are `upto[j]` draws.
+    """
+    left, nearer = right - 1, 0
+    while left >= 0 or right < n:
+        near = away[left] if left >= 0 and not (right < n and away[right] < away[left]) else away[right]
+        low, high = left, right
+        while low >= 0 and not away[low] > near:
+            low -= 1
+        while high < n and not away[high] > near:
+            high += 1
+        alike = upto[left + 1] - upto[low + 1] + upto[high] - upto[right]
+        score = quantiles[2 * nearer + alike - 1]
+        folded[low + 2 : left + 2] = score
+        folded[right + 1 : high + 1] = score
+        nearer += alike
+        left, right = low, high
+    folded[0] = folded[1]
+
+
+@borrowing
+def _divide(rungs: FloatArray, n: int, starts: IntArray, ends: FloatArray) -> None:
+    """Fill where intervals of equal width begin, by the pass's arithmetic: rounding parts no value from its rung."""
+    cells, first, last, lowest, highest, scale = starts.size - 1, 0, n - 1, 0.0, 0.0, 0.0
+    while first < n and not np.isfinite(rungs[first]):
+        first += 1
+    while last > first and not np.isfinite(rungs[last]):
+        last -= 1
+    if first < n:
+        lowest, highest = rungs[first], rungs[last]
+    if 0.0 < highest - lowest < np.inf:
+        scale = cells / (highest - lowest)
+    ends[0], ends[1] = lowest, scale
+    cell = 0
+    for rung in range(n):
+        place = (rungs[rung] - lowest) * scale
+        if not place > 0.0:
+            place = 0.0
+        elif place > cells - 1.0:
+            place = cells - 1.0
+        while cell <= place:
+            starts[cell] = rung
+            cell += 1
+    while cell <= cells:
+        starts[cell] = n
+        cell += 1
 
 
 @compiled

@@ -8,11 +8,10 @@ interrupted.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,9 @@ from calibrate.config import SamplingConfig
 from calibrate.lean import emcee
 from calibrate.posterior import Posterior
 from calibrate.processes import cores
-from calibrate.sampling.moves import Moves, moves_of
-from calibrate.sampling.stepping import Stepper, random_state, threads
+from calibrate.sampling.ensembles import Ensemble, InMemory, Streamed, generators
+from calibrate.sampling.moves import moves_of
+from calibrate.sampling.stepping import threads
 from calibrate.sampling.verdict import Derive, Verdict, judge, look, next_look
 
 FloatArray = NDArray[np.float64]
@@ -74,11 +74,6 @@ class Outcome:
     taken: int = 0
 
 
-def random_states(seed: int, ensembles: int) -> list[Any]:
-    """Return one independent emcee random state for each ensemble."""
-    return [random_state(stream) for stream in np.random.SeedSequence(seed).spawn(ensembles)]
-
-
 def sample(
     posterior: Posterior,
     backends: Sequence[emcee.backends.Backend],
@@ -121,10 +116,11 @@ def sample(
     """
     begin = time.monotonic()
     moves = moves_of(posterior, settings.moves, starts if outposts else None)
-    kind = _InMemory if all(type(backend) is emcee.backends.Backend for backend in backends) else _Ensemble
+    kind = InMemory if all(type(backend) is emcee.backends.Backend for backend in backends) else Streamed
+    numbers = generators(settings.seed, len(backends))
     ensembles = [
-        kind(posterior, backend, start, state, moves, settings.thin)
-        for backend, start, state in zip(backends, starts, random_states(settings.seed, len(backends)), strict=True)
+        kind(posterior, backend, start, random, moves, settings.thin)
+        for backend, start, random in zip(backends, starts, numbers, strict=True)
     ]
     last = budget.steps // settings.thin
     verdict: Verdict | None = None
@@ -143,6 +139,8 @@ def sample(
         on_progress(Progress(steps, total, elapsed(), *_heights(ensembles), verdict))
 
     def outcome(reason: Reason) -> Outcome:
+        for one in ensembles:
+            one.leave()
         return Outcome(reason, level() * settings.thin, elapsed(), verdict, (level() - first) * settings.thin)
 
     looks = _Looks(posterior.names, _Chains(_Rows(backends, "chain"), _Rows(backends, "log_prob")), settings)
@@ -168,86 +166,10 @@ def sample(
             report()
 
 
-def _heights(ensembles: Sequence[_Ensemble]) -> tuple[float, float]:
+def _heights(ensembles: Sequence[Ensemble]) -> tuple[float, float]:
     """Return the mean log-probability of all walkers, NaN before the first step, and the mean acceptance."""
     log_prob = [one.state.log_prob.mean() for one in ensembles if one.state.log_prob is not None]
     return float(np.mean(log_prob or [np.nan])), float(np.mean([one.acceptance for one in ensembles]))
-
-
-class _Ensemble:
-    """One emcee sampler and the state it has reached."""
-
-    def __init__(
-        self,
-        posterior: Posterior,
-        backend: emcee.backends.Backend,
-        start: FloatArray,
-        random_state: Any,
-        moves: Moves,
-        thin: int,
-    ) -> None:
-        self._sampler = emcee.EnsembleSampler(
-            *start.shape, posterior.log_prob, moves=moves, vectorize=True, backend=backend
-        )
-        self._thin = thin
-        self.stored = int(backend.iteration)
-        # emcee silently ignores a RandomState object: the state has to be its tuple.
-        self.state = backend.get_last_sample() if self.stored else emcee.State(start, random_state=random_state)
-
-    @property
-    def acceptance(self) -> float:
-        """Mean acceptance fraction of the stored steps."""
-        return float(self._sampler.backend.accepted.mean() / self.stored) if self.stored else math.nan
-
-    def advance(self, target: int) -> None:
-        """Step until `target` stored steps."""
-        # The check of the first state is for users' own walkers; a chain that goes on has no first state.
-        steps = self._sampler.sample(
-            self.state, iterations=target - self.stored, thin_by=self._thin, skip_initial_state_check=True
-        )
-        for state in steps:
-            self.state = state
-            self.stored += 1
-
-
-class _InMemory(_Ensemble):
-    """The same steps, brisker, of a chain in memory: it is lost with the process, so nobody goes on from its midst."""
-
-    def __init__(
-        self,
-        posterior: Posterior,
-        backend: emcee.backends.Backend,
-        start: FloatArray,
-        random_state: Any,
-        moves: Moves,
-        thin: int,
-    ) -> None:
-        super().__init__(posterior, backend, start, random_state, moves, thin)
-        self._stepper = Stepper(posterior, moves, self.state)
-        self.state = self._stepper.state
-
-    def advance(self, target: int) -> None:
-        """Step until `target` stored steps."""
-        backend = self._sampler.backend
-        self._make_room(target)
-        while self.stored < target:
-            for _ in range(self._thin):
-                accepted = self._stepper.step()
-            self.state = self._stepper.state
-            backend.save_step(self.state, accepted)
-            self.stored += 1
-        # The generator's 624 words are copied once a turn, and not after each step.
-        self.state.random_state = backend.random_state = self._stepper.random_state()
-
-    def _make_room(self, steps: int) -> None:
-        """Have room for so many steps; as emcee does, but a long chain is copied some times and not once a turn."""
-        backend = self._sampler.backend
-        if len(backend.chain) < steps:
-            for name in ("chain", "log_prob"):
-                stored = getattr(backend, name)[: self.stored]
-                room = np.empty((max(steps, 3 * self.stored // 2), *stored.shape[1:]))
-                room[: self.stored] = stored
-                setattr(backend, name, room)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from calibrate.sampling.block import FEW, Block
 from calibrate.sampling.convergence import straggling
 from calibrate.sampling.fit import find_map
 from calibrate.sampling.pilot import POINTS, Population, explore, mass_below
-from calibrate.sampling.stepping import Stepper, random_state
+from calibrate.sampling.stepping import Stepper, generator
 
 FloatArray = NDArray[np.float64]
 
@@ -223,7 +223,7 @@ def _steps(
     posterior: Posterior, move: Block, walkers: FloatArray, stream: np.random.SeedSequence, count: int
 ) -> tuple[FloatArray, FloatArray]:
     """Make so many steps; return where the walkers are then, and all their log-probabilities (count, walkers)."""
-    stepper = Stepper(posterior, [(move, 1.0)], emcee.State(walkers, random_state=random_state(stream)))
+    stepper = Stepper(posterior, [(move, 1.0)], emcee.State(walkers), generator(stream))
     heights = np.empty((count, len(walkers)))
     for row in heights:
         stepper.step()

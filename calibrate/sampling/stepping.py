@@ -41,9 +41,9 @@ def threads(count: int, name: str) -> AbstractContextManager[Mapper]:
     return nullcontext(_Here()) if count == 1 else ThreadPoolExecutor(count, name)
 
 
-def random_state(stream: np.random.SeedSequence) -> Any:
-    """Return a random state as emcee takes it."""
-    return np.random.RandomState(np.random.MT19937(stream)).get_state(legacy=True)
+def generator(stream: np.random.SeedSequence) -> np.random.RandomState:
+    """Return the random numbers of an ensemble; emcee takes them by their `get_state(legacy=True)`."""
+    return np.random.RandomState(np.random.MT19937(stream))
 
 
 class Stepper:
@@ -56,13 +56,14 @@ class Stepper:
     moves : sequence of (emcee move, share)
         Each step is one of them, drawn by the shares.
     state : emcee.State
-        Where the walkers are, and the generator's state; they are copied.
+        Where the walkers are; they are copied.
+    random : numpy.random.RandomState
+        The random numbers, which are drawn.
     """
 
-    def __init__(self, posterior: Posterior, moves: Moves, state: emcee.State) -> None:
+    def __init__(self, posterior: Posterior, moves: Moves, state: emcee.State, random: np.random.RandomState) -> None:
         self.state = emcee.State(state, copy=True)
-        self._random = np.random.RandomState(np.random.MT19937(0))
-        self._random.set_state(state.random_state)
+        self._random = random
         if self.state.log_prob is None:
             self.state.log_prob = np.array(posterior.log_prob(self.state.coords))
         self._moves = [move for move, _ in moves]
@@ -77,10 +78,6 @@ class Stepper:
         move = self._moves[bisect_right(self._summed, self._random.random_sample())]
         self.state, accepted = move.propose(self._model, self.state)
         return np.asarray(accepted)
-
-    def random_state(self) -> Any:
-        """Return the generator's state, as emcee takes it."""
-        return self._random.get_state(legacy=True)
 
     @staticmethod
     def _unasked(coords: FloatArray) -> Any:
