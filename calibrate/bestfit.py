@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from calibrate.posterior import Posterior
 from calibrate.priors import Uniform
 from calibrate.problem.laxity_test import LaxityTest
 from calibrate.problem.noise import variance_of
-from calibrate.residuals import explained, outlying, serial
+from calibrate.residuals import explained, isolated, outlying, serial
 from calibrate.robustfit import robust_fit
 
 FloatArray = NDArray[np.float64]
@@ -121,19 +121,25 @@ def best_fits(posterior: Posterior, draws: FloatArray) -> tuple[BestFit, ...]:
     sigma = _sigma(posterior, best)
     weight = posterior.residuals_of.unit / sigma
     residuals = robust = posterior.residuals(best[np.newaxis])[0] * weight
-    fitted = ~posterior.table.rows("error")
+    fitted, again = ~posterior.table.rows("error"), best
     if residuals.size <= _FEW:
-        robust = posterior.residuals(robust_fit(posterior, best, fitted, weight)[np.newaxis])[0] * weight
+        again = robust_fit(posterior, best, fitted, weight)
+        robust = posterior.residuals(again[np.newaxis])[0] * weight
     slopes = _slopes(posterior, best, weight) if residuals.size <= _MANY else None
     whole = _Whole(best, sigma, residuals, robust, slopes, *_of_draws(posterior, draws, weight, residuals))
     flat = all(isinstance(prior, Uniform) for prior in posterior.priors)
     counts = _taken(whole, posterior.tests, int(fitted.sum()), flat=flat)
-    slips = [_slips(robust[part], count) for (_, part), count in zip(_parts(posterior.tests), counts, strict=True)]
+    slips = [
+        _slips(test.measurement.angles, robust[part], count)
+        for (test, part), count in zip(_parts(posterior.tests), counts, strict=True)
+    ]
     tidy, left = residuals.copy(), np.ones(residuals.size, dtype=bool)
     for (_, part), (rows, _, _) in zip(_parts(posterior.tests), slips, strict=True):
         if rows.size:
             tidy[part] = robust[part]
             left[part.start + rows] = False
+    if slopes is not None and not left.all():  # the best draw is dragged along, to where slopes are others
+        whole = replace(whole, slopes=_slopes(posterior, again, weight))
     return tuple(
         _of_test(test, part, whole, found, tidy, left, _valgus(posterior, test, best))
         for (test, part), found in zip(_parts(posterior.tests), slips, strict=True)
@@ -209,12 +215,13 @@ def _valgus(posterior: Posterior, test: LaxityTest, q: FloatArray) -> NDArray[np
     return np.asarray(test.sign * np.deg2rad(degrees) > test.geometry(full[0]).theta_0)
 
 
-def _slips(residuals: FloatArray, fitted: int) -> tuple[NDArray[np.intp], FloatArray, float]:
-    """Return what `outlying` does; so many that they are no slips are none."""
+def _slips(angles: FloatArray, residuals: FloatArray, fitted: int) -> tuple[NDArray[np.intp], FloatArray, float]:
+    """Return what `outlying` does, of readings that lie apart from their neighbours; so many are no slips, but none."""
     rows, sizes, threshold = outlying(residuals, fitted)
     if rows.size > max(1, residuals.size // 10):
         rows, sizes = rows[:0], sizes[:0]
-    return rows, sizes, threshold
+    alone = isolated(angles, residuals, rows, threshold * np.abs(residuals[rows]) / sizes)
+    return rows[alone], sizes[alone], threshold
 
 
 def _taken(whole: _Whole, tests: Sequence[LaxityTest], fitted: int, *, flat: bool) -> list[int]:

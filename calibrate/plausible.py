@@ -125,6 +125,13 @@ def doubts_of_data(measurement: Measurement) -> Iterator[Doubt]:
     if measurement.angles.size >= 3 and np.ptp(measurement.angles) == 0.0:
         yield Doubt(f"all angles are {measurement.angles[0] + 0.0:g}: nothing was turned; check them", refused=False)
     if measurement.angles.size >= 4 and np.ptp(measurement.angles) > 0.0 and np.ptp(measurement.loads) > 0.0:
+        copies = _copies(measurement)
+        if copies > max(1, measurement.angles.size // 10):
+            yield Doubt(
+                f"{copies} of {measurement.angles.size} readings are copies of others to the last digit, and count "
+                "as if they were new; remove them unless the knee was turned again",
+                refused=False,
+            )
         along = float(np.corrcoef(measurement.angles, measurement.loads)[0, 1])
         if along < _CORRELATED:
             yield Doubt(
@@ -132,6 +139,19 @@ def doubts_of_data(measurement: Measurement) -> Iterator[Doubt]:
                 "columns counts the other direction as positive; change its sign",
                 refused=False,
             )
+
+
+def _copies(measurement: Measurement) -> int:
+    """Return how many readings say the same as the one so many rows before, the number of rows that most have.
+
+    So it is where a file was put together twice or each row was written again, and seldom where coarse digits agree.
+    """
+    columns = [measurement.angles, measurement.loads]
+    if measurement.direction is not None:
+        columns.append(measurement.direction)
+    order = np.lexsort(columns)  # stable: copies stay in the order of the file
+    same = np.logical_and.reduce([one[order[1:]] == one[order[:-1]] for one in columns])
+    return int(np.bincount(np.diff(order)[same], minlength=1).max())
 
 
 def _column(unit: str) -> str:

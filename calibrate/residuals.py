@@ -34,19 +34,20 @@ def explained(angles: FloatArray, loads: FloatArray, residuals: FloatArray, sigm
     share : float
         `1 - SS_res / SS_tot`, each reading weighted by `1 / sigma**2`; NaN if the loads do not vary.
     possible : float
-        The same with half the squared differences of loads at neighbouring angles in place of the squared residuals
-        (Rice 1984, Annals of Statistics 12:1215): close to 1 if a curve runs through the readings, 0 if they are noise
-        around a constant, or fewer than three.
+        The same with the scatter of loads at one angle, and half the squared differences of their means at neighbouring
+        angles, in place of the squared residuals (Rice 1984, Annals of Statistics 12:1215): close to 1 if a curve runs
+        through the readings, about 0 if they are noise around a constant, 0 if fewer than three.
     """
     weight = (sigma.min() / sigma) ** 2
     mean = float(weight @ loads / weight.sum())
     total = float(weight @ (loads - mean) ** 2)
     if loads.size < 3 or not 0.0 < total < math.inf:
         return math.nan, 0.0
-    order = np.argsort(angles, kind="stable")
-    y, w = loads[order], weight[order]
-    pairs = np.sqrt(w[1:] * w[:-1])
-    noise = float(pairs @ np.diff(y) ** 2 / (2.0 * pairs.sum()))
+    _, which = np.unique(angles, return_inverse=True)
+    at = np.bincount(which, weight)
+    means = np.bincount(which, weight * loads) / at
+    steps = np.diff(means) ** 2 / (1.0 / at[1:] + 1.0 / at[:-1])
+    noise = (float(weight @ (loads - means[which]) ** 2) + float(steps.sum())) / (loads.size - 1)
     return 1.0 - float(weight @ residuals**2) / total, 1.0 - noise * float(weight.sum()) / total
 
 
@@ -82,6 +83,35 @@ def outlying(residuals: FloatArray, fitted: int) -> tuple[NDArray[np.intp], Floa
     rows = np.flatnonzero(size > threshold)
     rows = rows[np.argsort(-size[rows])]
     return rows, size[rows], threshold
+
+
+def isolated(angles: FloatArray, residuals: FloatArray, rows: NDArray[np.intp], far: FloatArray) -> NDArray[np.bool_]:
+    """Tell which of some readings lie that far from the next one by angle, on either side, that is none of them.
+
+    Where a model bends away from the knee, readings go along with their neighbours; a slip does not.
+
+    Parameters
+    ----------
+    angles, residuals : ndarray, shape (n,)
+        Of all readings.
+    rows : ndarray of int, shape (k,)
+        The readings asked about.
+    far : ndarray, shape (k,)
+        How far, in the unit of the residuals.
+
+    Returns
+    -------
+    ndarray of bool, shape (k,)
+        For each of `rows`.
+    """
+    order = np.argsort(angles, kind="stable")
+    place = np.empty(order.size, dtype=np.intp)
+    place[order] = np.arange(order.size)
+    others = np.setdiff1d(np.arange(order.size), place[rows])
+    after = np.searchsorted(others, place[rows])
+    values = np.concatenate([[math.inf], residuals[order[others]], [math.inf]])
+    near = np.minimum(*(np.abs(values[after + side] - residuals[rows]) for side in (0, 1)))
+    return np.asarray(near > far)
 
 
 def serial(residuals: FloatArray, jacobian: FloatArray | None = None) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from calibrate.config.values import source_of
 from calibrate.derived import unit_of
 from calibrate.findings.extrapolation import beyond
 from calibrate.notebook_view import of_summary
+from calibrate.priors import left_of
 from calibrate.sampling.convergence import diagnose
 from calibrate.sampling.series import errors_of
 from calibrate.scores.holdout import held_out
@@ -67,7 +68,8 @@ def summarise(draws: Draws) -> Summary:
     for i, parameter in enumerate(draws.posterior.table.free):
         name, unit, prior = parameter.name, parameter.unit, draws.posterior.priors[i]
         entry: dict[str, Any] = {"unit": unit, "prior": prior.describe(unit), **described[i]}
-        entry["sd_of_prior"] = _known(float(samples[:, i].std()) / prior.sd)
+        share, shift = left_of(samples[:, i], prior)
+        entry |= {"sd_of_prior": _known(share), "shift_of_prior": _known(shift)}
         entry |= {key: _known(error) for key, error in zip(_ERRORS, errors[:, i], strict=True)}
         entry |= {key: _known(getattr(diagnosis, key)[i]) for key in _CONVERGENCE}
         if source := source_of(draws.posterior.config.resolved(name)):

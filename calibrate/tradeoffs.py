@@ -43,38 +43,36 @@ class TradeOff:
     left: float
 
 
-def trade_offs(draws: FloatArray, scale: FloatArray) -> list[TradeOff]:
+def trade_offs(draws: FloatArray, left: FloatArray) -> list[TradeOff]:
     """Find parameters of which draws tell a combination better than each.
 
     Parameters
     ----------
     draws : ndarray, shape (n, ndim)
         Posterior draws.
-    scale : ndarray, shape (ndim,)
-        The priors' standard deviations.
+    left : ndarray, shape (ndim,)
+        Share of each prior's standard deviation that is left.
 
     Returns
     -------
     list of TradeOff
         The strongest first; no parameter leads one that is a member of another before.
     """
-    spread = draws.std(axis=0)
-    moving = np.flatnonzero((spread > _STILL * scale) & (spread < np.inf))
+    moving = np.flatnonzero((left > _STILL) & (left < np.inf))
     if moving.size < 2:
         return []
     alike = np.asarray(np.corrcoef(draws[:, moving].T))
     told = np.array([_told(alike, i, [j for j in range(moving.size) if j != i]) for i in range(moving.size)])
-    left = (spread / scale)[moving]
     found: list[TradeOff] = []
     named: set[int] = set()
     for i in np.argsort(-told).tolist():
-        if told[i] < 1.0 - 1.0 / INFLATION or left[i] < LEFT or i in named:
+        if told[i] < 1.0 - 1.0 / INFLATION or left[moving[i]] < LEFT or i in named:
             continue
         others = _fewest(alike, i)
         if 1 + len(others) <= _MOST:
             named.update((i, *others))
             correlation = float(alike[i, others[0]]) if len(others) == 1 else math.sqrt(_told(alike, i, others))
-            found.append(TradeOff(tuple(moving[[i, *others]].tolist()), correlation, float(left[i])))
+            found.append(TradeOff(tuple(moving[[i, *others]].tolist()), correlation, float(left[moving[i]])))
     return found
 
 

@@ -40,6 +40,7 @@ class Asked:
         self, monkeypatch: pytest.MonkeyPatch, rows: list[int], shares: tuple[float, ...] = (0.5, 0.25)
     ) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.beside = -1
         answers = iter((share, 0.9 + i) for i, share in enumerate(shares))
         found = np.array(rows, dtype=np.intp), np.arange(len(rows)) + 7.0, 5.5
 
@@ -52,9 +53,15 @@ class Asked:
 
         part("robust_fit", ROBUST)
         part("outlying", found)
+        monkeypatch.setattr(module, "isolated", self.isolated)
         part("explained", answers)
         part("_serial", ((0.1, 0.2), (0.3, 0.4)))
         monkeypatch.setattr(module, "look", self.look)
+
+    def isolated(self, *arguments: Any) -> Any:
+        """Take all readings for apart from their neighbours, but one."""
+        self.calls.append(("isolated", *arguments))
+        return np.array(arguments[2], dtype=np.intp) != self.beside
 
     def look(self, *arguments: Any) -> Any:
         """See a loop of 0.25 in all residuals, and take it out."""
@@ -117,10 +124,23 @@ def test_readings_apart_are_left_out(shares: tuple[float, float], monkeypatch: p
     assert len(hat.factor) == 27
     assert fit.rows.tolist() == rest.tolist()
     assert fit.scatter == pytest.approx(np.sqrt(np.mean((robust * sigma)[rest] ** 2)))
-    np.testing.assert_allclose(known, 2.9 * posterior.columns[rest] * SD / np.sqrt(np.mean(robust[rest] ** 2)))
+    # The slopes are those of the robust fit, too: the best draw is dragged along.
+    np.testing.assert_allclose(known, 1.6 * posterior.columns[rest] * SD / np.sqrt(np.mean(robust[rest] ** 2)))
     assert (fit.explained, fit.possible) == (0.5, 0.9)
     assert fit.outlying.tolist() == [29, 3, 0]
     assert fit.sizes.tolist() == [7.0, 8.0, 9.0]
+    # As far from the neighbours as from all: 5.5 times the scale, of which they are 7, 8 and 9 times.
+    far = 5.5 * np.abs(robust[[29, 3, 0]]) / [7.0, 8.0, 9.0]
+    same(asked.of("isolated")[0], angles, robust, [29, 3, 0], far)
+
+
+def test_a_reading_that_goes_along_with_its_neighbours_is_no_slip(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch, [29, 3, 0])
+    asked.beside = 3
+    (fit,) = best_fits(line(), DRAWS)
+    assert fit.outlying.tolist() == [29, 0]
+    assert fit.sizes.tolist() == [7.0, 9.0]
+    assert asked.of("_serial")[0][0].size == 28
 
 
 @pytest.mark.parametrize(("n", "apart", "slips"), [(30, 3, True), (30, 4, False), (9, 1, True), (9, 2, False)])
@@ -201,7 +221,7 @@ def test_each_test_has_its_own_readings(monkeypatch: pytest.MonkeyPatch) -> None
     rest, rest_2 = np.r_[:2, 3:20], np.r_[20:22, 23:30]
     both = np.concatenate([test.measurement.angles for test in posterior.tests])
     same((angles, tidy, angles_2, tidy_2), both[rest], robust[rest] - 0.25, both[rest_2], robust[rest_2] - 0.25)
-    slopes = [2.9 * posterior.columns[part] * SD / np.sqrt(np.mean(robust[part] ** 2)) for part in (rest, rest_2)]
+    slopes = [1.6 * posterior.columns[part] * SD / np.sqrt(np.mean(robust[part] ** 2)) for part in (rest, rest_2)]
     np.testing.assert_allclose(
         known @ known.T, slopes[0] @ np.linalg.inv(np.eye(3) + slopes[1].T @ slopes[1]) @ slopes[0].T
     )

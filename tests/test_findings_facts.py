@@ -119,13 +119,13 @@ FOUND: dict[str, tuple[Callable[[], Iterable[Finding]], str, float, float | None
     "residuals-tails": (lambda: residual.heavy_tails(run_of(), ODD), "flex60", 2.04, 1.0),
     "bound-reached": (of_bounds, "mcl.k, lcl.k", 0.5, 0.0125),
     "prior-decides": (
-        lambda: identify.prior_decides(sampled(TWO, priors=(NORMAL, LogNormal(1.0, 2.0)), scale=np.array([1.0, 0.8]))),
-        "mcl.k, lcl.k",
-        1.25,
+        lambda: identify.prior_decides(sampled(np.exp(TWO), priors=(LogNormal(1.0, 2.0), Normal(1.0, 2.0)))),
+        "mcl.k",
+        1.0 / math.log(2.0),
         0.9,
     ),
     "trade-off": (
-        lambda: identify.parameters_trade_off(sampled(TWO * [1.0, -1.0], scale=np.ones(2))),
+        lambda: identify.parameters_trade_off(sampled(TWO * [1.0, -1.0], priors=(NORMAL,) * 2)),
         "mcl.k, lcl.k",
         1.0,
         math.sqrt(0.9),

@@ -21,7 +21,7 @@ def test_trade_offs_are_named_with_their_correlations() -> None:
     names = ("mcl.k", "mcl.alpha", "lcl.k", "lcl.alpha", "lcl.l_0")
     draws = np.column_stack([a, -a + 0.2 * d, b + c, b, c + 0.05 * e])
     run: Any = SimpleNamespace(
-        names=names, some_samples=lambda: draws, posterior=SimpleNamespace(scale=np.array([2.0, 2.0, 2.0, 2.0, 2.0]))
+        names=names, some_samples=lambda: draws, posterior=SimpleNamespace(priors=(Normal(0.0, 2.0),) * 5)
     )
     (finding,) = identify.parameters_trade_off(run)
     assert str(finding) == (
@@ -31,7 +31,7 @@ def test_trade_offs_are_named_with_their_correlations() -> None:
     )
     assert finding.subject == "lcl.k, lcl.l_0, lcl.alpha, mcl.alpha, mcl.k"
     assert finding.threshold == pytest.approx(0.9**0.5)
-    run.posterior.scale = np.full(5, 9.0)  # all of them known well enough
+    run.posterior.priors = (Normal(0.0, 9.0),) * 5  # all of them known well enough
     assert said(identify.parameters_trade_off(run)) == []
 
 
@@ -39,7 +39,9 @@ def test_three_trade_offs_are_named_and_none_is_said_to_be_whole(monkeypatch: py
     found = [TradeOff((i, 3), correlation, 1.0) for i, correlation in enumerate((-0.99996, 0.995, 0.99499))]
     found += [TradeOff((0, 1), 0.97, 1.0), TradeOff((1, 2), 0.96, 1.0)]
     monkeypatch.setattr(identify, "trade_offs", lambda *_: found)
-    run: Any = SimpleNamespace(names="abcd", some_samples=lambda: None, posterior=SimpleNamespace(scale=None))
+    run: Any = SimpleNamespace(
+        names="abcd", some_samples=lambda: np.empty((0, 0)), posterior=SimpleNamespace(priors=())
+    )
     (sentence,) = said(identify.parameters_trade_off(run))
     assert ": a with d (-1.0000); b with d (0.9950); c with d (0.99) and 2 more (" in sentence
 

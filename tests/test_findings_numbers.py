@@ -10,7 +10,7 @@ from stand_ins import fit, laxity_test, run_of, said
 from calibrate.findings.fit import condyle_pulls, sigma_too_large, sigma_too_small
 from calibrate.findings.identify import bounds_reached, prior_decides
 from calibrate.knee.slots import CORRELATED, STUDENT
-from calibrate.priors import LogNormal, Normal, Uniform
+from calibrate.priors import LogNormal, Normal, Uniform, left_of
 from calibrate.regions import some_angles
 
 # --- Bounds. ----------------------------------------------------------------------------------------------------------
@@ -86,29 +86,63 @@ def test_bounds_are_told_together_and_not_to_be_widened_for_a_misfit() -> None:
     assert finding.value == pytest.approx(0.05 * 0.95, rel=0.01)  # a strip of even draws
 
 
-def decided(*priors: Any, sd: tuple[float, ...]) -> list[str]:
-    """Return what is said of parameters whose draws have these standard deviations."""
-    draws = np.array([[-1.0], [1.0]]) * sd
-    posterior = SimpleNamespace(priors=priors, scale=np.array([prior.sd for prior in priors]))
-    run: Any = SimpleNamespace(names=("mcl.k", "lcl.k"), some_samples=lambda: draws, posterior=posterior)
+def decided(*priors: Any, left: tuple[float, float], moved: float = 0.0) -> list[str]:
+    """Return what is said of parameters that have so much left of their priors, and whose means have moved so far."""
+    columns = []
+    for prior, share in zip(priors, left, strict=True):
+        own = np.array([moved - share, moved + share])
+        if isinstance(prior, LogNormal):
+            columns.append(prior.median * prior.factor**own)
+        else:
+            columns.append(prior.mean + own * prior.sd)
+    draws = np.column_stack(columns)
+    run: Any = SimpleNamespace(
+        names=("mcl.k", "lcl.k"), some_samples=lambda: draws, posterior=SimpleNamespace(priors=priors)
+    )
     return said(prior_decides(run))
 
 
 def test_a_parameter_that_was_not_learnt_is_the_priors() -> None:
     normal = Normal(50.0, 10.0)
-    left = "in brackets the share of the prior's standard deviation that is left (below 90 % the data say something)"
-    assert decided(normal, normal, sd=(9.0, 1.0)) == []
-    assert decided(normal, normal, sd=(9.001, 1.0)) == [
+    left = (
+        "in brackets the share of the prior's standard deviation that is left, by logarithms where it is log-normal "
+        "(below 90 % the data say something)"
+    )
+    assert decided(normal, normal, left=(0.9 - 1e-12, 0.1)) == []
+    assert decided(normal, normal, left=(0.9001, 0.1)) == [
         f"the prior, not the data, decides mcl.k (90 %): {left}; report the prior with it"
     ]
     log_normal = LogNormal(50.0, 1.4)
-    assert decided(normal, log_normal, sd=(9.8, log_normal.sd)) == [
+    assert decided(normal, log_normal, left=(0.98, 1.0)) == [
         f"the prior, not the data, decides mcl.k (98 %), lcl.k (100 %): {left}; report the prior with them"
     ]
     # By what is left of the prior between its bounds, and not where the prior is flat: there bounds are told.
     narrow = Normal(50.0, 10.0, lower=48.0, upper=52.0)
-    assert decided(narrow, Uniform(0.0, 12.0**0.5), sd=(1.0, 1.0)) == []
-    assert len(decided(narrow, Uniform(0.0, 12.0**0.5), sd=(1.1, 1.0))) == 1
+    assert decided(narrow, Uniform(0.0, 12.0**0.5), left=(0.89, 1.0)) == []
+    assert len(decided(narrow, Uniform(0.0, 12.0**0.5), left=(0.91, 1.0))) == 1
+
+
+def test_what_has_moved_by_one_of_the_priors_standard_deviations_was_learnt() -> None:
+    normal, log_normal = Normal(50.0, 10.0), LogNormal(70.0, 1.7)
+    assert len(decided(normal, log_normal, left=(0.95, 0.95), moved=-0.999)) == 1
+    for moved in (-1.001, 1.001):
+        assert decided(normal, log_normal, left=(0.95, 0.95), moved=moved) == []
+
+
+def test_a_stiffness_twice_as_large_is_not_less_well_known_for_being_twice_as_uncertain() -> None:
+    """Median 70, factor 1.7; 141 within a factor of 1.35 has 93 % of the prior's standard deviation in N/mm."""
+    prior, normal = LogNormal(70.0, 1.7), Normal(0.0, 1.0)
+    draws = 141.0 * 1.35 ** np.array([-1.0, 1.0])
+    assert 0.9 < draws.std() / prior.sd < 1.0
+    share, shift = left_of(draws, prior)
+    assert share == pytest.approx(np.log(1.35) / np.log(1.7))  # 0.57
+    assert shift == pytest.approx(np.log(141.0 / 70.0) / np.log(1.7))  # 1.3
+    assert decided(prior, normal, left=(0.57, 0.1), moved=1.3) == []
+    bounded = LogNormal(70.0, 1.7, lower=60.0, upper=90.0)
+    even = np.log(bounded.quantile((np.arange(20_000) + 0.5) / 20_000))
+    expected = float(even.std()), float(even.mean())
+    assert left_of(np.exp(even), bounded) == pytest.approx((1.0, 0.0), abs=1e-4)
+    assert left_of(np.exp(expected[1] + np.array([1.0, 3.0]) * expected[0]), bounded) == pytest.approx((1.0, 2.0), 1e-3)
 
 
 # --- Contact and sigma. -----------------------------------------------------------------------------------------------

@@ -147,6 +147,11 @@ def test_an_inferred_sigma_is_said_to_hold_what_the_model_cannot_do() -> None:
     )
     expected = ALIKE.format("by angle", "0.75", "3e-05").replace("so the intervals are too narrow;", swallowed)
     assert said(neighbours_alike(run_of(inferred=(2,)), odd)) == [expected]
+    # What an inferred noise holds besides is a slip.
+    odd.outlying = np.array([3])
+    (alone,) = said(neighbours_alike(run_of(inferred=(2,)), odd))
+    assert "so the intervals are too narrow; look for" in alone
+    odd.outlying = np.array([], dtype=int)
 
 
 def test_a_zero_that_is_free_is_not_to_be_looked_for() -> None:
@@ -251,11 +256,18 @@ def test_what_residuals_show_first_silences_the_rest(monkeypatch: pytest.MonkeyP
             monkeypatch.setattr(residual, name, stand_in(name))
         return list(of_residuals(run, odd))
 
-    assert shown(*names, "heavy_tails") == ["loop", "noise_swallows"]
-    assert shown(*names[2:], "heavy_tails") == ["neighbours_alike"]
-    assert shown("loop", *names[2:]) == ["loop", "neighbours_alike"]
+    # A slip is told beside a pattern, and first.
+    first = "outlying_readings"
+    assert shown(*names, "heavy_tails") == [first, "loop", "noise_swallows"]
+    assert shown(*names[2:], "heavy_tails") == [first, "neighbours_alike"]
+    assert shown("loop", *names[2:]) == [first, "loop", "neighbours_alike"]
     assert shown(*names[3:], "heavy_tails") == ["one_arm_worse"]
-    assert shown(*names[3:5], "heavy_tails") == ["outlying_readings"]
+    assert shown(*names[3:5], "heavy_tails") == [first]
+    # Several readings beside a pattern are part of it.
+    one, two = np.array([3]), np.array([3, 5])
+    assert shown(*names, outlying=one) == [first, "loop", "noise_swallows"]
+    assert shown(*names, outlying=two) == ["loop", "noise_swallows"]
+    assert shown(*names[3:5], outlying=two) == [first]
     assert shown("reading_pulls", "heavy_tails") == ["reading_pulls"]
     assert shown("outlying_readings", "heavy_tails") == ["outlying_readings"]
     assert shown("heavy_tails") == ["heavy_tails"]

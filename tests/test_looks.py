@@ -137,6 +137,12 @@ def test_a_fit_through_the_means_is_as_good_as_can_be() -> None:
     assert found == Repeats(math.sqrt(2.0), 1.0, 1.0)  # eight squares of 1, with 4 and 8 degrees of freedom
 
 
+def test_readings_that_are_copies_have_no_noise_for_the_fit_to_be_held_against() -> None:
+    """Four readings of 1, -1, 1 and -1, each written twice: by what copies differ in, no misfit is chance."""
+    found = repeats(np.repeat(np.arange(4.0), 2), np.repeat([1.0, -1.0, 1.0, -1.0], 2), np.ones(8), Hat.nothing(8))
+    assert found == Repeats(0.0, 1.0, 0.0)
+
+
 def test_one_degree_of_freedom_besides_the_repeats_is_enough() -> None:
     # A mean of 3, squares of 4, 1, 0, 1, 4 about it, and 45 of 55 that are its own.
     found = repeats(np.ones(5), np.arange(1.0, 6.0), np.ones(5), Hat.nothing(5))

@@ -124,9 +124,9 @@ def test_what_the_texts_say_of_the_numbers_is_so(executed: dict[str, Any]) -> No
     assert float(gap[1]) > 0.99
     learnt = executed["what_can_be_learnt"]
     codes = outputs(learnt, "findings", "text/html")[0]
-    assert all(f"<td>{code}</td>" in codes for code in ("prior-decides", "trade-off", "extrapolated"))
+    assert all(f"<td>{code}</td>" in codes for code in ("prior-sensitive", "trade-off", "extrapolated"))
     share = rows(outputs(learnt, "shares", "text/html")[0])
-    assert float(share["mcl.k"][0]) > 0.85
+    assert 0.45 < float(share["mcl.k"][0]) < 0.6  # "about twice as well"
     assert float(share["mcl.k"][1]) > 1.0
     assert float(share["mcl.reference_strain"][0]) < 0.3
     scratch = rows(outputs(executed["from_scratch"], "found", "text/html")[0])

@@ -1,6 +1,7 @@
 """The table of plausible numbers, each of them at its ends, and each doubt to the letter: just met, just missed."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,29 @@ def test_columns_that_do_not_vary() -> None:
     assert measured(ANGLES, [-0.0] * 4)[0].text == "all loads are 0: nothing was measured; check the column"
     assert measured([-0.0] * 4, LOADS)[0].text == "all angles are 0: nothing was turned; check them"
     assert measured(ANGLES, [7.0, 7.0, 7.0, 7.9]) == measured([-5.0, -5.0, -5.0, -4.2], LOADS) == []
+
+
+def test_readings_written_again_are_told_and_readings_that_happen_to_agree_are_not() -> None:
+    rng = np.random.default_rng(1)
+    angles, loads = np.round(np.linspace(-6.0, 6.0, 12), 2), np.round(np.linspace(-9.0, 9.0, 12), 2)
+    copies = (
+        "{} of {} readings are copies of others to the last digit, and count as if they were new; remove them unless "
+        "the knee was turned again"
+    )
+
+    def told(rows: np.ndarray) -> list[str]:
+        return [doubt.text for doubt in measured(angles[rows].tolist(), loads[rows].tolist())]
+
+    every = np.arange(12)
+    assert told(np.repeat(every, 2)) == [copies.format(12, 24)]
+    assert told(np.append(every, every)) == [copies.format(12, 24)]
+    assert told(np.append(every, every[3:6])) == [copies.format(3, 15)]  # the file of a part, put behind
+    assert told(np.append(every, every[3:4])) == told(every) == []
+    assert told(np.append(every, rng.permutation(12))) == []  # turned again, in another order
+    other = np.append(angles, angles).tolist(), np.append(loads, loads + 0.01).tolist()
+    assert measured(*other) == []
+    up_and_down = measurement(*(np.append(x, x).tolist() for x in (angles, loads)), None, "moment", "deg")
+    assert list(doubts_of_data(replace(up_and_down, direction=np.repeat([1.0, -1.0], 12)))) == []
 
 
 def test_loads_that_fall_as_the_angles_rise() -> None:

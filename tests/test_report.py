@@ -138,10 +138,15 @@ def test_what_a_finding_names_is_not_told_as_learnt(varus: Run) -> None:
     far = {**content["derived"], "laxity_total_10Nm": content["derived"]["laxity_total_10Nm"] | {"beyond": 0.51}}
     told = {told.name for told in answers.learnt(content | {"findings": [], "derived": far})}
     assert plain - told == {"laxity_total_10Nm"}
-    spread = content["parameters"]["mcl.k"] | {"sd_of_prior": 0.95}
-    changed = content | {"findings": [], "parameters": content["parameters"] | {"mcl.k": spread}}
-    assert plain - {told.name for told in answers.learnt(changed)} == {"mcl.k"}
-    assert any("95 % of the prior's" in one.text for one in answers.not_learnt(changed, "run.h5"))
+    for shift, prior, left in ((0.9, "uniform, 1 to 2", ""), (-0.9, "log-normal, median 70", " (by logarithms)")):
+        spread = content["parameters"]["mcl.k"] | {"sd_of_prior": 0.95, "shift_of_prior": shift, "prior": prior}
+        changed = content | {"findings": [], "parameters": content["parameters"] | {"mcl.k": spread}}
+        assert plain - {told.name for told in answers.learnt(changed)} == {"mcl.k"}
+        said = f"95 % of the prior's standard deviation{left} is left, so the data say next to nothing of it"
+        assert any(said in one.text for one in answers.not_learnt(changed, "run.h5"))
+    changed["parameters"]["mcl.k"] |= {"shift_of_prior": -1.0}  # as wide, but elsewhere
+    assert plain == {told.name for told in answers.learnt(changed)}
+    assert answers.not_learnt(changed, "run.h5") is not None
 
 
 def test_the_verdict_is_the_runs(said: dict[str, Any], varus: Run, valgus: Run) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from calibrate.residuals import explained, outlying, serial
+from calibrate.residuals import explained, isolated, outlying, serial
 
 ANGLES = [4.0, 1.0, 3.0, 2.0]
 LOADS = [9.0, 1.0, 6.0, 2.0]
@@ -21,8 +21,7 @@ def test_shares_of_weighted_readings() -> None:
     total = sum(w * (y - mean) ** 2 for w, y in zip(weights, LOADS, strict=True))
     left = sum(w * r**2 for w, r in zip(weights, RESIDUALS, strict=True))
     order = [1, 3, 2, 0]  # by angle
-    pairs = [(i, j, math.sqrt(weights[i] * weights[j])) for i, j in pairwise(order)]
-    noise = sum(w * (LOADS[j] - LOADS[i]) ** 2 for i, j, w in pairs) / (2 * sum(w for _, _, w in pairs))
+    noise = sum((LOADS[j] - LOADS[i]) ** 2 / (1 / weights[i] + 1 / weights[j]) for i, j in pairwise(order)) / 3
     expected = 1 - left / total, 1 - noise * sum(weights) / total
     for unit in (1.0, 100.0):
         found = explained(*(np.array(part) for part in (ANGLES, LOADS, RESIDUALS)), unit * np.array(SIGMA))
@@ -43,12 +42,28 @@ def test_three_readings_are_enough_and_small_loads_are_loads() -> None:
     assert possible == 0.0
 
 
-def test_readings_at_one_angle_keep_the_order_of_the_file() -> None:
-    n = 200
-    angles, loads = np.tile([1.0, 0.0], n), np.repeat(np.arange(float(n)), 2)
-    _, possible = explained(angles, loads, np.zeros(2 * n), np.ones(2 * n))
-    noise = (2 * (n - 1) + (n - 1) ** 2) / (2 * (2 * n - 1))  # steps of 1, and one back from the last to the first
-    assert possible == pytest.approx(1 - noise * 2 * n / ((loads - loads.mean()) ** 2).sum())
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4]])
+def test_what_scatters_at_one_angle_is_no_curve_in_whatever_order(order: list[int]) -> None:
+    """Two, three and one reading at three angles, with means of 2, 5 and 9, which scatter by 2 and 6 squares."""
+    angles, loads = np.array([[0.0, 0.0, 1.0, 1.0, 1.0, 2.0], [1.0, 3.0, 4.0, 7.0, 4.0, 9.0]])[:, order]
+    noise = (2.0 + 6.0 + 3.0**2 / (1 / 2 + 1 / 3) + 4.0**2 / (1 / 3 + 1)) / 5
+    total = float(((loads - 28 / 6) ** 2).sum())
+    assert explained(angles, loads, np.zeros(6), np.ones(6)) == pytest.approx((1.0, 1.0 - noise * 6 / total))
+    flat = explained(np.zeros(6), loads, loads - 28 / 6, np.ones(6))
+    assert flat == pytest.approx((0.0, 1.0 - 6 / 5), abs=1e-12)
+
+
+def test_slips_are_apart_from_their_neighbours_and_a_bend_is_not() -> None:
+    angles = np.array([5.0, 1.0, 2.0, 3.0, 4.0, 6.0, 7.0])
+    residuals = np.array([0.1, 9.0, 0.2, -7.0, 6.0, 5.0, 0.0])
+    # By angle 9, 0.2, -7, 6, 0.1, 5, 0: from the next on either side that is not asked about by 8.8, 7.1, 5.8 and 4.9.
+    rows = np.array([1, 3, 4, 5])
+    for off, expected in ((-1e-9, [True] * 4), (1e-9, [False] * 4)):
+        assert isolated(angles, residuals, rows, np.array([8.8, 7.1, 5.8, 4.9]) + off).tolist() == expected
+    assert isolated(angles, residuals, rows[:0], np.empty(0)).tolist() == []
+    # Beside 5.5 at 5.5 degrees, which is not asked about, 5 is half away from one side.
+    near = isolated(np.append(angles, 5.5), np.append(residuals, 5.5), rows, np.full(4, 0.6))
+    assert near.tolist() == [True, True, True, False]
 
 
 def spread(n: int, *far: float) -> np.ndarray:

@@ -69,11 +69,15 @@ def test_parameters_carry_unit_and_truth_by_name(summary: Summary) -> None:
     truth = {name: entry["truth"] for name, entry in parameters.items() if "truth" in entry}
     assert truth == {"mcl.k": 41.5, "noise.sigma": 2.25}
     for name, entry in parameters.items():
-        expected = {"unit", "prior", "sd_of_prior", *STATISTICS, *CONVERGENCE} | ({"truth"} & set(entry))
+        expected = {"unit", "prior", "sd_of_prior", "shift_of_prior", *STATISTICS, *CONVERGENCE} | (
+            {"truth"} & set(entry)
+        )
         assert set(entry) == expected, name
     assert parameters["mcl.k"]["prior"] == "uniform, 5 to 200 N/mm"
     assert parameters["noise.sigma"]["prior"] == "uniform, 0.3 to 9 N·m"
     assert parameters["mcl.k"]["sd_of_prior"] == pytest.approx(parameters["mcl.k"]["sd"] * 12**0.5 / 195.0)
+    shift = (parameters["mcl.k"]["mean"] - 102.5) * 12**0.5 / 195.0
+    assert parameters["mcl.k"]["shift_of_prior"] == pytest.approx(shift)
 
 
 def test_derived_quantities_are_described_as_parameters_are(summary: Summary, varus: Run) -> None:

@@ -35,7 +35,8 @@ class Code:
 CODES: dict[str, Code] = {
     "odd-number": Code(
         "warning",
-        "a number of the configuration or the data is outside what was ever measured in a knee, or does not fit others",
+        "a number of the configuration or the data is outside what was ever measured in a knee, or does not fit "
+        "others; or readings are copies of others",
         "check the number, its unit and its sign",
     ),
     "not-converged": Code(
@@ -53,6 +54,11 @@ CODES: dict[str, Code] = {
         "the model explains less than three quarters of what a smooth curve could",
         "check the sign of the loads, the units and the side; bounds come last",
     ),
+    "outlying-reading": Code(
+        "warning",
+        "single readings lie farther off, and from their neighbours, than noise puts one in a thousand tests",
+        "look for a slip of the decimal point or of a sign",
+    ),
     "residuals-loop": Code(
         "warning",
         "readings on the way up differ from those on the way down (probability below 0.001)",
@@ -68,11 +74,6 @@ CODES: dict[str, Code] = {
         "neighbouring residuals are alike, by angle or in the order of the file (correlation above 0.1, probability "
         "below 0.001); an inferred sigma then holds what the model cannot do",
         "free the zero of the angle, look for friction, held steps or a geometry that is not this knee's",
-    ),
-    "outlying-reading": Code(
-        "warning",
-        "single readings lie farther off than noise puts one in a thousand tests",
-        "look for a slip of the decimal point or of a sign",
     ),
     "reading-pulls": Code(
         "warning",
@@ -118,7 +119,8 @@ CODES: dict[str, Code] = {
     ),
     "prior-decides": Code(
         "note",
-        "more than 90 % of the standard deviation of a prior that is not uniform is left",
+        "more than 90 % of the standard deviation of a prior that is not uniform is left, by logarithms of a "
+        "log-normal one, and the mean has moved by less than one of it",
         "report the prior with it",
     ),
     "region-unvisited": Code(

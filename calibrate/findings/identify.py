@@ -9,7 +9,7 @@ import numpy as np
 
 from calibrate.findings.finding import Finding
 from calibrate.findings.words import listed
-from calibrate.priors import LogNormal, Uniform
+from calibrate.priors import LogNormal, Uniform, left_of
 from calibrate.problem.parameters import SLACK
 from calibrate.regions import LINEAR, TAUT, TOE, visited
 from calibrate.regions import SLACK as IS_SLACK
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 # much compared with an even spread.
 STRIP = 0.05
 FILLED = 0.25
-# A parameter with more than this share of its prior's standard deviation left was not learnt.
+# A parameter with more than this share of its prior's standard deviation left was not learnt, unless its mean has moved
+# by so many of them.
 LEARNT = 0.9
+MOVED = 1.0
 # A region counts as unvisited if readings lie there in no more than this share of the draws.
 UNVISITED = 0.1
 _DRAWS = 500
@@ -67,11 +69,10 @@ def _end(lower: bool) -> str:
 
 def prior_decides(draws: Draws) -> Iterator[Finding]:
     """Find parameters of which the data say next to nothing; flat priors are told by their bounds instead."""
-    shares = draws.some_samples().std(axis=0) / draws.posterior.scale
     found = {
-        name: float(share)
-        for name, share, prior in zip(draws.names, shares, draws.posterior.priors, strict=True)
-        if share > LEARNT and not isinstance(prior, Uniform)
+        name: share
+        for name, prior, (share, shift) in zip(draws.names, draws.posterior.priors, _left(draws), strict=True)
+        if not isinstance(prior, Uniform) and untold(share, shift)
     }
     if found:
         named = [f"{name} ({100 * share:.0f} %)" for name, share in found.items()]
@@ -81,14 +82,26 @@ def prior_decides(draws: Draws) -> Iterator[Finding]:
             max(found.values()),
             LEARNT,
             f"the prior, not the data, decides {', '.join(named)}: in brackets the share of the prior's standard "
-            f"deviation that is left (below {100 * LEARNT:g} % the data say something)",
+            f"deviation that is left, by logarithms where it is log-normal (below {100 * LEARNT:g} % the data say "
+            "something)",
             f"report the prior with {'it' if len(found) == 1 else 'them'}",
         )
 
 
+def untold(share: float, shift: float) -> bool:
+    """Tell whether data have told next to nothing, by what `priors.left_of` returns."""
+    return share > LEARNT and abs(shift) < MOVED
+
+
+def _left(draws: Draws) -> list[tuple[float, float]]:
+    """Return what is left of each parameter's prior, and how far its mean has moved."""
+    return [left_of(x, prior) for x, prior in zip(draws.some_samples().T, draws.posterior.priors, strict=True)]
+
+
 def parameters_trade_off(draws: Draws) -> Iterator[Finding]:
     """Find parameters of which the data tell a combination better than each."""
-    found, most = trade_offs(draws.some_samples(), draws.posterior.scale), float(np.sqrt(1.0 - 1.0 / INFLATION))
+    left = np.array([share for share, _ in _left(draws)])
+    found, most = trade_offs(draws.some_samples(), left), float(np.sqrt(1.0 - 1.0 / INFLATION))
     if found:
         said = [
             f"{_and([draws.names[i] for i in one.members])} ({one.correlation:.{_digits(one.correlation)}f})"

@@ -29,9 +29,13 @@ def of_residuals(draws: Draws, fit: BestFit) -> Iterator[Finding]:
     """Yield what residuals say against their being noise; each test assumes that those before it have found nothing."""
     if np.isnan(fit.explained) or errors(draws, fit.test) == CORRELATED:
         return  # loads that do not vary have no noise to compare with, and a discrepancy expects a pattern
-    found = [*loop(draws, fit), *([*noise_swallows(draws, fit)] or [*neighbours_alike(draws, fit)])]
-    found = found or [*one_arm_worse(draws, fit)]  # judged without what lies apart, of which a worse arm has more
-    yield from found or [*outlying_readings(draws, fit)] or [*reading_pulls(draws, fit)] or heavy_tails(draws, fit)
+    if pattern := [*loop(draws, fit), *([*noise_swallows(draws, fit)] or [*neighbours_alike(draws, fit)])]:
+        # A slip comes in any knee; several readings that lie apart beside a pattern are part of it.
+        yield from [] if fit.outlying.size > 1 else outlying_readings(draws, fit)
+        yield from pattern
+        return
+    worse = [*one_arm_worse(draws, fit)]  # judged without what lies apart, of which a worse arm has more
+    yield from worse or [*outlying_readings(draws, fit)] or [*reading_pulls(draws, fit)] or heavy_tails(draws, fit)
 
 
 def loop(draws: Draws, fit: BestFit) -> Iterator[Finding]:
@@ -81,7 +85,7 @@ def neighbours_alike(draws: Draws, fit: BestFit) -> Iterator[Finding]:
     if found:
         order, correlation, probability = min(found, key=lambda one: one[2])
         unit, swallowed = fit.test.measurement.unit, ""
-        if infers_sigma(draws, fit.test):
+        if infers_sigma(draws, fit.test) and not fit.outlying.size:
             apart = fit.scatter * np.sqrt(max(0.0, 1.0 - correlation))
             swallowed = (
                 f"; the inferred noise holds what the model cannot do: the fit misses by {fit.scatter:.2g} {unit}, "

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from calibrate.findings import identify
 from calibrate.findings.extrapolation import BEYOND
-from calibrate.findings.identify import LEARNT
 from calibrate.report.words import estimate, interval, number, sentence, title_of, unit_after
 from calibrate.results import Run
 from calibrate.sampling.remedy import NAMES
@@ -133,10 +133,22 @@ def untold_names(content: Mapping[str, Any]) -> set[str]:
     for finding in content["findings"]:
         if finding["code"] in UNTOLD:
             names |= _named(finding, content)
-    names |= {name for name, entry in content["parameters"].items() if (entry["sd_of_prior"] or 0.0) > LEARNT}
+    names |= {name for name, entry in content["parameters"].items() if _untold(entry)}
     names |= {name for name, entry in content["derived"].items() if entry.get("beyond", 0.0) > BEYOND}
     # A reference strain follows from the slack length, and is not told without it.
     return names | {f"{name.removesuffix('.l_0')}.reference_strain" for name in names if name.endswith(".l_0")}
+
+
+def _untold(entry: Mapping[str, Any]) -> bool:
+    """Tell whether the prior is next to all that is known of a parameter."""
+    share, shift = entry["sd_of_prior"], entry["shift_of_prior"]
+    return share is not None and shift is not None and identify.untold(share, shift)
+
+
+def _left(entry: Mapping[str, Any]) -> str:
+    """Say what a parameter has left of its prior."""
+    by = " (by logarithms)" if entry["prior"].startswith("log-normal") else ""
+    return f"{100.0 * entry['sd_of_prior']:.0f} % of the prior's standard deviation{by}"
 
 
 def _named(finding: Mapping[str, Any], content: Mapping[str, Any]) -> set[str]:
@@ -162,7 +174,7 @@ def learnt(content: Mapping[str, Any]) -> Iterator[Told]:
             continue
         said = f"{title_of(name, tests)}: {estimate(entry)}"
         if entry.get("sd_of_prior") is not None:
-            said += f"; {100.0 * entry['sd_of_prior']:.0f} % of the prior's standard deviation is left"
+            said += f"; {_left(entry)} is left"
         if name in sensitive:
             said += "; the prior has a say in it"
         yield Told(name, sentence(said))
@@ -172,14 +184,13 @@ def combined(content: Mapping[str, Any]) -> Iterator[Told]:
     """Yield what the data tell of quantities that they do not tell one by one."""
     tests, untold = [test["name"] for test in content["tests"]], untold_names(content)
     for name, entry in content["parameters"].items():
-        share = entry["sd_of_prior"]
-        if name in untold and share is not None and share <= LEARNT:
+        if name in untold and entry["sd_of_prior"] is not None and not _untold(entry):
             spread = unit_after(entry["unit"])
             yield Told(
                 name,
                 sentence(
                     f"{title_of(name, tests)}: 95 % between {interval(entry).replace(' to ', ' and ')}{spread}, with "
-                    f"{100.0 * share:.0f} % of its prior's standard deviation left"
+                    f"{_left(entry)} left"
                 ),
             )
 
@@ -197,11 +208,10 @@ def not_learnt(content: Mapping[str, Any], path: str) -> Iterator[Untold]:
     said = {name for finding in content["findings"] if finding["code"] in UNTOLD for name in _named(finding, content)}
     tests = [test["name"] for test in content["tests"]]
     for name, entry in content["parameters"].items():
-        if (entry["sd_of_prior"] or 0.0) > LEARNT and name not in said:
+        if _untold(entry) and name not in said:
             yield Untold(
                 sentence(
-                    f"{title_of(name, tests)} ({name}): {100.0 * entry['sd_of_prior']:.0f} % of the prior's standard "
-                    f"deviation is left, so the data say next to nothing of it"
+                    f"{title_of(name, tests)} ({name}): {_left(entry)} is left, so the data say next to nothing of it"
                 ),
                 "",
                 (f"calibrate design {shlex.quote(path)} --target {shlex.quote(name)}",),
