@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.derived import RANGE
 from calibrate.errors import ParameterError
+from calibrate.findings.extrapolation import BEYOND, MARGIN, ends
 from calibrate.results import Run
 from calibrate.whatif import Change, ChangedKnees, changes_of, knees_of
 
@@ -76,8 +77,9 @@ class Comparison:
             `file`, `converged`, `draws`, `test`, `flexion`, `positive`, `load`, `unit`, `measured`, `changes`,
             `released`; then `curve` with `angle`, `calibrated` and, if anything is changed, `changed` and `difference`,
             each with lists `median`, `q5`, `q95`; or `laxity`, one entry a moment, with `varus`, `valgus` and `total`
-            [degrees], each of these with `calibrated`, ..., and `reached`, the share of draws; last `notes`. A quantile
-            of an angle that lies beyond 20 degrees is None.
+            [degrees], each of these with `calibrated`, ..., with the shares of the draws that have `reached` it, and
+            that have it `beyond` the measured angles; last `notes`. A quantile of an angle that lies beyond 20 degrees
+            is None. Laxity counts from the knee's own zero.
         """
         test, run = self.before.test, self.run
         out: dict[str, Any] = {
@@ -120,21 +122,30 @@ class Comparison:
     def _laxity(self, moments: Sequence[float]) -> list[dict[str, Any]]:
         before = self.before.laxity(moments)
         after = self.after.laxity(moments) if self.changes else before
+        low, high = self._ends
         found = []
         for moment in moments:
             entry: dict[str, Any] = {"moment": moment}
+            outside = np.zeros((2, len(low)), dtype=bool)  # of the total where either side is
             for way in ("varus", "valgus", "total"):
                 # What is not reached lies beyond all that is.
                 end = math.inf if way in ("total", self.before.test.positive) else -math.inf
                 name = f"laxity_{way}_{moment:g}Nm"
-                pair = [np.where(np.isnan(of[name]), end, of[name])[:, np.newaxis] for of in (before, after)]
-                of = self._columns(pair[0], pair[1])
+                pair = np.array([np.where(np.isnan(of[name]), end, of[name]) for of in (before, after)])
+                own = outside if way == "total" else (pair < low - MARGIN) | (pair > high + MARGIN)
+                outside |= own
+                of = self._columns(*pair[..., np.newaxis])
                 entry[way] = {key: {q: value[0] for q, value in columns.items()} for key, columns in of.items()}
-                for key, values in zip(("calibrated", "changed"), pair, strict=True):
+                for key, values, far in zip(("calibrated", "changed"), pair, own, strict=True):
                     if key in entry[way]:
-                        entry[way][key]["reached"] = float(np.isfinite(values).mean())
+                        entry[way][key] |= {"reached": float(np.isfinite(values).mean()), "beyond": float(far.mean())}
             found.append(entry)
         return found
+
+    @property
+    def _ends(self) -> tuple[FloatArray, FloatArray]:
+        """Between which angles the test measured, in degrees from the knee's own zero in each draw as calibrated."""
+        return ends(self.before.test, self.before.full)
 
     def _notes(self) -> list[str]:
         notes = [] if self.run.converged else ["the run has not converged: medians and intervals may still move"]
@@ -147,11 +158,10 @@ class Comparison:
         return notes
 
     def _notes_of_laxity(self, entries: Sequence[Mapping[str, Any]]) -> list[str]:
-        notes = []
-        offset = self.before.full[:, self.before.test.slots.reading[0]]
-        if offset.any():
+        notes, far = [], []
+        offset = self.before.full[:, self.before.test.slots.reading[0]].any()
+        if offset:
             notes.append("angles of laxity are the knee's own: the offset of the file's zero is taken off")
-        beyond = False
         for entry in entries:
             for way in ("varus", "valgus"):
                 for key in ("calibrated", "changed"):
@@ -161,15 +171,15 @@ class Comparison:
                     if of["reached"] < 1.0:
                         by = f"by {of['reached']:.1%} of the draws only" if of["reached"] else "by none of the draws"
                         notes.append(f"{entry['moment']:g} N·m {way}, {key}: reached within {RANGE:g} degrees {by}")
-                    beyond |= self._is_beyond(of["median"])
-        if beyond:
-            low, high = self.measured
-            notes.append(f"measured were {low:g} to {high:g} degrees: beyond, laxity is the model's alone")
+                    if of["beyond"] > BEYOND:
+                        far.append(f"{entry['moment']:g} N·m {way}, {key} ({of['beyond']:.0%} of the draws)")
+        if far:
+            low, high = (round(float(np.median(of)), 2) for of in self._ends)
+            zero = " from the knee's own zero (medians of the draws)" if offset else ""
+            notes.append(
+                f"laxity is the model's alone beyond the measured {low:g} to {high:g} degrees{zero}: {'; '.join(far)}"
+            )
         return notes
-
-    def _is_beyond(self, angle: float | None) -> bool:
-        low, high = self.measured
-        return angle is None or not low - _NOUGHT <= angle <= high + _NOUGHT
 
 
 def compare(

@@ -221,7 +221,7 @@ def test_laxity_before_and_after_a_release(varus: Run) -> None:
     assert content["released"] == ["lcl"]
     assert entry["varus"]["calibrated"]["reached"] == 1.0
     assert 0.0 < entry["varus"]["calibrated"]["q5"] < entry["varus"]["calibrated"]["q95"]
-    assert entry["varus"]["changed"] == {"median": None, "q5": None, "q95": None, "reached": 0.0}
+    assert entry["varus"]["changed"] == {"median": None, "q5": None, "q95": None, "reached": 0.0, "beyond": 1.0}
     assert entry["varus"]["difference"]["median"] is None
     assert entry["total"]["changed"]["median"] is None
     assert entry["valgus"]["changed"]["median"] < 0.0

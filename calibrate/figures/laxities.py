@@ -27,6 +27,7 @@ from calibrate.figures.style import (
     new_figure,
     open_frame,
 )
+from calibrate.findings.extrapolation import BEYOND, beyond
 from calibrate.literature import laxity_band
 from calibrate.problem.laxity_test import LaxityTest
 
@@ -73,10 +74,10 @@ def laxity_plot(run: Draws, *, moment: float = 10.0) -> Figure:
     notes = []
     for test, shift in zip(tests, _shifts(tests), strict=True):
         found = laxities(run, test, q, moment)
-        beyond = _beyond(test, found, run, q)
+        hollow = _beyond(test, found, run, q)
         for way, colour in _WAYS.items():
-            _draw(left, test.flexion + shift, found[way], colour, way, hollow=beyond[way])
-        _draw(right, test.flexion + shift, found["total"], MEDIAN, "this knee", hollow=any(beyond.values()))
+            _draw(left, test.flexion + shift, found[way], colour, way, hollow=hollow[way])
+        _draw(right, test.flexion + shift, found["total"], MEDIAN, "this knee", hollow=hollow["total"])
         _draw_truth(run, test, moment, left, right, shift)
         lost = float(np.isnan(found["total"]).mean())
         if lost >= _SAID:
@@ -111,12 +112,10 @@ def _shifts(tests: tuple[LaxityTest, ...]) -> list[float]:
 
 
 def _beyond(test: LaxityTest, found: dict[str, FloatArray], run: Draws, q: FloatArray) -> dict[str, bool]:
-    """Tell which way most draws' laxity lies beyond the measured angles."""
-    measurement = test.measurement
-    degrees = measurement.in_degrees(measurement.angles)
-    offset = float(np.median(run.posterior.full(q)[:, test.slots.reading[0]]))
-    low, high = float(degrees.min()) - offset, float(degrees.max()) - offset
-    return {way: bool(np.mean((found[way] < low) | (found[way] > high)) > 0.5) for way in _WAYS}
+    """Tell of each way, and of the total, whether most draws' laxity lies beyond the measured angles."""
+    label = test.label if len(run.posterior.tests) > 1 else ""
+    shares = beyond(run.posterior, q, {f"{label}laxity_{name}": values for name, values in found.items()})
+    return {name: shares[f"{label}laxity_{name}"] > BEYOND for name in found}
 
 
 def _draw(ax: Axes, at: float, values: FloatArray, colour: str, name: str, *, hollow: bool) -> None:
