@@ -152,7 +152,7 @@ def test_what_a_finding_names_is_not_told_as_learnt(varus: Run) -> None:
 def test_the_verdict_is_the_runs(said: dict[str, Any], varus: Run, valgus: Run) -> None:
     assert varus.converged
     assert not valgus.converged
-    (sentence,) = said["verdict"]
+    sentence, _ = said["verdict"]
     checks = varus.summary()["checks"]
     assert sentence.startswith("The run has converged: 3 independent ensembles of 16 walkers took 363 steps")
     assert f"the first {varus.summary()['burn_in']} are dropped" in sentence
@@ -255,7 +255,9 @@ def test_the_methods_state_the_runs_numbers_and_cite_what_they_list(said: dict[s
         f"left {varus.draws:,} draws (seed 1)",
         f"emcee {varus.file.versions['emcee']}",
         "below 1.1 wanted",
+        "Convergence was judged, of every parameter, by nested R-hat",
         "100 wanted): met",
+        f"what follows from the parameters was computed of {len(varus.derived()['mcl.taut_angle']):,} draws.",
     ):
         assert part in text
     assert {int(one) for one in re.findall(r"\[(\d+)\]", text)} == set(range(1, len(references) + 1))

@@ -97,10 +97,18 @@ def verdict(run: Run, content: Mapping[str, Any]) -> Iterator[str]:
         return
     rhat, tail = checks["rhat"], min(checks["ess_bulk"], checks["ess_tail"], key=lambda check: check["value"])
     yield (
-        f"The run has converged: {sampled}. R-hat between ensembles is at most {number(rhat['value'], '.4f')} (below "
-        f"{rhat['threshold']:g} wanted), and every quantity has at least {tail['value']:,.0f} effective samples "
-        f"({tail['threshold']:,.0f} wanted), on two looks in a row."
+        f"The run has converged: {sampled}. Of every parameter R-hat between ensembles is at most "
+        f"{number(rhat['value'], '.4f')} (below {rhat['threshold']:g} wanted), and there are at least "
+        f"{tail['value']:,.0f} effective samples ({tail['threshold']:,.0f} wanted), on two looks in a row."
     )
+    # What some draws lack, or never moves, has neither number.
+    told = [of for name, of in content["derived"].items() if name not in content["parameters"] and of["ess_bulk"]]
+    if told:
+        yield (
+            f"What follows from the parameters, like laxity, is computed of {count(run.spread()[..., 0].size, 'draw')}"
+            f": its R-hat is at most {number(max(of['rhat'] for of in told), '.4f')}, and there are at least "
+            f"{min(of[key] for of in told for key in ('ess_bulk', 'ess_tail')):,.0f} effective samples of it."
+        )
 
 
 def check_rows(content: Mapping[str, Any]) -> Iterator[dict[str, str]]:

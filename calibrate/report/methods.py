@@ -78,12 +78,15 @@ def paragraph(run: Run, content: Mapping[str, Any]) -> Iterator[str]:
     )
     checks = content["checks"]
     yield (
-        f"Convergence was judged by nested R-hat {cited[NESTED]} of normalised ranks {cited[RHAT]} (largest "
-        f"{number(checks['rhat']['value'], '.4f')}, below {sampling.max_rhat:g} wanted) and by effective samples of "
-        f"the middle and of the tails (smallest {number(content['smallest_ess'], ',.0f')}, {sampling.min_ess:,.0f} "
-        f"wanted): {'met' if content['converged'] else 'not met'}."
+        f"Convergence was judged, of every parameter, by nested R-hat {cited[NESTED]} of normalised ranks "
+        f"{cited[RHAT]} (largest {number(checks['rhat']['value'], '.4f')}, below {sampling.max_rhat:g} wanted) and by "
+        f"effective samples of the middle and of the tails (smallest {number(content['smallest_ess'], ',.0f')}, "
+        f"{sampling.min_ess:,.0f} wanted): {'met' if content['converged'] else 'not met'}."
     )
-    yield "Estimates are posterior medians with central 95 % intervals."
+    yield (
+        "Estimates are posterior medians with central 95 % intervals; what follows from the parameters was "
+        f"computed of {count(run.spread()[..., 0].size, 'draw')}."
+    )
 
 
 def prior_rows(run: Run, content: Mapping[str, Any]) -> Iterator[dict[str, str]]:
