@@ -73,6 +73,7 @@ def draws(posterior: Posterior, seed: int = 1, converged: bool = True) -> Any:
     return SimpleNamespace(
         posterior=posterior,
         thinned=lambda count: q[:count],
+        draws=4000,
         diagnosis=diagnosis,
         converged=converged,
         settings=posterior.config.sampling,

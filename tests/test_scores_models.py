@@ -23,6 +23,7 @@ def draws(posterior: Posterior, q: np.ndarray, ess: float = 1e4, converged: bool
     return SimpleNamespace(
         posterior=posterior,
         thinned=lambda count: q[:count],
+        draws=len(q),
         diagnosis=SimpleNamespace(smallest_ess=ess),
         converged=converged,
     )

@@ -182,9 +182,13 @@ def scored(draws: Draws) -> Scores:
 
 
 def efficiency_of(draws: Draws, count: int) -> float:
-    """Return how many effective draws each of some picked at random is worth, by the worst parameter."""
+    """Return how many effective draws each of some picked at random is worth, by the worst parameter.
+
+    Of n picked from a chain of N draws that are worth m, 1 / (1/n - 1/N + 1/m) are left: picking adds its own error to
+    the chain's.
+    """
     ess = draws.diagnosis.smallest_ess
-    return min(1.0, ess / count) if ess > 0.0 else 0.0
+    return min(1.0, 1.0 / (count * (1.0 / count - 1.0 / draws.draws + 1.0 / ess))) if ess > 0.0 else 0.0
 
 
 def extended(wanted: Posterior, fitted: Posterior, q: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ from calibrate.scores.pointwise import foretold, foretold_by_others
 FloatArray = NDArray[np.float64]
 
 SHARES = (0.5, 0.9)
-# Draws that scores are made from, at the most; they are picked at random, so that they are nearly independent.
+# Draws that scores are made from, at the most; they are picked at random.
 DRAWS = 4000
 MOST_READINGS = 20_000
 # Readings that are looked at together: 32 MB for each array of theirs.
