@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +20,7 @@ from calibrate.validate import judged, trial
 from calibrate.validate.batch import trials
 from calibrate.validate.trial import LIKELIHOOD, Plan, Trial, attempt, rank
 from calibrate.validate.truths import prior_draw, readings_of
+from calibrate.validate.uniform import sight
 from calibrate.validate.verdict import ALARM, CHECKS, Validation
 
 ONE = (
@@ -102,7 +103,8 @@ def right() -> Validation:
 
 def test_an_exact_fit_passes_and_what_is_known_beforehand_is_no_quantity(right: Validation) -> None:
     assert right.passed
-    assert right.verdict.startswith("calibrated: all ")
+    assert right.verdict.startswith("no fault found: the ranks of all ")
+    assert right.content()["shown"] == {"chance": 0.9, **asdict(sight(60, right.quantities[0].level))}
     names = [one.name for one in right.quantities]
     assert {"mcl.k", "mcl.stiffness_per_strain", "laxity_total_10Nm", LIKELIHOOD} <= set(names)
     assert not {"lcl.stiffness_per_strain", "mcl.reference_strain", "lcl.taut_angle"} & set(names)
@@ -258,6 +260,7 @@ def test_no_answer_at_all_is_no_verdict() -> None:
     assert not found.passed
     assert found.verdict.startswith("undecided: 0 of 30 fits")
     assert found.content()["quantities"] == []
+    assert found.content()["shown"] is None
 
 
 def test_a_trial_follows_from_its_seed_and_number_alone() -> None:

@@ -47,10 +47,15 @@ def test_it_prints_the_verdict_and_the_worst_quantity_first_and_writes_figure_an
     result = command(*ARGUMENTS, "-o", "out", "--seed", 3)
     assert result.code == 0
     first, second, *rest = result.out.splitlines()
-    assert first.startswith("one.toml: calibrated: all ")
+    assert first.startswith("one.toml: no fault found: the ranks of all ")
+    assert "; 20 knees show, in 9 of 10 cases or more, a quantity whose 90 % intervals hold fewer than " in first
+    # Of 13 quantities: a mean of 20 ranks is off where it is 3.36 standard errors off; 1.28 more are nine times in ten.
+    assert "whose estimates are off by 1.19 standard deviations of the posterior" in first
+    assert first.endswith(", and may miss less; a right program fails this check with a chance of 5 % at the most")
     assert second.startswith("20 truths from the prior, each ranked among 199 draws, seed 3, ")
     content = json.loads((place / "out" / "validation.json").read_text())
     assert content["passed"] is True
+    assert content["shown"].keys() == {"chance", "narrow", "wide", "shift"}
     assert (content["runs"], content["counted"], content["lost"], content["seed"]) == (20, 20, [], 3)
     chances = [one["chance"] for one in content["quantities"]]
     assert chances == sorted(chances)

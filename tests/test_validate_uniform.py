@@ -17,6 +17,7 @@ from calibrate.validate.uniform import (
     distance_chance,
     mean_chance,
     offset,
+    sight,
 )
 
 
@@ -108,3 +109,30 @@ def test_thousands_of_ranks_have_a_band_too() -> None:
     assert (high > 0.0).all()
     assert high[DRAWS // 2] == pytest.approx(-low[DRAWS // 2], abs=1e-3)
     assert 3.7 < high[DRAWS // 2] / np.sqrt(0.25 / 3000) < 6.0
+
+
+@pytest.mark.parametrize(
+    ("size", "lowest", "highest", "narrow", "wide", "shift"),
+    # Of 25 quantities: 20 ranks pass with 12 to 20 in their 90 % intervals and 2 to 18 in their 50 % ones.
+    [(20, 12, 18, 0.433, 0.973, 1.25), (100, 78, 68, 0.718, 0.742, 0.504), (500, 425, 290, 0.827, 0.609, 0.222)],
+)
+def test_what_so_many_ranks_show_they_show_nine_times_in_ten(
+    size: int, lowest: int, highest: int, narrow: float, wide: float, shift: float
+) -> None:
+    level = 0.05 / (5 * 25)
+    found = sight(size, level)
+    assert (found.narrow, found.wide) == (pytest.approx(narrow, abs=1e-3), pytest.approx(wide, abs=1e-3))
+    assert found.shift == pytest.approx(shift, rel=0.01)
+    ranks = np.full(size, DRAWS // 2)
+    assert round(size * coverage(ranks, 90, level).low) == lowest
+    assert round(size * coverage(ranks, 50, level).high) == highest
+    assert binom.cdf(lowest - 1, size, found.narrow) == pytest.approx(0.9, rel=1e-9)
+    assert binom.sf(highest, size, found.wide) == pytest.approx(0.9, rel=1e-9)
+    z = found.shift + np.random.default_rng(1).standard_normal((2000, size))
+    missed = np.mean([mean_chance(np.floor(ndtr(row) * (DRAWS + 1)).astype(int)) > level for row in z])
+    assert 0.03 < missed < 0.13  # a tenth, or somewhat less where the shift is large
+
+
+def test_ranks_that_may_all_be_held_show_no_wide_intervals() -> None:
+    assert sight(20, 1e-6).wide == 1.0
+    assert sight(20, 1e-6).narrow < sight(20, 1e-4).narrow

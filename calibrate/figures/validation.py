@@ -61,7 +61,7 @@ def validation_plot(found: Validation) -> Figure:
         ax.set_ylim(len(quantities) - 0.5, -0.5)
         dress(ax)
     right[0].tick_params(axis="y", labelsize=SMALL - 1.0)
-    state = "calibrated" if found.passed else "undecided" if found.too_few else "NOT CALIBRATED"
+    state = "no fault found" if found.passed else "undecided" if found.too_few else "NOT CALIBRATED"
     figure.suptitle(
         f"{printable(Path(found.source).name)}: {state}, {len(found.counted)} knees from the {found.over}; right, "
         "truths in intervals [%]",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -20,13 +20,16 @@ from calibrate.validate.trial import Trial
 from calibrate.validate.uniform import (
     DRAWS,
     INTERVALS,
+    SEEN,
     Coverage,
+    Sight,
     band,
     coverage,
     differences,
     distance_chance,
     mean_chance,
     offset,
+    sight,
 )
 
 FloatArray = NDArray[np.float64]
@@ -184,6 +187,11 @@ class Validation:
         return not self.too_few and not self.failing
 
     @property
+    def shown(self) -> Sight | None:
+        """From where on so many knees show a fault; None if they are too few to show any."""
+        return sight(len(self.counted), self.quantities[0].level) if len(self.counted) >= FEWEST else None
+
+    @property
     def verdict(self) -> str:
         """The verdict in a sentence."""
         of = f"{len(self.counted)} knees from the {self.over}"
@@ -194,12 +202,13 @@ class Validation:
                 f"not calibrated: of {len(self.quantities)} quantities {len(self.failing)} are not where {of} should "
                 f"lie: {named}{more}"
             )
-        if self.too_few:
+        if self.too_few or self.shown is None:
             few = f"; with fewer than {FEWEST} nothing can be said" if len(self.counted) < FEWEST else ""
             return f"undecided: {len(self.counted)} of {len(self.trials)} fits have an answer{few}"
         return (
-            f"calibrated: all {len(self.quantities)} quantities are where {of} should lie; a right program fails this "
-            f"check with a chance of {100 * ALARM:g} % at the most"
+            f"no fault found: the ranks of all {len(self.quantities)} quantities are as even as those of {of} are by "
+            f"chance; {len(self.counted)} knees show, in {10 * SEEN:.0f} of 10 cases or more, {_shows(self.shown)}, "
+            f"and may miss less; a right program fails this check with a chance of {100 * ALARM:g} % at the most"
         )
 
     @property
@@ -229,6 +238,16 @@ class Validation:
             "draws": DRAWS,
             "seed": self.seed,
             "alarm": ALARM,
+            "shown": None if self.shown is None else {"chance": SEEN, **asdict(self.shown)},
             "cpu_seconds": math.fsum(trial.seconds for trial in self.trials),
             "quantities": [one.content() for one in self.quantities],
         }
+
+
+def _shows(seen: Sight) -> str:
+    """Say which faults are found, each number rounded to the side of the larger fault."""
+    wide = f"whose 50 % intervals hold more than {math.ceil(100 * seen.wide)} %, " if seen.wide < 1.0 else ""
+    return (
+        f"a quantity whose 90 % intervals hold fewer than {math.floor(100 * seen.narrow)} % of the truths, {wide}or "
+        f"whose estimates are off by {math.ceil(100 * seen.shift) / 100:g} standard deviations of the posterior"
+    )
