@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrate.derived import RANGE
 from calibrate.errors import ParameterError
-from calibrate.findings.extrapolation import BEYOND, MARGIN, ends
+from calibrate.findings.extrapolation import BEYOND, ends, outside
 from calibrate.results import Run
 from calibrate.whatif import Change, ChangedKnees, changes_of, knees_of
 
@@ -126,14 +126,14 @@ class Comparison:
         found = []
         for moment in moments:
             entry: dict[str, Any] = {"moment": moment}
-            outside = np.zeros((2, len(low)), dtype=bool)  # of the total where either side is
+            either = np.zeros((2, len(low)), dtype=bool)  # of the total where one of the sides is
             for way in ("varus", "valgus", "total"):
                 # What is not reached lies beyond all that is.
                 end = math.inf if way in ("total", self.before.test.positive) else -math.inf
                 name = f"laxity_{way}_{moment:g}Nm"
                 pair = np.array([np.where(np.isnan(of[name]), end, of[name]) for of in (before, after)])
-                own = outside if way == "total" else (pair < low - MARGIN) | (pair > high + MARGIN)
-                outside |= own
+                own = either if way == "total" else outside(pair, low, high)
+                either |= own
                 of = self._columns(*pair[..., np.newaxis])
                 entry[way] = {key: {q: value[0] for q, value in columns.items()} for key, columns in of.items()}
                 for key, values, far in zip(("calibrated", "changed"), pair, own, strict=True):

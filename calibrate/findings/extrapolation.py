@@ -48,16 +48,21 @@ def beyond(posterior: Posterior, q: FloatArray, derived: Mapping[str, FloatArray
         low, high = ends(test, full)
         label = test.label if len(posterior.tests) > 1 else ""
         ways = {
-            name.removeprefix(label): ~((values >= low - MARGIN) & (values <= high + MARGIN))
+            name.removeprefix(label): outside(values, low, high)
             for name, values in derived.items()
             if name.removeprefix(label).startswith(("laxity_valgus", "laxity_varus")) and name.startswith(label)
         }
-        out |= {f"{label}{name}": float(outside.mean()) for name, outside in ways.items()}
-        for name, outside in ways.items():
+        out |= {f"{label}{name}": float(far.mean()) for name, far in ways.items()}
+        for name, far in ways.items():
             if name.startswith("laxity_valgus"):
                 at = name.removeprefix("laxity_valgus")
-                out[f"{label}laxity_total{at}"] = float((outside | ways[f"laxity_varus{at}"]).mean())
+                out[f"{label}laxity_total{at}"] = float((far | ways[f"laxity_varus{at}"]).mean())
     return out
+
+
+def outside(values: FloatArray, low: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
+    """Tell which angles lie beyond the measured ones by more than they are read to; those that are not reached do."""
+    return np.asarray(~((values >= low - MARGIN) & (values <= high + MARGIN)))
 
 
 def ends(test: LaxityTest, full: FloatArray) -> tuple[FloatArray, FloatArray]:
