@@ -105,8 +105,7 @@ def isolated(angles: FloatArray, residuals: FloatArray, rows: NDArray[np.intp], 
         For each of `rows`.
     """
     order = np.argsort(angles, kind="stable")
-    place = np.empty(order.size, dtype=np.intp)
-    place[order] = np.arange(order.size)
+    place = np.argsort(order)
     others = np.setdiff1d(np.arange(order.size), place[rows])
     after = np.searchsorted(others, place[rows])
     values = np.concatenate([[math.inf], residuals[order[others]], [math.inf]])
