@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cohorts
+import h5py
 import numpy as np
 import pytest
 from commands import Command, check_refused
@@ -163,6 +164,72 @@ def test_what_has_changed_is_done_again_and_it_alone(tmp_path: Path) -> None:
     path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "S03" not in line))
     assert run_cohort(load_study(path), out, **here, resume=True).taken == 0
     assert open_cohort(out).ids == ("S01-left", "S01-right", "S02-left", "new")
+
+
+def damage(path: Path, column: str) -> None:
+    """Change a byte in the first chunk of a column."""
+    with h5py.File(path) as f:
+        at = f[column].id.get_chunk_info(0).byte_offset + 20
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.usefixtures("made_up")
+@pytest.mark.parametrize("column", ["draws", "log_prob", "data"])
+def test_what_is_damaged_is_done_again_and_the_file_is_whole(column: str, root: Path, tmp_path: Path) -> None:
+    """A chunk has 16,384 numbers, so the first one of 10,000 for each knee has the first two knees."""
+    study, file = load_study(root / "study.csv"), tmp_path / "shard-0001-of-0001.h5"
+    here: dict[str, Any] = {"executor": cohorts.Here(), "draws": 5000}
+    run_cohort(study, tmp_path, **here)
+    sound, said = file.read_bytes(), []
+    damage(file, column)
+    outcome = run_cohort(study, tmp_path, **here, resume=True, on_warning=said.append)
+    again = {"draws": 2, "log_prob": 4, "data": 5}[column]
+    assert (outcome.reason, outcome.taken, outcome.knees) == ("done", again, 5)
+    named = {2: "2 knees to calibrate again: S01-left, S01-right", 4: "4 knees to", 5: "5 knees to"}[again]
+    assert f"{file}: truncated, damaged or no results of a study ({column} does not match its checksum)" in said[0]
+    assert named in said[0]
+    assert cohorts.files(tmp_path) == {file.name: sound}
+
+
+@pytest.mark.usefixtures("made_up")
+def test_a_damaged_batch_is_done_again(root: Path, tmp_path: Path) -> None:
+    study = load_study(root / "study.csv")
+
+    def ending(progress: CohortProgress) -> None:
+        if progress.taken >= 4:
+            raise InterruptedError
+
+    here: dict[str, Any] = {"executor": cohorts.Here(), "batch": 2}
+    with pytest.raises(InterruptedError):
+        run_cohort(study, tmp_path, **here, on_progress=ending)
+    damage(sorted(tmp_path.glob("*.parts/*.h5"))[0], "draws")
+    outcome = run_cohort(study, tmp_path, **here, resume=True)
+    assert (outcome.reason, outcome.taken) == ("done", 3)
+    assert len([*open_cohort(tmp_path).knees]) == 5
+
+
+def test_resume_says_what_is_damaged_or_refuses_a_file_that_cannot_be_read(
+    root: Path, done: Path, tmp_path: Path, command: Command
+) -> None:
+    out = Path(shutil.copytree(done, tmp_path / "out"))
+    file = out / "shard-0001-of-0001.h5"
+    damage(file, "draws")
+    again = ("cohort", root / "study.csv", "-o", out, "--resume", "--draws", 50, "--workers", 1)
+    result = command(*again)
+    assert (result.code, open_cohort(out).missing) == (3, ())
+    assert "warning: " in result.err
+    assert "5 knees to calibrate again: S01-left, S01-right, S02-left, S03-left, S03-right" in result.err
+    assert file.read_bytes() == (done / file.name).read_bytes()
+    damage(file, "id")
+    spoilt = file.read_bytes()
+    check_refused(
+        command(*again),
+        f"{file}: truncated, damaged or no results of a study (id does not match its checksum); once it is deleted, "
+        "--resume calibrates its knees again",
+    )
+    assert file.read_bytes() == spoilt
 
 
 @pytest.mark.usefixtures("made_up")

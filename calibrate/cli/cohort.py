@@ -104,6 +104,7 @@ def cohort(
             keep_chains=keep_chains,
             resume=resume,
             on_progress=_counted(counter),
+            on_warning=lambda said: say(f"warning: {said}"),
         )
     (_print_json if as_json else _print)(outcome)
     if outcome.reason == "interrupted":

@@ -19,18 +19,21 @@ from pathlib import Path
 from typing import Literal
 
 from calibrate import chain
-from calibrate.errors import ConfigError
+from calibrate.errors import ChainError, ConfigError
 from calibrate.processes import cores
 from calibrate.study.engines import Foreign, Local, finished
-from calibrate.study.file import Status
+from calibrate.study.file import Record, Status
 from calibrate.study.knees import Knee, Study
 from calibrate.study.place import Place
 from calibrate.study.reader import open_shard
 from calibrate.study.work import Plan, checked, job_of
+from calibrate.texts import count
 
 # Knees in a batch at the most: seconds of work, and a file with some megabytes.
 _BATCH = 16
 _MOST_BATCH, _MOST_DRAWS = 10_000, 100_000
+# Damaged knees that are named in a warning.
+_NAMED = 5
 # Batches for each worker at the least, so that none is idle for long at the end.
 _SHARES = 4
 
@@ -89,6 +92,7 @@ def run_cohort(
     keep_chains: bool = False,
     resume: bool = False,
     on_progress: Callable[[CohortProgress], None] = lambda progress: None,
+    on_warning: Callable[[str], None] = lambda said: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> CohortOutcome:
     """Calibrate every knee of a study by itself.
@@ -110,9 +114,12 @@ def run_cohort(
     keep_chains : bool
         Whether to keep each knee's whole chain as well, `chains/KNEE.h5`, a run like any other.
     resume : bool
-        Do what is missing of a study that was begun, and what has failed, or has other data or settings than before.
+        Do what is missing of a study that was begun, and what has failed, is damaged, or has other data or settings
+        than before.
     on_progress : callable
         Told after each batch.
+    on_warning : callable
+        Told which knees of a file are damaged, and are calibrated again.
     should_stop : callable
         Asked now and then; what is finished is kept.
 
@@ -126,7 +133,8 @@ def run_cohort(
     ConfigError
         If a knee's configuration cannot be used; then nothing has been written.
     ChainError
-        If the folder holds other results, or another process is at work on the same shard.
+        If the folder holds other results, a file cannot be read at all, or another process is at work on the same
+        shard.
     RunError
         If writing fails, or the executor ends: what is finished is kept.
     """
@@ -140,7 +148,7 @@ def run_cohort(
     place.check(resume=resume)
     place.make()
     with chain.writing(place.file):
-        sitting = _Sitting(study, place, plan, on_progress)
+        sitting = _Sitting(study, place, plan, on_progress, on_warning)
         missing = sitting.look()
         if missing:
             few = max(1, min(workers or cores(), len(missing)))
@@ -163,26 +171,44 @@ def _within(name: str, number: int, most: int) -> int:
 class _Sitting:
     """What is known of a shard's knees while somebody is at work on them."""
 
-    def __init__(self, study: Study, place: Place, plan: Plan, on_progress: Callable[[CohortProgress], None]) -> None:
+    def __init__(
+        self,
+        study: Study,
+        place: Place,
+        plan: Plan,
+        on_progress: Callable[[CohortProgress], None],
+        on_warning: Callable[[str], None],
+    ) -> None:
         self._knees = {knee.id: knee for knee in study.knees}
-        self._place, self._plan, self._on_progress = place, plan, on_progress
+        self._place, self._plan, self._on_progress, self._on_warning = place, plan, on_progress, on_warning
         self._where: dict[str, tuple[Path, int]] = {}
         self._status: dict[str, tuple[Status, str]] = {}
         self._taken, self._begin = 0, time.monotonic()
         self._complete = True
 
     def look(self) -> list[Knee]:
-        """Find what is there already, and return the knees that are missing."""
+        """Find what is there already and undamaged, all of which is read, and return the knees that are missing."""
+        damaged: dict[str, ChainError] = {}
         for path in self._place.files():
-            rows = open_shard(path).texts(("id", "config", "data", "covariates", "message"))
-            for row, (status, (name, *said, message)) in enumerate(rows):
-                knee = self._knees.get(name)
-                if knee is None or status == "failed" or not self._place.has_chain(name, self._plan):
-                    continue
-                job = job_of(knee)
-                if said == [job.config, job.data, job.covariates]:
-                    self._note(name, status, message, path, row)
-        return [knee for name, knee in self._knees.items() if name not in self._where]
+            shard = open_shard(path)
+            for row, one in enumerate(shard.each()):
+                if isinstance(one, ChainError):
+                    damaged[shard.ids[row]] = one
+                elif self._good(one):
+                    self._note(one, path, row)
+        missing = [knee for name, knee in self._knees.items() if name not in self._where]
+        if again := [knee.id for knee in missing if knee.id in damaged]:
+            named = ", ".join(again[:_NAMED]) + (", ..." if len(again) > _NAMED else "")
+            self._on_warning(f"{damaged[again[0]]}; {count(len(again), 'knee')} to calibrate again: {named}")
+        return missing
+
+    def _good(self, record: Record) -> bool:
+        """Tell whether a record is what would come of its knee now."""
+        knee = self._knees.get(record.id)
+        if knee is None or record.status == "failed" or not self._place.has_chain(record.id, self._plan):
+            return False
+        job = job_of(knee)
+        return (record.config, record.data, record.covariates) == (job.config, job.data, job.covariates)
 
     def work(
         self, missing: Sequence[Knee], size: int, engine: Local | Foreign, should_stop: Callable[[], bool]
@@ -193,7 +219,7 @@ class _Sitting:
         for done in finished(batches, self._plan, engine, should_stop):
             path = self._place.store(done)
             for row, one in enumerate(done):
-                self._note(one.record.id, one.record.status, one.record.message, path, row)
+                self._note(one.record, path, row)
             self._taken += len(done)
             self._tell()
 
@@ -216,8 +242,8 @@ class _Sitting:
             time.monotonic() - self._begin,
         )
 
-    def _note(self, name: str, status: Status, message: str, path: Path, row: int) -> None:
-        self._where[name], self._status[name] = (path, row), (status, message)
+    def _note(self, record: Record, path: Path, row: int) -> None:
+        self._where[record.id], self._status[record.id] = (path, row), (record.status, record.message)
 
     def _tell(self) -> None:
         states = Counter(status for status, _ in self._status.values())

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from calibrate.chain.origin import reason
@@ -15,7 +16,7 @@ from calibrate.files import replacing
 from calibrate.kinds import promised
 from calibrate.study.file import Head, Record, batch_file, batches_in, parts_folder, shard_file, write
 from calibrate.study.knees import Study
-from calibrate.study.reader import open_shard, records_of
+from calibrate.study.reader import ShardFile, open_shard, records_of
 from calibrate.study.results import shards_in
 from calibrate.study.work import Done, Plan
 
@@ -92,7 +93,12 @@ class Place:
         mine = self.files()
         others = [path for path, _, _ in there if path.suffix == ".h5" and path != self.file]
         for path in [*mine, *others[:1]]:  # the rest is looked at when all are opened together
-            self._check_study(path)
+            try:
+                shard = open_shard(path)
+            except ChainError as error:
+                advice = "; once it is deleted, --resume calibrates its knees again" if path in mine else ""
+                raise ChainError(f"{error}{advice}") from None
+            self._check_study(shard)
         if mine and not resume:
             raise ChainError(f"{mine[0]}: exists already; {_RESUME}")
 
@@ -146,12 +152,12 @@ class Place:
         with contextlib.suppress(OSError):  # there is none, or somebody's file is in it
             self.parts.rmdir()
 
-    def _check_study(self, path: Path) -> None:
-        found = open_shard(path).head.study
+    def _check_study(self, shard: ShardFile) -> None:
+        found = shard.head.study
         if found != self.head.study:
             raise ChainError(
-                f"{path}: is of a study with {_different(found, self.head.study)}; keep to these, or choose another "
-                "folder with -o"
+                f"{shard.path}: is of a study with {_different(found, self.head.study)}; keep to these, or choose "
+                "another folder with -o"
             )
 
     @contextlib.contextmanager
@@ -166,16 +172,18 @@ class Place:
 
 
 def _records(knees: Sequence[tuple[str, Path, int]]) -> Iterator[Record]:
-    """Yield records by file and row; neighbours are mostly in one file, which is opened once for them."""
+    """Yield records by file and row; neighbours are mostly in one file, which is opened once for them.
+
+    No record is read but these: others may be damaged.
+    """
     at = 0
     while at < len(knees):
-        _, path, row = knees[at]
-        for record in records_of(path, row):
-            if at < len(knees) and knees[at] == (record.id, path, row):
-                yield record
-                at, row = at + 1, row + 1
-            else:
-                break
+        _, path, first = knees[at]
+        stop = at + 1
+        while stop < len(knees) and knees[stop][1:] == (path, first + stop - at):
+            stop += 1
+        yield from islice(records_of(path, first), stop - at)
+        at = stop
 
 
 def _different(before: str, now: str) -> str:

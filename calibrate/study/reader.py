@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from calibrate.chain.layout import open_stream
 from calibrate.chain.origin import reason
 from calibrate.chain.reader import check_file, is_hdf5
 from calibrate.errors import CalibrateError, ChainError
-from calibrate.study.file import DRAWS, FORMAT, SCHEMA, STATUSES, TEXTS, Head, Record, Status, sealed
+from calibrate.study.file import DRAWS, FORMAT, SCHEMA, STATUSES, TEXTS, Head, Record, sealed
 
 # Bytes of a knee's texts: of its id and why it failed, its configuration and covariates, its summary, its data.
 _MOST = {"id": 2**8, "message": 2**14, "covariates": 2**18, "config": 2**20, "summary": 2**22, "data": 2**28}
@@ -35,18 +35,24 @@ class ShardFile:
     def __init__(self, path: Path, head: Head, ids: tuple[str, ...]) -> None:
         self.path, self.head, self.ids = path, head, ids
 
-    def texts(self, names: Sequence[str]) -> Iterator[tuple[Status, tuple[str, ...]]]:
-        """Yield each knee's status and some of its texts, without its draws.
+    def each(self) -> Iterator[Record | ChainError]:
+        """Yield what came of each knee, or of one whose record is damaged what is wrong with it.
 
         Raises
         ------
         ChainError
-            If the file is damaged.
+            If the file is damaged where all knees have their part.
         """
         with _reading(self.path) as f:
             columns = _Columns(f)
             for row in range(columns.knees):
-                yield STATUSES[columns.status[row]], tuple(columns.text(name, row) for name in names)
+                found: Record | ChainError
+                try:
+                    with translated(self.path):
+                        found = columns.record(row)
+                except ChainError as error:
+                    found = error
+                yield found
 
     def records(self, first: int = 0) -> Iterator[Record]:
         """Yield what came of each knee, as the file has it.
