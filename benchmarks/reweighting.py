@@ -129,7 +129,8 @@ def alone(posterior: Posterior, name: str, seed: int) -> Finished:
     """Calibrate a knee by itself."""
     draws = calibrate_one(posterior, seed=seed, min_ess=_ESS)
     some = np.linspace(0, draws.draws - 1, _KEPT).astype(np.int64)
-    return Finished(name, posterior, {}, draws.samples()[some], draws.log_prob()[some], draws.diagnosis.smallest_ess)
+    effective = draws.diagnosis.smallest_ess
+    return Finished(name, posterior, {}, draws.samples()[some], draws.log_prob()[some], effective, draws.draws)
 
 
 def study(case: Case, seed: int) -> Study:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import check_refused
 from conftest import Result, config_text
 
 from calibrate import ConfigError, Posterior, load_config
@@ -25,12 +26,16 @@ from calibrate.config import parse_config
 from calibrate.errors import ExportError
 from calibrate.figures.study_shrinkage import ALONE, TOGETHER, population_plot, shrinkage_plot
 from calibrate.population import open_population
+from calibrate.population.components import Component
 from calibrate.population.finished import finished
 from calibrate.population.from_runs import from_runs, save_prior, table_of
 from calibrate.population.prior import prior_of
 from calibrate.population.shrinkage import natural, parameter_of, shrinkage
+from calibrate.results import open_run
 from calibrate.runner import start_run
-from calibrate.study import load_study, run_cohort
+from calibrate.study import load_study, open_cohort, run_cohort
+from calibrate.study.file import write
+from calibrate.study.reader import open_shard
 
 LAW = "k = { median = 45.0, factor = 1.6 }\nalpha = 0.06\nl_0 = LENGTH\n"
 LAWS = f"[parameters.mcl]\n{LAW.replace('LENGTH', '90.0')}[parameters.lcl]\n{LAW.replace('LENGTH', '60.0')}"
@@ -74,6 +79,13 @@ def test_results_of_a_study_and_runs_are_the_same_knees(study: Path) -> None:
     for one in (knees[0], run):
         np.testing.assert_allclose(one.posterior.log_prob(one.draws), one.log_prob, rtol=1e-12)
         assert one.effective > 800
+    summary = open_cohort(study / "out").knee("a").summary
+    assert (knees[0].effective, knees[0].chain) == (summary["smallest_ess"], summary["draws"])
+    assert run.chain == open_run(study / "a.h5").draws > 1500
+    for one in (knees[0], run):
+        picks = len(one.draws)
+        left = 1.0 / (1.0 / picks - 1.0 / one.chain + 1.0 / one.effective)
+        assert one.atoms([Component("mcl.log_k")]).efficiency == pytest.approx(left / picks, rel=1e-12)
     spread = run.draws.std(axis=0)
     np.testing.assert_allclose(knees[0].draws.mean(axis=0), run.draws.mean(axis=0), atol=0.2 * spread.max())
 
@@ -95,6 +107,55 @@ def test_knees_that_have_not_converged_are_left_out_and_named(study: Path, tmp_p
     assert left_out == ("left out, because they have not converged: b",)
     with pytest.raises(ConfigError, match="no knee has converged"):
         finished([tmp_path / "b.h5"])
+
+
+def partly(study: Path, folder: Path) -> Path:
+    """Write results of a study of nine: three knees have failed, two are as they were."""
+    shard = open_shard(study / "out" / "shard-0001-of-0001.h5")
+    none = {"draws": np.empty((0, 0)), "log_prob": np.empty(0)}
+    records = [
+        replace(one, status="failed", message="no data", summary="{}", **none) if one.id in "bcd" else one
+        for one in shard.records()
+    ]
+    folder.mkdir()
+    write(folder / "shard-0001-of-0001.h5", replace(shard.head, planned=9, total=9), records)
+    return folder
+
+
+def test_knees_that_have_failed_or_are_not_finished_are_said_to_be_so(
+    study: Path, tmp_path: Path, command: Callable[..., Result]
+) -> None:
+    out = partly(study, tmp_path / "out")
+    knees, left_out = finished([out])
+    assert [one.id for one in knees] == ["a", "e"]
+    failed = "left out, because they have failed: b, c, d"
+    missing = "4 more of the study are not finished yet, and left out"
+    assert left_out == (failed, missing)
+    how = ("--components", "mcl.log_k", "--max-steps", 400, "--min-ess", 100, "--workers", 1)
+    made = command("population", out, "--from-runs", "-o", tmp_path / "population.h5", *how)
+    assert f"warning: {failed}\n" in made.err
+    assert f"warning: {missing}\n" in made.err
+
+
+def test_a_component_that_is_fixed_in_a_knee_by_itself_is_said_in_one_line(
+    study: Path, tmp_path: Path, command: Callable[..., Result]
+) -> None:
+    file, alone, views = tmp_path / "population.h5", tmp_path / "alone", tmp_path / "views"
+    how = ("--components", "mcl.log_k,lcl.log_k", "--max-steps", 100, "--min-ess", 100, "--workers", 1)
+    command("population", study / "out", "--from-runs", "-o", file, *how)
+    alone.mkdir()
+    shutil.copyfile(study / "a.csv", alone / "a.csv")
+    text = TEXT.replace("KNEE", "a")
+    (alone / "a.toml").write_text(text)
+    for name in ("another", "b"):  # the first of them is not in the population, so it does not matter
+        (alone / f"{name}.toml").write_text(text.replace("{ median = 45.0, factor = 1.6 }", "45.0", 1))
+    few = {"min_ess": 200.0, "ensembles": 2, "walkers": 32}
+    with ThreadPoolExecutor(1) as pool:
+        run_cohort(load_study(alone, **few), tmp_path / "out", executor=pool)
+    refused = command("population-summary", file, "--alone", tmp_path / "out", "-o", views)
+    said = f"--alone {tmp_path / 'out'}: knee b: mcl.log_k is not free where it was calibrated by itself"
+    check_refused(refused, said)
+    assert not views.exists()
 
 
 def test_the_company_of_others_moves_a_knee_towards_them(together: Any) -> None:

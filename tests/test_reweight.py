@@ -217,13 +217,33 @@ def test_draws_become_atoms_and_bounds_components(posterior: Posterior) -> None:
     log_prob = np.asarray(posterior.log_prob(q))
     atoms = atoms_of("k", posterior, COMPONENTS, q, log_prob, 500.0)
     assert len(atoms) == 4000
-    assert atoms.efficiency == 500.0 / 4000.0
     np.testing.assert_array_equal(atoms.phi[[0, -1]], values(posterior, COMPONENTS, q[[0, -1]]))
     assert ((atoms.phi > atoms.lower) & (atoms.phi < atoms.upper)).all()
     np.testing.assert_allclose(atoms.lower[0], np.log(10.0))
     np.testing.assert_allclose(atoms.upper[1], np.log(0.12 / 0.88))
     assert [len(atoms.half(second)) for second in (False, True)] == [2000, 2000]
     np.testing.assert_array_equal(atoms.half(True).z[0], atoms.z[2000])
+
+
+@pytest.mark.parametrize(
+    ("effective", "chain", "left"),
+    [
+        (500.0, 4000.0, 500.0),  # all there are
+        (500.0, 20_000.0, 1.0 / 0.0022),  # 1/4000 - 1/20000 + 1/500
+        (500.0, np.inf, 1.0 / 0.00225),
+        (4000.0, np.inf, 2000.0),  # worth as much as there are of them, and by chance not the same
+        (4000.0, 8000.0, 1.0 / 0.000375),
+        (1e9, 4000.0, 4000.0),
+        (500.0, 300.0, 500.0),  # a chain of fewer draws than were picked is none
+        (np.nan, 8000.0, 0.0),
+    ],
+)
+def test_picks_of_a_chain_are_worth_less_than_the_chain(
+    posterior: Posterior, effective: float, chain: float, left: float
+) -> None:
+    q = posterior.prior_sample(np.random.default_rng(1), 5000)
+    atoms = atoms_of("k", posterior, COMPONENTS, q, np.asarray(posterior.log_prob(q)), effective, chain)
+    assert atoms.efficiency * 4000 == pytest.approx(left, rel=1e-12)
 
 
 @pytest.mark.parametrize(

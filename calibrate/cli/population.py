@@ -247,14 +247,17 @@ def _save(path: Path, draws: PopulationDraws, output: Path, alone: Path | None, 
     """Write what the population does to its knees."""
     before: Mapping[str, Any] = draws.alone
     if alone is not None:
-        from calibrate.population.components import values
         from calibrate.population.finished import finished
 
         found, left = finished([alone])
         for said in left:
             say(f"warning: {said}")
-        before = {one.id: values(one.posterior, draws.population.components, one.draws) for one in found}
-    if not before:
+        ids, components = draws.population.ids, draws.population.components
+        try:
+            before = {one.id: one.components(components) for one in found if one.id in ids}
+        except ConfigError as error:
+            raise ConfigError(f"--alone {alone}: {error}") from None
+    elif not before:
         raise ConfigError(
             "-o shows each knee by itself and among the others: say with --alone what 'calibrate cohort' wrote"
         )

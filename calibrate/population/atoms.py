@@ -70,6 +70,7 @@ def atoms_of(
     draws: FloatArray,
     log_prob: FloatArray,
     effective: float,
+    chain: float = math.inf,
 ) -> Atoms:
     """Put a knee's draws into the form of a population's.
 
@@ -86,7 +87,9 @@ def atoms_of(
     log_prob : ndarray, shape (n,)
         Their log-posterior.
     effective : float
-        How many independent draws they are worth.
+        How many independent draws the whole chain is worth that they are of.
+    chain : float
+        Draws of that chain, of which these are even or random picks; infinite, on the safe side, where nobody knows.
 
     Raises
     ------
@@ -107,8 +110,17 @@ def atoms_of(
     if not (np.isfinite(phi).all() and np.isfinite(jacobian).all() and np.isfinite(height).all()):
         raise ConfigError(f"knee {knee}: some of its draws are impossible under its own configuration")
     lower, upper = _bounds(posterior, components)
-    efficiency = min(1.0, effective / len(some)) if effective > 0.0 else 0.0
-    return Atoms(np.column_stack([phi, some[:, columns[count:]]]), own + jacobian, height, lower, upper, efficiency)
+    z = np.column_stack([phi, some[:, columns[count:]]])
+    return Atoms(z, own + jacobian, height, lower, upper, _efficiency(len(some), chain, effective))
+
+
+def _efficiency(picks: int, chain: float, effective: float) -> float:
+    """Return what each of so many picks of a chain is worth that has as many draws, and effective ones."""
+    if not effective > 0.0:
+        return 0.0
+    # Of n picks of a chain of N draws that are worth m, 1 / (1/n - 1/N + 1/m) are left.
+    left = 1.0 / (max(1.0 / picks - 1.0 / chain, 0.0) + 1.0 / effective)
+    return min(1.0, left / picks)
 
 
 def interim(posterior: Posterior, components: Sequence[Component], q: FloatArray) -> tuple[FloatArray, FloatArray]:
