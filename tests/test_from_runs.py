@@ -257,6 +257,12 @@ def test_commands_from_results_to_a_population_its_pictures_and_a_prior(
     made = command("population-prior", file, "-o", prior, "--json")
     assert made.code == 0, made.err
     assert json.loads(made.out)["prior"] == str(prior)
+    warnings = json.loads(made.out)["warnings"]
+    assert warnings[0].startswith("mcl.k: no family of priors fits the prediction well")
+    assert [line for line in made.err.splitlines() if "no family" in line] == [
+        f"calibrate: warning: {said}" for said in warnings
+    ]
+    assert prior.read_text().count("# Poor: ") == len(warnings)
     said = tomllib.loads(prior.read_text())
     assert said["made"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert said["priors"]["mcl.k"]["median"] == pytest.approx(45.0, rel=0.25)

@@ -98,6 +98,23 @@ def test_the_misfit_is_that_of_the_worst_quantile_and_a_poor_family_is_said() ->
     assert f"# Poor: {said}" in text_of(prior)
 
 
+def test_the_central_95_percent_of_a_family_holds_that_of_the_draws() -> None:
+    # Steep in the middle, with tails on either side, the right one longer: as the prediction from few knees is.
+    z = together()[:, 0]
+    peaked = np.where(np.arange(N) % 5, 0.005, np.where(z > 0.0, 0.08, 0.05)) * z
+    draws = {"mcl.reference_strain": peaked, "mcl.k": 60.0 * np.exp(10.0 * peaked), "lcl.reference_strain": 0.01 * z}
+    prior = fit(draws, Origin(knees=8))
+    low, high = np.quantile(peaked, [0.025, 0.975], method="inverted_cdf")
+    strain, k = prior.priors["mcl.reference_strain"], prior.priors["mcl.k"]
+    assert strain.mean - 1.959964 * strain.sd <= low
+    assert strain.mean + 1.959964 * strain.sd == pytest.approx(high, rel=1e-6)
+    assert k.median * k.factor**1.959964 == pytest.approx(60.0 * np.exp(10.0 * high), rel=1e-6)
+    assert k.median / k.factor**1.959964 <= 60.0 * np.exp(10.0 * low)
+    assert prior.priors["lcl.reference_strain"].sd == pytest.approx(0.01, rel=0.04)  # no wider than it has to be
+    assert [said.partition(":")[0] for said in poor(prior)] == ["mcl.reference_strain", "mcl.k"]
+    assert all("though its central 95 % holds the prediction's" in said for said in poor(prior))
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [

@@ -190,14 +190,17 @@ def population_prior(
 
     from calibrate.population import open_population
     from calibrate.population.from_runs import save_prior
-    from calibrate.population.prior import prior_of
+    from calibrate.population.prior import poor, prior_of
 
     draws = open_population(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     prior = prior_of(draws, _given(draws, given or []), seed, source=path.name, sha256=digest)
     save_prior(prior, output, overwrite=overwrite, spare=[path])
+    warnings = [*poor(prior)]
+    for said in warnings:
+        say(f"warning: {said}")
     if as_json:
-        print_json({"population": str(path), "prior": str(output)})
+        print_json({"population": str(path), "prior": str(output), "warnings": warnings})
     else:
         print(printable(output))
 

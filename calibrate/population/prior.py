@@ -77,8 +77,10 @@ def fit(draws: Mapping[str, FloatArray], origin: Origin) -> KneesPrior:
     """Sum predictive draws of a new knee's parameters up as one family each.
 
     A family's two numbers are those whose quantiles come nearest to those of the draws between 2.5 and 97.5 %, by least
-    squares; a moment would be ruled by the far tails, which a prediction from few knees has. What has to be positive is
-    log-normal or, where that fits better, normal; stiffnesses are log-normal always.
+    squares; a moment would be ruled by the far tails, which a prediction from few knees has. Then its spread is raised,
+    if need be, until its central 95 % holds that of the draws: a prior that is too sure does more harm than one that is
+    too wide. What has to be positive is log-normal or, where that fits better, normal; stiffnesses are log-normal
+    always.
 
     Parameters
     ----------
@@ -123,12 +125,13 @@ def _best(name: str, values: FloatArray) -> Fitted:
 
 
 def _family(name: str, family: str, quantiles: FloatArray) -> Fitted:
-    """Return the family whose quantiles are nearest, and by how much they miss."""
+    """Return the family with the nearest quantiles and a central 95 % as wide as theirs, and by how much it misses."""
     from scipy.special import ndtri
 
     at = ndtri(_SHARES)
     wanted = np.log(quantiles) if family == "log-normal" else quantiles
     scale, middle = (float(one) for one in np.polyfit(at, wanted, 1))
+    scale = max(scale, float(((wanted - middle)[[0, -1]] / at[[0, -1]]).max()))
     if not scale > 1e-9 * max(abs(middle), 1e-9):
         raise ConfigError(f"{name}: the predictive draws do not spread; a prior has to")
     misfit = float(np.max(np.abs(wanted - middle - scale * at))) / scale
@@ -146,7 +149,7 @@ def poor(prior: KneesPrior) -> Iterator[str]:
         if one.misfit > POOR:
             yield (
                 f"{name}: no family of priors fits the prediction well: quantiles of the {one.family} one are off by "
-                f"{one.misfit:.2f} of its standard deviations"
+                f"{one.misfit:.2f} of its standard deviations, though its central 95 % holds the prediction's"
             )
 
 
@@ -167,6 +170,7 @@ def _lines(prior: KneesPrior) -> Iterator[str]:
         if value not in ("", {}):
             yield f"{key} = {_toml(value)}"
     yield ""
+    yield "# A family's central 95 % holds that of the predictive draws: its spread was raised where it did not."
     yield "# misfit: how far a family's quantiles are from those of the predictive draws, at the most and in its sd."
     for sentence in poor(prior):
         yield f"# Poor: {printable(sentence)}."
