@@ -71,6 +71,7 @@ def forest_plot(
     label: str,
     doubtful: BoolArray | None = None,
     population: tuple[float, float, float] | None = None,
+    among: str = "all knees",
 ) -> Figure:
     """Draw a quantity of many knees, sorted by the first estimate's median.
 
@@ -86,6 +87,8 @@ def forest_plot(
         Knees that have not converged, which are hollow and red.
     population : tuple of float, optional
         The 5, 50 and 95 % quantiles of a knee's quantity in the population, drawn behind as a band.
+    among : str
+        Which knees these are quantiles of, for the legend.
 
     Returns
     -------
@@ -108,7 +111,7 @@ def forest_plot(
     figure = new_figure(PAGE_WIDTH, max(45.0, 26.0 + _ROW * len(rows)) if named else _TALL + 26.0)
     ax = figure.add_subplot()
     if population is not None:
-        ax.axvspan(population[0], population[2], color=SHADE, zorder=0, gid="population", label="90 % of all knees")
+        ax.axvspan(population[0], population[2], color=SHADE, zorder=0, gid="population", label=f"90 % of {among}")
         ax.axvline(population[1], color=FAINT, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1, gid="population median")
     for place, one in enumerate(estimates):
         if many:

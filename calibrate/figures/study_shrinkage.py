@@ -27,7 +27,7 @@ def shrinkage_plot(one: Shrinkage) -> Figure:
         Estimates(name, values[:, 1], values[:, 0], values[:, 2])
         for name, values in ((ALONE, one.alone), (TOGETHER, one.together))
     ]
-    return forest_plot(one.knees, estimates, label=_label(one), population=one.population)
+    return forest_plot(one.knees, estimates, label=_label(one), population=one.population, among=one.among)
 
 
 @plainly
@@ -41,13 +41,14 @@ def population_plot(found: Sequence[Shrinkage]) -> Figure:
         inside = one.new[(one.new >= low) & (one.new <= high)]
         x = np.linspace(low, high, _POINTS)
         y = _density(inside, x)
-        ax.fill_between(x, y, color=SHADE, linewidth=0.0, zorder=1, gid="curve")
+        said = f"new {one.among}" if one.covariates else None
+        ax.fill_between(x, y, color=SHADE, linewidth=0.0, zorder=1, gid="curve", label=said)
         ax.plot(x, y, color=FAINT, linewidth=1.0, zorder=2, gid="curve line")
         top = float(y.max())
         for place, (values, colour) in enumerate(((one.alone, MEDIAN), (one.together, ENSEMBLES[1]))):
             name = (ALONE, TOGETHER)[place]
             at = np.full(len(values), -top * (0.12 + 0.12 * place))
-            ax.plot(values[:, 1], at, "|", color=colour, markersize=6.0, zorder=3, gid=name, label=name)
+            ax.plot(values[:, 1], at, "|", color=colour, markersize=6.0, zorder=3, gid=name, label=f"{name}: medians")
         ax.set_xlim(low, high)
         ax.set_ylim(-0.34 * top, 1.08 * top)
         ax.set_yticks([])
@@ -57,14 +58,7 @@ def population_plot(found: Sequence[Shrinkage]) -> Figure:
     for ax in axes[len(found) :]:
         ax.remove()
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(
-        [*handles],
-        [f"{name}: medians" for name in names],
-        loc="outside lower center",
-        ncols=2,
-        fontsize=SMALL,
-        frameon=False,
-    )
+    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False)
     return figure
 
 

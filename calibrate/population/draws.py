@@ -125,11 +125,28 @@ class PopulationDraws:
         if unknown := [name for name in covariates or {} if name not in known]:
             raise ConfigError(f"{unknown[0]}: is no covariate of this population; it has {', '.join(known) or 'none'}")
         row = self.population.row(covariates or {})
-        rows = self.samples()[rng.integers(len(self.samples()), size=n)]
+        return self._new(np.broadcast_to(row, (n, len(row))), rng)
+
+    def new_knees(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draw components of knees that are not in the study and have covariates as its own knees have, (n, P).
+
+        Parameters
+        ----------
+        n : int
+            How many: as many with each knee's covariates, or one more.
+        rng : numpy.random.Generator
+            Draws them.
+        """
+        x = self.population.design.x
+        return self._new(x[np.arange(n) * len(x) // n], rng)
+
+    def _new(self, x: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Draw components of a new knee for each row of the design."""
+        rows = self.samples()[rng.integers(len(self.samples()), size=len(x))]
         b, sigma, sigma_u = self.laws(rows)
         root = np.linalg.cholesky(sigma if sigma_u is None else sigma + sigma_u)
-        white = rng.standard_normal((n, len(self.population.components), 1))
-        return np.asarray(np.tensordot(b, row, (1, 0)) + (root @ white)[..., 0])
+        white = rng.standard_normal((len(x), len(self.population.components), 1))
+        return np.asarray(np.einsum("nqp,nq->np", b, x) + (root @ white)[..., 0])
 
     def laws(self, rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None]:
         """Return B (m, q, P), Sigma (m, P, P) and Sigma_u, None without pairs, of rows of parameters (m, n).

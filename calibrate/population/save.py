@@ -24,7 +24,7 @@ def save_all(draws: PopulationDraws, alone: Mapping[str, NDArray[np.float64]], f
     Parameters
     ----------
     draws : PopulationDraws
-        The population; the curve of one with covariates is that of a knee like the first.
+        The population.
     alone : mapping of str to ndarray, shape (n, P)
         See `calibrate.population.shrinkage.shrinkage`.
     folder : Path
@@ -37,8 +37,7 @@ def save_all(draws: PopulationDraws, alone: Mapping[str, NDArray[np.float64]], f
     ConfigError
         If no knee is among those alone.
     """
-    first = draws.population.members[0].covariates
-    found = shrinkage(draws, alone, {one.name: first[one.name] for one in draws.population.covariates})
+    found = shrinkage(draws, alone)
     table = folder / "shrinkage.csv"
     if table.is_dir():
         raise ExportError(f"{table}: is a folder; choose another with -o")

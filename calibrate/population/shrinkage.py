@@ -42,6 +42,8 @@ class Shrinkage:
         both of the component.
     new : ndarray, shape (draws,)
         Draws of a knee that is not in the study: the population's curve.
+    covariates : tuple of str
+        Names of the population's covariates, of which the new knees have the values of the study's knees.
     """
 
     parameter: str
@@ -52,6 +54,12 @@ class Shrinkage:
     moved: FloatArray = field(repr=False)
     left: FloatArray = field(repr=False)
     new: FloatArray = field(repr=False)
+    covariates: tuple[str, ...] = ()
+
+    @property
+    def among(self) -> str:
+        """Which knees the population's curve is of, for legends."""
+        return f"knees with {', '.join(self.covariates)} as in the study" if self.covariates else "all knees"
 
     @property
     def population(self) -> tuple[float, float, float]:
@@ -71,7 +79,6 @@ class Shrinkage:
 def shrinkage(
     draws: PopulationDraws,
     alone: Mapping[str, FloatArray],
-    covariates: Mapping[str, str | float] | None = None,
     seed: int = 1,
 ) -> tuple[Shrinkage, ...]:
     """Compare knees by themselves with knees in their population, a component each.
@@ -82,8 +89,6 @@ def shrinkage(
         The population.
     alone : mapping of str to ndarray, shape (n, P)
         By knee, draws of its components from a calibration of its own; knees that are missing are left blank.
-    covariates : mapping, optional
-        Of the new knee that stands for the population.
     seed : int
         Of the new knees.
 
@@ -95,7 +100,7 @@ def shrinkage(
     population = draws.population
     if not alone.keys() & set(population.ids):
         raise ConfigError("none of these knees is in the population; give the calibrations that it was made of")
-    new = draws.new_knee(_NEW, np.random.default_rng(seed), covariates)
+    new = draws.new_knees(_NEW, np.random.default_rng(seed))
     blank = np.full((1, len(population.components)), np.nan)
     before = [np.asarray(alone.get(knee, blank)) for knee in population.ids]
     after = [draws.components(knee) for knee in population.ids]
@@ -114,6 +119,7 @@ def shrinkage(
                 shift / sd,
                 np.array([values[:, i].std() for values in after]) / sd,
                 natural(one, new[:, i]),
+                tuple(covariate.name for covariate in population.covariates),
             )
         )
     return tuple(found)
