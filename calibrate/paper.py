@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -31,17 +31,23 @@ def pieces(table: Table, width: int) -> Iterator[Table]:
     Each piece begins with the first column, which says what its rows are.
     """
     widths = [_width(column) for column in table.columns]
-    if sum(widths) + len(widths) + 2 <= width or len(widths) < 2:
+    if _across(table, widths) <= width or len(widths) < 2:
         yield table
         return
     names = min(widths[0], math.floor(_NAMES * width))
     group: list[int] = []
     for i in range(1, len(widths)):
-        if group and names + sum(widths[j] for j in group) + widths[i] + len(group) + 4 > width:
+        if group and _across(table, [names, *(widths[j] for j in group), widths[i]]) > width:
             yield _part(table, [0, *group], names, width)
             group = []
         group.append(i)
     yield _part(table, [0, *group], names, width)
+
+
+def _across(table: Table, widths: Sequence[int]) -> int:
+    """Return the width of a table whose columns have these: padding, a blank between columns, one at each end."""
+    _, right, _, left = table.padding
+    return sum(widths) + len(widths) * (right + left + 1) + 1
 
 
 def _width(column: Column) -> int:
@@ -63,7 +69,7 @@ def _part(table: Table, columns: list[int], names: int, width: int) -> Table:
         part.add_column(
             column.header,
             justify=column.justify,
-            no_wrap=column.no_wrap and i > 0 and _width(column) + names + 4 <= width,
+            no_wrap=column.no_wrap and i > 0 and _across(table, [names, _width(column)]) <= width,
             overflow="fold",
             max_width=names if i == 0 else None,
         )

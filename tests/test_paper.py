@@ -47,6 +47,13 @@ def test_every_cell_of_a_cut_table_is_there_once_and_no_line_is_too_long(columns
     assert "…" not in text
 
 
+def test_no_number_is_cropped_at_any_width() -> None:
+    for width in range(60, 140):
+        text = printed(table(7), width)
+        assert "…" not in text, width
+        assert all(text.count(f"m{1000 + i}") == 1 for i in range(7)), width
+
+
 def test_a_table_that_fits_is_left_alone() -> None:
     made = table(3)
     assert list(pieces(made, 200)) == [made]

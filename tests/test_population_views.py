@@ -1,4 +1,4 @@
-"""What is shown of a population: its figures where knees have covariates."""
+"""What is shown of a population: its table, whatever the width, and its figures where knees have covariates."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from calibrate.canvas import plainly
 from calibrate.figures.study_shrinkage import population_plot, shrinkage_plot
 from calibrate.population import Member, Population, PopulationDraws, sample
 from calibrate.population.shrinkage import shrinkage
+from calibrate.population.view import show
 
 FREE = "{ lower = 5.0, upper = 500.0 }"
 ABOUT: tuple[Mapping[str, str | float], ...] = (
@@ -69,3 +70,18 @@ def test_figures_are_of_all_knees_alike_and_say_of_which(with_covariates: Popula
     (one,) = shrinkage(drawn(()), alone)
     assert "90 % of all knees" in texts(shrinkage_plot(one))
     assert not any("new knees" in said for said in texts(population_plot([one])))
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_names_and_numbers_are_whole_in_a_pipe_of_any_width(
+    columns: str,
+    with_covariates: PopulationDraws,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    names = {f"mcl.log_k.{name}" for name in LAW}
+    show(with_covariates)
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines if line.strip().startswith("mcl.")} == names
+    assert "…" not in "".join(lines)
