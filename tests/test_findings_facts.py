@@ -119,8 +119,8 @@ FOUND: dict[str, tuple[Callable[[], Iterable[Finding]], str, float, float | None
     "residuals-tails": (lambda: residual.heavy_tails(run_of(), ODD), "flex60", 2.04, 1.0),
     "bound-reached": (of_bounds, "mcl.k, lcl.k", 0.5, 0.0125),
     "prior-decides": (
-        lambda: identify.prior_decides(sampled(np.exp(TWO), priors=(LogNormal(1.0, 2.0), Normal(1.0, 2.0)))),
-        "mcl.k",
+        lambda: identify.prior_decides(sampled(np.exp(TWO), priors=(LogNormal(1.0, 2.0), LogNormal(1.0, 2.5)))),
+        "mcl.k, lcl.k",
         1.0 / math.log(2.0),
         0.9,
     ),

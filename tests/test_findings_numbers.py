@@ -8,7 +8,7 @@ import pytest
 from stand_ins import fit, laxity_test, run_of, said
 
 from calibrate.findings.fit import condyle_pulls, sigma_too_large, sigma_too_small
-from calibrate.findings.identify import bounds_reached, prior_decides
+from calibrate.findings.identify import bounds_reached, prior_decides, untold
 from calibrate.knee.slots import CORRELATED, STUDENT
 from calibrate.priors import LogNormal, Normal, Uniform, left_of
 from calibrate.regions import some_angles
@@ -127,6 +127,8 @@ def test_what_has_moved_by_one_of_the_priors_standard_deviations_was_learnt() ->
     assert len(decided(normal, log_normal, left=(0.95, 0.95), moved=-0.999)) == 1
     for moved in (-1.001, 1.001):
         assert decided(normal, log_normal, left=(0.95, 0.95), moved=moved) == []
+    assert untold(0.91, 0.99)
+    assert not any(untold(share, shift) for share, shift in ((0.9, 0.0), (0.91, 1.0), (0.91, -1.0)))
 
 
 def test_a_stiffness_twice_as_large_is_not_less_well_known_for_being_twice_as_uncertain() -> None:

@@ -141,6 +141,11 @@ def test_readings_that_are_copies_have_no_noise_for_the_fit_to_be_held_against()
     """Four readings of 1, -1, 1 and -1, each written twice: by what copies differ in, no misfit is chance."""
     found = repeats(np.repeat(np.arange(4.0), 2), np.repeat([1.0, -1.0, 1.0, -1.0], 2), np.ones(8), Hat.nothing(8))
     assert found == Repeats(0.0, 1.0, 0.0)
+    small = repeats(np.repeat(np.arange(4.0), 2), np.repeat([0.1, -0.1, 0.1, -0.1], 2), np.ones(8), Hat.nothing(8))
+    assert small is not None
+    assert small.probability == 0.0
+    with np.errstate(over="ignore"):
+        assert repeats(np.repeat(np.arange(4.0), 2), np.full(8, 1e200), np.ones(8), Hat.nothing(8)) is None
 
 
 def test_one_degree_of_freedom_besides_the_repeats_is_enough() -> None:
