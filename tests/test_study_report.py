@@ -132,6 +132,11 @@ def test_the_tables_have_the_studys_numbers(root: Element, table: StudyTable) ->
         assert row["Findings"] == (", ".join(table.findings[at]) or ("none" if k.known[at] else "-"))
 
 
+def test_persons_that_are_numbers_are_shown_with_all_their_digits() -> None:
+    table = replace(study(2), covariates={"person": (9000296.0, 9000298.0)})
+    assert [row["person"] for row in rows_of(tree(page_of(table)), "Every knee")] == ["9000296", "9000298"]
+
+
 def test_every_number_sorts_by_itself(root: Element, table: StudyTable) -> None:
     every = next(t for t in root.iter("table") if t.get("id") == "every")
     heads = [text_of(head) for head in every.findall("./thead/tr/th")]

@@ -102,6 +102,7 @@ def population(
     if len(study) > 1:
         raise ConfigError(f"{study[1]}: one study is wanted; finished calibrations need --from-runs")
     from calibrate.population import Population, start_population
+    from calibrate.population.cautions import check
     from calibrate.population.sampler import settings_of
     from calibrate.population.streaming import check_output
     from calibrate.sitting import announce_compiling
@@ -113,6 +114,7 @@ def population(
     if resume:
         how = _gone_on(output, seed, how)
     knees = Population(source, *what)
+    check(knees)
     settings = settings_of(knees, seed, **how)
     announce_compiling()
     if not resume:

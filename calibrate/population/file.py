@@ -185,7 +185,7 @@ def load(path: Path) -> Run:
     with _reading(path) as f:
         if not guard.holds(f, "state"):
             raise ChainError(f"{path}: was made of finished calibrations: there is nothing to go on with")
-        run = _read(f)
+        run = _read(f, path)
     with translated(path):
         _check(path, run)
     return run
@@ -272,7 +272,7 @@ def _record(f: h5py.File, population: Population, ensembles: int, walkers: int) 
     return record
 
 
-def _read(f: h5py.File) -> Run:
+def _read(f: h5py.File, path: Path) -> Run:
     population = _population(f)
     state, tuning = guard.group(f, "state"), guard.group(f, "tuning")
     knees, most = len(population.ids), int(population.forms.dims.max())
@@ -282,6 +282,8 @@ def _read(f: h5py.File) -> Run:
         raise ValueError(f"it has {ensembles} ensembles of {walkers} walkers")
     size, effects, persons = len(population.components), population.design.x.shape[1], population.design.persons
     height = _numbers(state, "height", (ensembles, knees, walkers))
+    if population.pairs and guard.numbers(state, "u", (None,) * 4).shape[2] < persons:
+        raise ChainError(f"{path}: several persons were taken for one when it was written; start anew")
     shapes = {"b": (effects, size), "sigma": (size, size), "u": (persons, size), "sigma_u": (size, size)}
     laws = {name: _numbers(state, name, (ensembles, walkers, *shapes[name])) for name in _laws_of(population)}
     if not population.pairs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from calibrate.errors import ConfigError
 from calibrate.population.components import Component, Scale, default_components
+from calibrate.population.covariates import covariate_of, word_of
 from calibrate.population.forms import Forms, forms_of
 from calibrate.population.gibbs import Design
 from calibrate.posterior import Posterior
@@ -36,48 +36,6 @@ class Member:
     id: str
     posterior: Posterior
     covariates: Mapping[str, str | float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Covariate:
-    """How a covariate enters: a number, centred and scaled, or a group against the first in alphabetical order.
-
-    Attributes
-    ----------
-    name : str
-        The study's column.
-    groups : tuple of str
-        Of words: all there are, the one that others are compared with first. Empty of numbers.
-    centre, unit : float
-        Of numbers: their mean over the study's knees, and their standard deviation.
-    """
-
-    name: str
-    groups: tuple[str, ...] = ()
-    centre: float = 0.0
-    unit: float = 1.0
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of its effects: `sex[male]`, `age`."""
-        return tuple(f"{self.name}[{group}]" for group in self.groups[1:]) if self.groups else (self.name,)
-
-    def row(self, value: str | float) -> list[float]:
-        """Return a knee's numbers in the design.
-
-        Raises
-        ------
-        ConfigError
-            If a word is none of the study's groups, or a number is wanted.
-        """
-        if self.groups:
-            word = _word(value)
-            if word not in self.groups:
-                raise ConfigError(f"{self.name} = {word}: no knee of the study has that; {', '.join(self.groups)}")
-            return [float(word == group) for group in self.groups[1:]]
-        if isinstance(value, str) or not math.isfinite(value):
-            raise ConfigError(f"{self.name} = {value}: a finite number is wanted, as other knees have")
-        return [(value - self.centre) / self.unit]
 
 
 class Population:
@@ -128,7 +86,10 @@ class Population:
             else tuple(Component(name) for name in dict.fromkeys(components))
         )
         self._check_components()
-        self.covariates = tuple(self._covariate(name) for name in dict.fromkeys(covariates))
+        self.covariates = tuple(
+            covariate_of(name, {member.id: member.covariates for member in self.members})
+            for name in dict.fromkeys(covariates)
+        )
         self.pairs = pairs
         self.scales = {one.name: Scale(*(scales or {}).get(one.name, one.scale)) for one in self.components}
         self.design = self._design()
@@ -186,23 +147,6 @@ class Population:
                 if used.setdefault(name, one.name) != one.name:
                     raise ConfigError(f"{used[name]} and {one.name} are one parameter, {name}; choose one of them")
 
-    def _covariate(self, name: str) -> Covariate:
-        values = []
-        for member in self.members:
-            if name not in member.covariates or member.covariates[name] == "":
-                raise ConfigError(f"knee {member.id}: has no covariate '{name}'")
-            values.append(member.covariates[name])
-        if any(isinstance(value, str) for value in values):
-            groups = tuple(sorted({_word(value) for value in values}))
-            if len(groups) < 2:
-                raise ConfigError(f"covariate {name}: is {groups[0]} for all knees, so it explains nothing")
-            return Covariate(name, groups)
-        numbers = np.array(values, dtype=float)
-        unit = float(numbers.std())
-        if not (np.isfinite(numbers).all() and unit > 0.0):
-            raise ConfigError(f"covariate {name}: wants finite numbers that are not all the same")
-        return Covariate(name, (), float(numbers.mean()), unit)
-
     def _design(self) -> Design:
         x = np.array([self.row(member.covariates) for member in self.members])
         scales = [self.scales[one.name] for one in self.components]
@@ -213,7 +157,7 @@ class Population:
         if self.pairs:
             if lacking := [m.id for m in self.members if m.covariates.get(self.pairs, "") == ""]:
                 raise ConfigError(f"knee {lacking[0]}: '{self.pairs}' does not say whose knee it is")
-            persons, person = np.unique([_word(m.covariates[self.pairs]) for m in self.members], return_inverse=True)
+            persons, person = np.unique([word_of(m.covariates[self.pairs]) for m in self.members], return_inverse=True)
             if len(persons) == len(self.members):
                 raise ConfigError(f"{self.pairs}: each knee is of another person, so there are no pairs")
             if len(persons) == 1:
@@ -234,7 +178,3 @@ def members_of(study: Study | Iterable[Member]) -> tuple[Member, ...]:
     if isinstance(study, Study):
         return tuple(Member(knee.id, knee.posterior(), knee.covariates) for knee in study.knees)
     return tuple(study)
-
-
-def _word(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:g}"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.errors import ConfigError
+from calibrate.population.cautions import check
 from calibrate.population.draws import PopulationDraws
 from calibrate.population.model import Population
 from calibrate.population.record import Record
@@ -140,8 +141,9 @@ def begin(population: Population, settings: Settings) -> Run:
     Raises
     ------
     ConfigError
-        If a knee cannot be started.
+        If a knee cannot be started, or the population cannot be meant.
     """
+    check(population)
     starts = first_knees(population, settings.seed, settings.ensembles, settings.walkers, settings.workers)
     ensembles = [Ensemble(population, settings.seed, number) for number in range(settings.ensembles)]
     states = [ensemble.begin(z) for ensemble, z in zip(ensembles, starts, strict=True)]

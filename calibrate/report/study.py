@@ -210,7 +210,7 @@ def _cell(table: StudyTable, row: int, column: Mapping[str, Any], quantities: Ma
     if kind == "covariate":
         value = table.covariates[column["key"]][row]
         if isinstance(value, float):
-            return Cell(number(value), sort=f"{value:.10g}")
+            return Cell(f"{value:.0f}" if value.is_integer() else number(value), sort=f"{value:.10g}")
         return Cell("-" if value is None else elided(value, _VALUE))
     one = quantities[column["key"]]
     low, median, high = (float(part[row]) for part in (one.low, one.median, one.high))

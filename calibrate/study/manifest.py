@@ -2,8 +2,9 @@
 
 `knee` is the knee's id, `config` a TOML file, relative to the manifest. A column with a dot in its name is a key of the
 configuration that the cell sets, like `data.file` or `parameters.mcl.k`; an empty cell leaves what the TOML says. Every
-other column is a covariate: numbers if all of its cells are, else text; an empty cell is no covariate of that knee.
-Lines that begin with `#` are comments.
+other column is a covariate: numbers if all of its cells are, else text; an empty cell is no covariate of that knee. A
+column of names that are digits is text, too, where numbers would lose them: a cell has more than 15 digits, or two
+cells differ and are one number, like `007` and `7`. Lines that begin with `#` are comments.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _FORBIDDEN = re.compile(r"[/\\]|^\.|^#")
 _SEED = "sampling.seed"
 # What a cell is that says more than a number or a word: a table, a list, a text in quotes, true or false.
 _TOML = re.compile(r"[{\[\"']|(?:true|false)$")
+# A number that may be a name, like `007` or `1E5`, and the digits that a number keeps for certain.
+_NAME = re.compile(r"[0-9]+(?:[eE][0-9]+)?")
+_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,13 @@ def read_manifest(path: Path, shard: tuple[int, int] = (1, 1)) -> tuple[int, lis
     kept: list[tuple[int, dict[str, str]]] = []
     lines: dict[str, int] = {}
     textual: set[str] = set()
+    names: dict[tuple[str, float], str] = {}
     for line, cells in rows:
         row = _row(header, cells, f"{path}, line {line}")
         knee = _checked_id(row[KNEE], f"{path}, line {line}")
         if knee in lines:
             raise ConfigError(f"{path}, line {line}: knee {shown(knee)} is there already, in line {lines[knee]}")
-        textual.update(name for name in covariates if row.get(name) and not is_plain(row[name]))
+        textual.update(name for name in covariates if row.get(name) and _is_text(name, row[name], names))
         if len(lines) % shard[1] == shard[0] - 1:
             kept.append((line, row))
         lines[knee] = line
@@ -161,6 +166,14 @@ def _checked_id(knee: str, where: str) -> str:
             f"{where}: knee {shown(knee)}: an id has up to {LONGEST_ID} bytes, no slash, and no dot or # in front"
         )
     return knee
+
+
+def _is_text(column: str, cell: str, names: dict[tuple[str, float], str]) -> bool:
+    """Tell whether a cell is more than its number says; names, by column and number, are those met before."""
+    if not _NAME.fullmatch(cell):
+        return not is_plain(cell)
+    long = cell.isdigit() and len(cell.lstrip("0")) > _DIGITS
+    return long or names.setdefault((column, float(cell)), cell) != cell
 
 
 def _parsed(line: int, row: Mapping[str, str], covariates: Sequence[str], textual: set[str], path: Path) -> Row:
