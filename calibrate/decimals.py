@@ -43,6 +43,11 @@ def is_not_finite(text: str) -> bool:
     return _NOT_FINITE.fullmatch(text) is not None
 
 
+def is_missing(text: str) -> bool:
+    """Tell whether a text is what people and programs write where there is no value, like `NA`, `n/a`, `-` or `nan`."""
+    return _MISSING.fullmatch(text) is not None or text.lower().lstrip("+-") == "nan"
+
+
 def is_error_value(text: str) -> bool:
     """Tell whether a text begins with an error value of a spreadsheet, like `#N/A`, `#NV`, `#REF!` or `#DIV/0!`."""
     return _ERROR_VALUE.match(text) is not None
@@ -75,10 +80,15 @@ def _complaint(text: str) -> str:
         return f"{shown(text)} is no number; {_FILL_IN}"
     if re.match(r"[+-]?0[xob]", text, re.IGNORECASE):
         return f"{shown(text)} is no number in decimal"
-    for change in (_in_ascii, lambda word: _DECIMAL_COMMA.sub(".", _in_ascii(word))):
-        if is_plain(change(text)):
-            return f"{shown(text)} is no number as it stands; write {change(text)}"
+    if plain := in_decimal(text):
+        return f"{shown(text)} is no number as it stands; write {plain}"
     return f"{shown(text)} is no number"
+
+
+def in_decimal(text: str) -> str:
+    """Return a number as it is written here, like `40.5` for `40,5` or `1000` for `1_000`; empty if it is none."""
+    changed = _in_ascii(text)
+    return next((one for one in (changed, _DECIMAL_COMMA.sub(".", changed)) if is_plain(one)), "")
 
 
 def _in_ascii(text: str) -> str:

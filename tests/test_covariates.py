@@ -9,12 +9,14 @@ from typing import Any
 
 import h5py
 import pytest
+from commands import Command, check_refused
 from populations import knee
 
 from calibrate.chain import guard
+from calibrate.data import format_measurement
 from calibrate.errors import ChainError, ConfigError
-from calibrate.population import Member, Population, open_population, start_population
-from calibrate.population.cautions import check
+from calibrate.population import Member, Population, open_population, sample, start_population
+from calibrate.population.cautions import cautions, check
 from calibrate.population.sampler import settings_of
 from calibrate.study.manifest import read_manifest
 
@@ -33,6 +35,18 @@ def column(folder: Path, *cells: str) -> list[Any]:
     path = folder / "study.csv"
     path.write_text("knee,config,who\n" + "".join(f"k{i},knee.toml,{cell}\n" for i, cell in enumerate(cells)))
     return [row.covariates["who"] for row in read_manifest(path)[1]]
+
+
+def study(folder: Path, **columns: list[str]) -> Path:
+    """Write the manifest of a study of knees with these columns, and all that it names."""
+    data = BLANK.measurement
+    text = format_measurement(data.angles, data.loads, "moment", "deg", (), {}, data.sigma)
+    (folder / "k.csv").write_text(text)
+    (folder / "knee.toml").write_text(BLANK.config.text.replace("none.csv", "k.csv"))
+    rows = [",".join(row) for row in zip(*columns.values(), strict=True)]
+    lines = [f"k{i},knee.toml,{row}\n" for i, row in enumerate(rows)]
+    (folder / "study.csv").write_text("".join([f"knee,config,{','.join(columns)}\n", *lines]))
+    return folder / "study.csv"
 
 
 # Persons.
@@ -81,3 +95,102 @@ def test_a_file_in_which_persons_were_merged_is_refused(tmp_path: Path) -> None:
     says = f"{path}: several persons were taken for one when it was written; start anew"
     with pytest.raises(ChainError, match=f"^{re.escape(says)}$"):
         open_population(path)
+
+
+# Groups, and what is none.
+
+AGES = ["30", "40", "50", "60"]
+SEXES = ["f", "f", "m", "m"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["30", "40", "NA", "60"], "knee k2: covariate age is 'NA', a missing value among numbers; fill it in, or"),
+        (["NaN", "n/a", "-", "60"], "knee k0: covariate age is 'NaN', a missing value among numbers"),
+        (["30", "40,5", "50", "60"], "knee k1: covariate age: '40,5' is no number as it stands; write 40.5"),
+        (["30,5", "40,5", "50,5", "NA"], "knee k0: covariate age: '30,5' is no number as it stands; write 30.5"),
+        (["30", "1_000", "50", "60"], "knee k1: covariate age: '1_000' is no number as it stands; write 1000"),
+        (["30", "\u22125", "50", "60"], "knee k1: covariate age: '\u22125' is no number as it stands; write -5"),
+        (
+            ["30", "40", "\uff15\uff10", "60"],
+            "knee k2: covariate age: '\uff15\uff10' is no number as it stands; write 50",
+        ),
+        (["30", "inf", "50", "60"], "knee k1: covariate age: 'inf' is not finite"),
+        (
+            [30.0, 40.0, "old", 60.0],
+            "knee k2: covariate age is 'old', and a number for 3 other knees; write numbers, or",
+        ),
+        (
+            ["7", "007", "8", "8"],
+            "covariate age: '7' (knee k0) and '007' (knee k1) are one number; write it in one way",
+        ),
+        (
+            ["m", "f", "M", "f"],
+            "covariate age: 'm' (knee k0) and 'M' (knee k2) differ only in case or blanks; write it",
+        ),
+        (
+            ["a b", "f", "a  b", "f"],
+            "covariate age: 'a b' (knee k0) and 'a  b' (knee k2) differ only in case or blanks",
+        ),
+    ],
+)
+def test_what_is_no_group_is_refused_with_its_knee_and_cell(cells: list[Any], said: str) -> None:
+    population = of(("age",), age=cells)
+    with pytest.raises(ConfigError, match=f"^{re.escape(said)}"):
+        check(population)
+    with pytest.raises(ConfigError, match=f"^{re.escape(said)}"):
+        sample(population, max_steps=1)
+    assert cautions(population)[0].startswith(said)
+
+
+@pytest.mark.parametrize("cells", [["1", "2", "2", "1"], ["2", "2", "2a", "2a"], ["none", "acl", "acl", "none"], SEXES])
+def test_words_and_numbers_that_are_texts_make_groups(cells: list[str]) -> None:
+    population = of(("group",), group=cells)
+    assert cautions(population) == []
+    assert population.covariates[0].groups == tuple(sorted(set(cells)))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (
+            {"group": ["a", "a", "b", "b", "c"]},
+            ["covariate group: 'c' is of one knee, so what is told of the group is told of that knee"],
+        ),
+        (
+            {"group": [*"aabcdefg"]},
+            [
+                "covariate group: 'b', 'c', 'd', 'e', 'f' and 1 more are of one knee each, so what is told of the "
+                "group is told of that knee"
+            ],
+        ),
+        (
+            {"group": ["f", "f", "m", "m", "NA", "NA"]},
+            ["covariate group: 'NA' is taken for a group; if it is a missing value, leave the knee out"],
+        ),
+        (
+            {"group": [*"aaabbb"], "who": ["p", "p", "q", "r", "r", "r"]},
+            ["covariate group: 'b' is of one person, so what is told of the group is told of that person"],
+        ),
+        (
+            {"group": [*"aabbab"], "who": ["p1", "P1", "q", "r", "r", "p1"]},
+            ["who: 'p1' (knee k0) and 'P1' (knee k1) differ only in case or blanks, and are two persons"],
+        ),
+    ],
+)
+def test_groups_that_tell_little_are_warned_of(columns: dict[str, list[str]], said: list[str]) -> None:
+    population = of(("group",), "who" if "who" in columns else None, **columns)
+    check(population)
+    assert cautions(population) == said
+
+
+def test_commands_warn_of_a_group_and_refuse_a_missing_value(tmp_path: Path, command: Command) -> None:
+    path, out = study(tmp_path, sex=[*"ffm"], age=["30", "NA", "50"]), tmp_path / "pop.h5"
+    asked = ("population", path, "-o", out, "--max-steps", 2, "--walkers", 8, "--workers", 1, "--json", "--covariates")
+    check_refused(command(*asked, "age"), "knee k1: covariate age is 'NA', a missing value among numbers")
+    assert not out.exists()
+    said = "covariate sex: 'm' is of one knee, so what is told of the group is told of that knee"
+    for done in (command(*asked, "sex"), command("population-summary", out, "--json")):
+        assert f"calibrate: warning: {said}\n" in done.err
+        assert json.loads(done.out)["warnings"] == [said]

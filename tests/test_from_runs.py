@@ -41,6 +41,8 @@ LAW = "k = { median = 45.0, factor = 1.6 }\nalpha = 0.06\nl_0 = LENGTH\n"
 LAWS = f"[parameters.mcl]\n{LAW.replace('LENGTH', '90.0')}[parameters.lcl]\n{LAW.replace('LENGTH', '60.0')}"
 TEXT = config_text(parameters=LAWS, noise="sigma = 4.0", file="KNEE.csv")
 TRUTHS = {"a": (38.0, 50.0), "b": (45.0, 41.0), "c": (52.0, 46.0), "d": (41.0, 57.0), "e": (60.0, 44.0)}
+PERSONS = [f"1234567890123456789{last}" for last in (0, 0, 1, 1, 2)]
+COVARIATES = dict(zip(TRUTHS, zip(PERSONS, "lrlrx", strict=True), strict=True))
 HOW: dict[str, Any] = {"max_steps": 200, "min_ess": 300.0, "ensembles": 2, "thin": 2, "workers": 1}
 
 
@@ -58,9 +60,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = "".join(f"{angle},{load:.4f}\n" for angle, load in zip(angles, loads, strict=True))
         (folder / f"{name}.csv").write_text(head + rows)
         (folder / f"{name}.toml").write_text(text)
+    rows = "".join(f"{name},{name}.toml,{person},{side}\n" for name, (person, side) in COVARIATES.items())
+    (folder / "study.csv").write_text(f"knee,config,person,side\n{rows}")
     few = {"min_ess": 800.0, "ensembles": 2, "walkers": 32}
     with ThreadPoolExecutor(1) as pool:
-        run_cohort(load_study(folder, **few), folder / "out", executor=pool, draws=1500)
+        run_cohort(load_study(folder / "study.csv", **few), folder / "out", executor=pool, draws=1500)
     start_run(load_config(folder / "a.toml").with_sampling(**few), folder / "a.h5")
     return folder
 
@@ -156,6 +160,14 @@ def test_a_component_that_is_fixed_in_a_knee_by_itself_is_said_in_one_line(
     said = f"--alone {tmp_path / 'out'}: knee b: mcl.log_k is not free where it was calibrated by itself"
     check_refused(refused, said)
     assert not views.exists()
+
+
+def test_what_is_known_of_knees_is_the_whole_of_their_cells(study: Path) -> None:
+    said: list[str] = []
+    few = HOW | {"max_steps": 4}
+    draws, _, _ = from_runs([study / "out"], None, ["side"], "person", seed=2, on_warning=said.append, **few)
+    assert draws.population.design.persons == 3
+    assert said[0] == "covariate side: 'x' is of one person, so what is told of the group is told of that person"
 
 
 def test_the_company_of_others_moves_a_knee_towards_them(together: Any) -> None:

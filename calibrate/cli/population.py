@@ -18,7 +18,7 @@ from calibrate.settings import load_matplotlib
 from calibrate.texts import count, printable
 
 if TYPE_CHECKING:
-    from calibrate.population import PopulationDraws
+    from calibrate.population import Population, PopulationDraws
     from calibrate.population.sampler import Progress
 
 MODEL, BUDGET = "What is normal over knees", "How far"
@@ -115,6 +115,7 @@ def population(
         how = _gone_on(output, seed, how)
     knees = Population(source, *what)
     check(knees)
+    _warn(knees)
     settings = settings_of(knees, seed, **how)
     announce_compiling()
     if not resume:
@@ -164,6 +165,7 @@ def population_summary(
         raise ConfigError("--alone: the table and the figures that it is for go into a folder; give one with -o")
     announce_compiling()
     draws = open_population(path)
+    _warn(draws.population)
     if output is not None:
         _save(path, draws, output, alone, as_json=as_json)
     elif as_json:
@@ -195,6 +197,7 @@ def population_prior(
     from calibrate.population.prior import poor, prior_of
 
     draws = open_population(path)
+    _warn(draws.population)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     prior = prior_of(draws, _given(draws, given or []), seed, source=path.name, sha256=digest)
     save_prior(prior, output, overwrite=overwrite, spare=[path])
@@ -205,6 +208,14 @@ def population_prior(
         print_json({"population": str(path), "prior": str(output), "warnings": warnings})
     else:
         print(printable(output))
+
+
+def _warn(population: Population) -> None:
+    """Say what to know of a population's covariates and pairs."""
+    from calibrate.population.cautions import cautions
+
+    for said in cautions(population):
+        say(f"warning: {said}")
 
 
 def _gone_on(output: Path, seed: int | None, how: dict[str, Any]) -> dict[str, Any]:

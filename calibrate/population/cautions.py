@@ -1,15 +1,24 @@
-"""What a population's covariates and pairs cannot be meant to be, before it is sampled.
+"""What a population's covariates and pairs cannot be meant to be, and what to know of them, before it is sampled.
 
-Files of populations are opened without these questions, so that those that were written before can still be read.
+Files of populations are opened all the same, so that those that were written before can still be read.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from calibrate.decimals import in_decimal, is_missing, is_not_finite, is_plain, read_number, shown
 from calibrate.errors import ConfigError
+from calibrate.population.covariates import word_of
 from calibrate.population.model import Population
+from calibrate.texts import count
 
 # Numbers are whole and apart up to here; beyond 2^53 they are rounded.
 _WHOLE = 1e15
+# So many names are told, no more.
+_NAMED = 5
 
 
 def check(population: Population) -> None:
@@ -20,15 +29,110 @@ def check(population: Population) -> None:
     ConfigError
         Names the knee and what it says, and what would be right.
     """
+    if said := next(refusals(population), ""):
+        raise ConfigError(said)
+
+
+def refusals(population: Population) -> Iterator[str]:
+    """Yield why a population is not sampled, a sentence each."""
+    for covariate in population.covariates:
+        if covariate.groups:
+            words = _words(population, covariate.name)
+            yield from _no_numbers(covariate.name, words)
+            for (word, knee), (other, its) in _alike(words):
+                number = is_plain(word) and is_plain(other)
+                how = "are one number" if number else "differ only in case or blanks"
+                yield (
+                    f"covariate {covariate.name}: {shown(word)} (knee {knee}) and {shown(other)} (knee {its}) {how}; "
+                    "write it in one way"
+                )
     if population.pairs:
-        _check_persons(population, population.pairs)
+        yield from _rounded(population, population.pairs)
 
 
-def _check_persons(population: Population, pairs: str) -> None:
+def cautions(population: Population) -> list[str]:
+    """Return what to know of a population's covariates and pairs, a sentence each; refusals of one that was sampled."""
+    said = list(refusals(population))
+    for covariate in population.covariates:
+        if covariate.groups:
+            said += _of_groups(population, covariate.name)
+    if population.pairs:
+        said += [
+            f"{population.pairs}: {shown(word)} (knee {knee}) and {shown(other)} (knee {its}) differ only in case or "
+            "blanks, and are two persons"
+            for (word, knee), (other, its) in _alike(_words(population, population.pairs))
+            if not is_plain(word)
+        ][:_NAMED]
+    return said
+
+
+def _words(population: Population, name: str) -> dict[str, str]:
+    return {member.id: word_of(member.covariates[name]) for member in population.members}
+
+
+def _no_numbers(name: str, words: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each knee whose word stands among numbers: most knees that say something say numbers."""
+    plain = {word for word in words.values() if is_plain(word)}
+    nearly = {word for word in words.values() if word not in plain and (in_decimal(word) or _is_infinite(word))}
+    missing = {word for word in words.values() if is_missing(word)}
+    numbers = sum(word in plain or word in nearly for word in words.values())
+    if numbers <= sum(word not in plain | nearly | missing for word in words.values()):
+        return
+    for knee, word in words.items():
+        if word in missing:
+            yield (
+                f"knee {knee}: covariate {name} is {shown(word)}, a missing value among numbers; fill it in, or leave "
+                "the knee out"
+            )
+        elif word in nearly:
+            try:
+                read_number(word)
+            except ValueError as error:
+                yield f"knee {knee}: covariate {name}: {error}"
+        elif word not in plain:
+            yield (
+                f"knee {knee}: covariate {name} is {shown(word)}, and a number for {count(numbers, 'other knee')}; "
+                "write numbers, or words for all knees"
+            )
+
+
+def _is_infinite(word: str) -> bool:
+    return is_not_finite(word) and not is_missing(word)
+
+
+def _alike(words: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """Yield words, each with its knee, that differ in nothing but capitals, blanks or the way to write a number."""
+    first: dict[str | Decimal, tuple[str, str]] = {}
+    for knee, word in words.items():
+        same = Decimal(word) if is_plain(word) else " ".join(word.split()).casefold()
+        other, its = first.setdefault(same, (word, knee))
+        if other != word:
+            yield (other, its), (word, knee)
+
+
+def _of_groups(population: Population, name: str) -> Iterator[str]:
+    """Yield what to know of a covariate's groups."""
+    words, person = _words(population, name), population.design.person
+    whose = population.ids if person is None else person.tolist()
+    size = Counter(word for word, _ in {*zip(words.values(), whose, strict=True)})
+    what = "knee" if person is None else "person"
+    if single := sorted(word for word, many in size.items() if many == 1):
+        more = f" and {len(single) - _NAMED} more" if len(single) > _NAMED else ""
+        are = f"is of one {what}" if len(single) == 1 else f"are of one {what} each"
+        yield (
+            f"covariate {name}: {', '.join(map(shown, single[:_NAMED]))}{more} {are}, so what is told of the group is "
+            f"told of that {what}"
+        )
+    for word in size:
+        if is_missing(word) and word.lower() != "none":
+            yield f"covariate {name}: {shown(word)} is taken for a group; if it is a missing value, leave the knee out"
+
+
+def _rounded(population: Population, pairs: str) -> Iterator[str]:
     for member in population.members:
         value = member.covariates[pairs]
         if not isinstance(value, str) and abs(value) >= _WHOLE:
-            raise ConfigError(
+            yield (
                 f"knee {member.id}: {pairs} = {value:.0f}: a number of so many digits has been rounded; of a manifest, "
                 "'calibrate cohort --resume' keeps it as text"
             )

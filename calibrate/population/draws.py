@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.errors import ConfigError
+from calibrate.population.cautions import cautions
 from calibrate.population.components import parameters
 from calibrate.population.model import Population
 from calibrate.population.record import Record
@@ -185,6 +186,7 @@ class PopulationDraws:
             "verdict": self.verdict.sentence,
             "steps": int(self.chains.shape[1]),
             "burn_in": int(self.verdict.burn_in),
+            "warnings": cautions(self.population),
             "population": found,
             "knees": knees,
         }

@@ -14,7 +14,7 @@ from calibrate.config.knees import KneesPrior
 from calibrate.errors import ExportError
 from calibrate.files import check_target, replacing
 from calibrate.kinds import KNEES_PRIOR
-from calibrate.population.cautions import check
+from calibrate.population.cautions import cautions, check
 from calibrate.population.draws import PopulationDraws
 from calibrate.population.finished import finished
 from calibrate.population.model import Population
@@ -67,6 +67,8 @@ def from_runs(
         on_warning(said)
     population = Population([one.member for one in knees], components, covariates, pairs)
     check(population)
+    for said in cautions(population):
+        on_warning(said)
     atoms = [one.atoms(population.components) for one in knees]
     draws, trust = reweigh(population, atoms, seed, **how)
     for said in trust.cautions():
