@@ -147,7 +147,7 @@ def test_what_is_no_group_is_refused_with_its_knee_and_cell(cells: list[Any], sa
 @pytest.mark.parametrize("cells", [["1", "2", "2", "1"], ["2", "2", "2a", "2a"], ["none", "acl", "acl", "none"], SEXES])
 def test_words_and_numbers_that_are_texts_make_groups(cells: list[str]) -> None:
     population = of(("group",), group=cells)
-    assert cautions(population) == []
+    check(population)
     assert population.covariates[0].groups == tuple(sorted(set(cells)))
 
 
@@ -182,7 +182,60 @@ def test_words_and_numbers_that_are_texts_make_groups(cells: list[str]) -> None:
 def test_groups_that_tell_little_are_warned_of(columns: dict[str, list[str]], said: list[str]) -> None:
     population = of(("group",), "who" if "who" in columns else None, **columns)
     check(population)
-    assert cautions(population) == said
+    assert [one for one in cautions(population) if "fewer than" not in one] == said
+
+
+# Covariates together.
+
+PERSONS = ["a", "a", "b", "b", "c", "c", "d", "d"]
+SEX = ["m", "m", "f", "f", "m", "m", "f", "f"]
+AGE = [30.0, 30.0, 40.0, 40.0, 50.0, 50.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs", "said"),
+    [
+        (("sex", "person"), None, "covariate person: cannot be told from sex in these knees"),
+        (("person", "age"), None, "covariate age: cannot be told from person in these knees"),
+        (("side", "age", "sex", "born"), None, "covariate born: cannot be told from age in these knees"),
+        (("sex", "age", "both"), None, "covariate both: cannot be told from sex and age in these knees"),
+        (("person",), "person", "person: says whose knee it is, so it is no covariate beside"),
+        (("side", "sex", "age"), "person", None),
+        (("almost", "age"), None, None),
+    ],
+)
+def test_covariates_of_which_one_follows_from_others_are_refused(
+    names: tuple[str, ...], pairs: str | None, said: str | None
+) -> None:
+    columns = {
+        "person": PERSONS,
+        "sex": SEX,
+        "age": AGE,
+        "side": ["l", "r"] * 4,
+        "born": [2020.7 - age for age in AGE],
+        "both": [0.1 * age + (2.0 if sex == "m" else 3.0) for age, sex in zip(AGE, SEX, strict=True)],
+        "almost": [*AGE[:-1], 60.001],
+    }
+    population = of(names, pairs, **columns)
+    if said is None:
+        check(population)
+    else:
+        with pytest.raises(ConfigError, match=f"^{re.escape(said)}"):
+            check(population)
+
+
+def test_few_knees_or_persons_for_many_effects_are_warned_of() -> None:
+    end = "so spreads and effects owe much to their priors"
+    paired = of(("sex", "age"), "person", person=PERSONS, sex=SEX, age=AGE)
+    means = "3 numbers of each component's mean (mean, sex[m], age)"
+    assert cautions(paired) == [f"4 persons for {means}: fewer than 6, {end}"]
+    assert cautions(of(("sex", "age"), sex=SEX, age=AGE)) == []
+    assert cautions(of(("sex", "age"), sex=SEX[:6], age=AGE[:6])) == []
+    assert cautions(of(("sex", "age"), sex=SEX[:5], age=AGE[:5])) == [f"5 knees for {means}: fewer than 6, {end}"]
+    (each,) = (one for one in cautions(of(("knee",), knee=[*"abcdefg"])) if "fewer" in one)
+    assert each.startswith(
+        "7 knees for 7 numbers of each component's mean (mean, knee[b], knee[c], knee[d], knee[e], ...)"
+    )
 
 
 def test_commands_warn_of_a_group_and_refuse_a_missing_value(tmp_path: Path, command: Command) -> None:
@@ -191,6 +244,7 @@ def test_commands_warn_of_a_group_and_refuse_a_missing_value(tmp_path: Path, com
     check_refused(command(*asked, "age"), "knee k1: covariate age is 'NA', a missing value among numbers")
     assert not out.exists()
     said = "covariate sex: 'm' is of one knee, so what is told of the group is told of that knee"
+    few = "3 knees for 2 numbers of each component's mean (mean, sex[m]): fewer than 5, so spreads and effects"
     for done in (command(*asked, "sex"), command("population-summary", out, "--json")):
         assert f"calibrate: warning: {said}\n" in done.err
-        assert json.loads(done.out)["warnings"] == [said]
+        assert json.loads(done.out)["warnings"] == [said, f"{few} owe much to their priors"]

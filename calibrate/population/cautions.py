@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+import numpy as np
+
 from calibrate.decimals import in_decimal, is_missing, is_not_finite, is_plain, read_number, shown
 from calibrate.errors import ConfigError
 from calibrate.population.covariates import word_of
@@ -19,6 +21,10 @@ from calibrate.texts import count
 _WHOLE = 1e15
 # So many names are told, no more.
 _NAMED = 5
+# Columns of a design that differ by less, in their standard deviations, are one.
+_SAME = 1e-9
+# Knees, or persons, that are to be left for the spreads when each mean and effect has taken one.
+_LEFT = 3
 
 
 def check(population: Population) -> None:
@@ -46,6 +52,7 @@ def refusals(population: Population) -> Iterator[str]:
                     f"covariate {covariate.name}: {shown(word)} (knee {knee}) and {shown(other)} (knee {its}) {how}; "
                     "write it in one way"
                 )
+    yield from _not_told_apart(population)
     if population.pairs:
         yield from _rounded(population, population.pairs)
 
@@ -63,7 +70,7 @@ def cautions(population: Population) -> list[str]:
             for (word, knee), (other, its) in _alike(_words(population, population.pairs))
             if not is_plain(word)
         ][:_NAMED]
-    return said
+    return [*said, *_too_few(population)]
 
 
 def _words(population: Population, name: str) -> dict[str, str]:
@@ -126,6 +133,44 @@ def _of_groups(population: Population, name: str) -> Iterator[str]:
     for word in size:
         if is_missing(word) and word.lower() != "none":
             yield f"covariate {name}: {shown(word)} is taken for a group; if it is a missing value, leave the knee out"
+
+
+def _not_told_apart(population: Population) -> Iterator[str]:
+    """Yield a sentence for each covariate whose columns of the design follow from those of others."""
+    names = [one.name for one in population.covariates]
+    if population.pairs in names:
+        yield f"{population.pairs}: says whose knee it is, so it is no covariate beside; leave one out"
+    ends = np.cumsum([1, *(len(one.labels) for one in population.covariates)]).tolist()
+    columns = {name: [*range(*ends[i : i + 2])] for i, name in enumerate(names)}
+
+    def follows(others: list[str], name: str) -> bool:
+        x = population.design.x[:, [0, *(column for one in [*others, name] for column in columns[one])]]
+        return bool(np.linalg.matrix_rank(x, tol=_SAME * len(x) ** 0.5) < x.shape[1])
+
+    for i, name in enumerate(names):
+        others = names[:i]
+        if follows(others, name):
+            for one in names[:i]:
+                fewer = [other for other in others if other != one]
+                others = fewer if follows(fewer, name) else others
+            yield (
+                f"covariate {name}: cannot be told from {' and '.join(others)} in these knees: one follows from the "
+                "other; leave one out"
+            )
+            return
+
+
+def _too_few(population: Population) -> Iterator[str]:
+    """Yield whether means and effects take up so many knees, or persons, that next to none are left for spreads."""
+    terms, persons = population.design.x.shape[1], population.design.persons
+    many = count(persons, "person") if persons else count(len(population.ids), "knee")
+    if (persons or len(population.ids)) < terms + _LEFT:
+        labels = ["mean", *(label for one in population.covariates for label in one.labels)]
+        named = ", ".join(labels[:_NAMED]) + (", ..." if len(labels) > _NAMED else "")
+        yield (
+            f"{many} for {count(terms, 'number')} of each component's mean ({named}): fewer than {terms + _LEFT}, so "
+            "spreads and effects owe much to their priors"
+        )
 
 
 def _rounded(population: Population, pairs: str) -> Iterator[str]:
