@@ -238,6 +238,26 @@ def test_few_knees_or_persons_for_many_effects_are_warned_of() -> None:
     )
 
 
+# A new knee.
+
+
+@pytest.mark.parametrize(
+    ("age", "outside"), [(30.0, False), (60.0, False), (29.9, True), (0.0, True), (90.0, True), (75, True)]
+)
+def test_a_knee_outside_the_studys_range_is_told(age: float, outside: bool) -> None:
+    population = of(("sex", "age"), sex=SEX, age=AGE)
+    given = {"sex": "m", "age": age}
+    assert population.outside(given) == ({"age": (30.0, 60.0)} if outside else {})
+    assert population.row(given)[2] == pytest.approx((age - 45.0) / 125.0**0.5)
+
+
+@pytest.mark.parametrize("age", [6000.0, 90.1, -0.1])
+def test_a_knee_farther_outside_than_the_range_is_wide_is_refused(age: float) -> None:
+    says = f"age = {age:g}: the study's knees have 30 to 60, which says nothing of one so far outside; give one from"
+    with pytest.raises(ConfigError, match=f"^{re.escape(says)} 0 to 90$"):
+        of(("sex", "age"), sex=SEX, age=AGE).row({"sex": "m", "age": age})
+
+
 def test_commands_warn_of_a_group_and_refuse_a_missing_value(tmp_path: Path, command: Command) -> None:
     path, out = study(tmp_path, sex=[*"ffm"], age=["30", "NA", "50"]), tmp_path / "pop.h5"
     asked = ("population", path, "-o", out, "--max-steps", 2, "--walkers", 8, "--workers", 1, "--json", "--covariates")

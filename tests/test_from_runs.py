@@ -42,7 +42,7 @@ LAWS = f"[parameters.mcl]\n{LAW.replace('LENGTH', '90.0')}[parameters.lcl]\n{LAW
 TEXT = config_text(parameters=LAWS, noise="sigma = 4.0", file="KNEE.csv")
 TRUTHS = {"a": (38.0, 50.0), "b": (45.0, 41.0), "c": (52.0, 46.0), "d": (41.0, 57.0), "e": (60.0, 44.0)}
 PERSONS = [f"1234567890123456789{last}" for last in (0, 0, 1, 1, 2)]
-COVARIATES = dict(zip(TRUTHS, zip(PERSONS, "lrlrx", strict=True), strict=True))
+COVARIATES = dict(zip(TRUTHS, zip(PERSONS, "lrlrx", (30, 40, 50, 60, 45), strict=True), strict=True))
 HOW: dict[str, Any] = {"max_steps": 200, "min_ess": 300.0, "ensembles": 2, "thin": 2, "workers": 1}
 
 
@@ -60,8 +60,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = "".join(f"{angle},{load:.4f}\n" for angle, load in zip(angles, loads, strict=True))
         (folder / f"{name}.csv").write_text(head + rows)
         (folder / f"{name}.toml").write_text(text)
-    rows = "".join(f"{name},{name}.toml,{person},{side}\n" for name, (person, side) in COVARIATES.items())
-    (folder / "study.csv").write_text(f"knee,config,person,side\n{rows}")
+    rows = "".join(f"{name},{name}.toml,{person},{side},{age}\n" for name, (person, side, age) in COVARIATES.items())
+    (folder / "study.csv").write_text(f"knee,config,person,side,age\n{rows}")
     few = {"min_ess": 800.0, "ensembles": 2, "walkers": 32}
     with ThreadPoolExecutor(1) as pool:
         run_cohort(load_study(folder / "study.csv", **few), folder / "out", executor=pool, draws=1500)
@@ -281,3 +281,22 @@ def test_commands_from_results_to_a_population_its_pictures_and_a_prior(
     both = command("population", study / "out", study / "a.h5", "--from-runs", "-o", tmp_path / "both.h5")
     assert both.code == 2
     assert not (tmp_path / "both.h5").exists()
+
+
+def test_a_prior_of_a_knee_unlike_the_studys_is_warned_of_and_then_refused(
+    study: Path, tmp_path: Path, command: Callable[..., Result]
+) -> None:
+    file, prior = tmp_path / "population.h5", tmp_path / "prior.toml"
+    how = ("--components", "mcl.log_k", "--covariates", "age", "--max-steps", 400, "--min-ess", 50, "--workers", 1)
+    made = command("population", study / "out", "--from-runs", "-o", file, *how)
+    assert made.code == 0, made.err
+    for age, says in ((6000, "which says nothing of one so far outside"), ("4_0", "age is a number")):
+        refused = command("population-prior", file, "-o", prior, "--given", f"age={age}")
+        assert (refused.code, refused.err.count("\n"), prior.exists()) == (2, 1, False)
+        assert says in refused.err
+    outside = command("population-prior", file, "-o", prior, "--given", "age=75", "--json")
+    assert outside.code == 0, outside.err
+    (said,) = json.loads(outside.out)["warnings"]
+    assert said.startswith("age = 75 lies outside the study's knees, 30 to 60")
+    assert outside.err == f"calibrate: warning: {said}\n"
+    assert f"# Outside: {said}.\n" in prior.read_text()

@@ -15,7 +15,7 @@ from calibrate import ConfigError, Posterior, load_config
 from calibrate.assumptions import assumptions
 from calibrate.config.knees import Origin, read_knees
 from calibrate.config.values import Gaussian, LogGaussian
-from calibrate.population.prior import FEWEST_DRAWS, fit, poor, text_of
+from calibrate.population.prior import FEWEST_DRAWS, fit, outside, poor, text_of
 from calibrate.report import methods
 from calibrate.results import open_run
 
@@ -76,6 +76,17 @@ def test_families_are_those_that_the_draws_came_from_and_the_file_says_what_is_l
     assert dict(prior.made.given) == GIVEN
     assert (prior.made.knees, prior.made.study, prior.made.seed) == (8, "a study", 3)
     assert text_of(prior) == text
+
+
+def test_the_file_says_that_a_knee_lies_outside_the_study(tmp_path: Path) -> None:
+    given, path = {"sex": "m", "age": 75.0}, tmp_path / "prior.toml"
+    origin = Origin(knees=8, given=given, outside={"age": (30.0, 60.0)})
+    path.write_text(text_of(fit({"mcl.k": np.exp(together()[:, 0])}, origin)))
+    prior, _ = read_knees(path)
+    assert prior.made.outside == {"age": (30.0, 60.0)}
+    (said,) = outside(prior)
+    assert said.startswith("age = 75 lies outside the study's knees, 30 to 60")
+    assert f"# Outside: {said}.\n" in path.read_text() == text_of(prior)
 
 
 def test_a_stiffness_stays_log_normal_and_a_strain_normal() -> None:

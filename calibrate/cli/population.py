@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from calibrate.cli.counting import Counter
+from calibrate.decimals import read_number
 from calibrate.ends import CONVERGED, INTERRUPTED, NOT_CONVERGED, SIGNALS, leave, say
 from calibrate.errors import ConfigError
 from calibrate.options import Json, print_json
@@ -18,7 +19,7 @@ from calibrate.settings import load_matplotlib
 from calibrate.texts import count, printable
 
 if TYPE_CHECKING:
-    from calibrate.population import Population, PopulationDraws
+    from calibrate.population import PopulationDraws
     from calibrate.population.sampler import Progress
 
 MODEL, BUDGET = "What is normal over knees", "How far"
@@ -102,7 +103,7 @@ def population(
     if len(study) > 1:
         raise ConfigError(f"{study[1]}: one study is wanted; finished calibrations need --from-runs")
     from calibrate.population import Population, start_population
-    from calibrate.population.cautions import check
+    from calibrate.population.cautions import cautions, check
     from calibrate.population.sampler import settings_of
     from calibrate.population.streaming import check_output
     from calibrate.sitting import announce_compiling
@@ -115,7 +116,7 @@ def population(
         how = _gone_on(output, seed, how)
     knees = Population(source, *what)
     check(knees)
-    _warn(knees)
+    _warn(cautions(knees))
     settings = settings_of(knees, seed, **how)
     announce_compiling()
     if not resume:
@@ -159,13 +160,14 @@ def population_summary(
 ) -> None:
     """Show a population: mean, spread and correlations of its knees, effects of covariates, convergence."""
     from calibrate.population import open_population
+    from calibrate.population.cautions import cautions
     from calibrate.sitting import announce_compiling
 
     if alone is not None and output is None:
         raise ConfigError("--alone: the table and the figures that it is for go into a folder; give one with -o")
     announce_compiling()
     draws = open_population(path)
-    _warn(draws.population)
+    _warn(cautions(draws.population))
     if output is not None:
         _save(path, draws, output, alone, as_json=as_json)
     elif as_json:
@@ -183,7 +185,11 @@ def population_prior(
     ],
     given: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A covariate of the new knee, like sex=female; repeat as needed."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A covariate of the new knee, like sex=female; repeat as needed. A number outside the study's range "
+            "is warned of; farther outside than the range is wide, it is refused.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the predictive draws.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing prior made of knees.")] = False,
@@ -193,29 +199,25 @@ def population_prior(
     import hashlib
 
     from calibrate.population import open_population
+    from calibrate.population.cautions import cautions
     from calibrate.population.from_runs import save_prior
-    from calibrate.population.prior import poor, prior_of
+    from calibrate.population.prior import outside, poor, prior_of
 
     draws = open_population(path)
-    _warn(draws.population)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     prior = prior_of(draws, _given(draws, given or []), seed, source=path.name, sha256=digest)
     save_prior(prior, output, overwrite=overwrite, spare=[path])
-    warnings = [*poor(prior)]
-    for said in warnings:
-        say(f"warning: {said}")
+    warnings = [*cautions(draws.population), *outside(prior), *poor(prior)]
+    _warn(warnings)
     if as_json:
         print_json({"population": str(path), "prior": str(output), "warnings": warnings})
     else:
         print(printable(output))
 
 
-def _warn(population: Population) -> None:
-    """Say what to know of a population's covariates and pairs."""
-    from calibrate.population.cautions import cautions
-
-    for said in cautions(population):
-        say(f"warning: {said}")
+def _warn(said: Sequence[str]) -> None:
+    for sentence in said:
+        say(f"warning: {sentence}")
 
 
 def _gone_on(output: Path, seed: int | None, how: dict[str, Any]) -> dict[str, Any]:
@@ -266,8 +268,7 @@ def _save(path: Path, draws: PopulationDraws, output: Path, alone: Path | None, 
         from calibrate.population.finished import finished
 
         found, left = finished([alone])
-        for said in left:
-            say(f"warning: {said}")
+        _warn(left)
         ids, components = draws.population.ids, draws.population.components
         try:
             before = {one.id: one.components(components) for one in found if one.id in ids}
@@ -297,7 +298,7 @@ def _given(draws: PopulationDraws, said: list[str]) -> dict[str, str | float]:
         if not sign:
             raise ConfigError(f"--given {one}: must be NAME=VALUE, like sex=female")
         try:
-            found[name] = float(value) if name in numbers else value
+            found[name] = read_number(value) if name in numbers else value
         except ValueError:
             raise ConfigError(f"--given {one}: {name} is a number") from None
     return found

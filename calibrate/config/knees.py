@@ -119,6 +119,11 @@ class Origin(Model):
     seed: Annotated[Count | None, said("of the predictive draws")] = None
     draws: Annotated[Count | None, said("how many predictive draws the families were fitted to")] = None
     given: Annotated[Given, said("covariates of the new knee")]
+    outside: Annotated[
+        dict[Name, Annotated[tuple[Number, Number], Field(strict=False)]],
+        Field(default_factory=dict, max_length=100),
+        said("of those that lie outside the study's knees: the range of these"),
+    ]
 
 
 class Together(Model):

@@ -23,12 +23,16 @@ class Covariate:
         Of words: all there are, the one that others are compared with first. Empty of numbers.
     centre, unit : float
         Of numbers: their mean over the study's knees, and their standard deviation.
+    low, high : float
+        Of numbers: the least and the largest of the study's knees.
     """
 
     name: str
     groups: tuple[str, ...] = ()
     centre: float = 0.0
     unit: float = 1.0
+    low: float = 0.0
+    high: float = 0.0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -41,7 +45,8 @@ class Covariate:
         Raises
         ------
         ConfigError
-            If a word is none of the study's groups, or a number is wanted.
+            If a word is none of the study's groups, a number is wanted, or one lies farther outside the study's range
+            than that is wide.
         """
         if self.groups:
             word = word_of(value)
@@ -50,7 +55,17 @@ class Covariate:
             return [float(word == group) for group in self.groups[1:]]
         if isinstance(value, str) or not math.isfinite(value):
             raise ConfigError(f"{self.name} = {value}: a finite number is wanted, as other knees have")
+        width = self.high - self.low
+        if not self.low - width <= value <= self.high + width:
+            raise ConfigError(
+                f"{self.name} = {value:g}: the study's knees have {self.low:g} to {self.high:g}, which says nothing of "
+                f"one so far outside; give one from {self.low - width:g} to {self.high + width:g}"
+            )
         return [(value - self.centre) / self.unit]
+
+    def is_outside(self, value: str | float) -> bool:
+        """Tell whether a number lies outside the range of the study's knees."""
+        return not (self.groups or isinstance(value, str) or self.low <= value <= self.high)
 
 
 def covariate_of(name: str, knees: Mapping[str, Mapping[str, str | float]]) -> Covariate:
@@ -82,7 +97,7 @@ def covariate_of(name: str, knees: Mapping[str, Mapping[str, str | float]]) -> C
     unit = float(numbers.std())
     if not (np.isfinite(numbers).all() and unit > 0.0):
         raise ConfigError(f"covariate {name}: wants finite numbers that are not all the same")
-    return Covariate(name, (), float(numbers.mean()), unit)
+    return Covariate(name, (), float(numbers.mean()), unit, float(numbers.min()), float(numbers.max()))
 
 
 def word_of(value: str | float) -> str:

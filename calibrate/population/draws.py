@@ -120,7 +120,7 @@ class PopulationDraws:
         Raises
         ------
         ConfigError
-            If a covariate is missing, is none of the population's, or none of the study's groups.
+            If a covariate is missing, is none of the population's, none of the study's groups, or too far outside.
         """
         known = [one.name for one in self.population.covariates]
         if unknown := [name for name in covariates or {} if name not in known]:

@@ -111,7 +111,7 @@ class Population:
         Raises
         ------
         ConfigError
-            If one is missing or has no meaning.
+            If one is missing, has no meaning, or lies too far outside the study's range.
         """
         row = [1.0]
         for one in self.covariates:
@@ -119,6 +119,14 @@ class Population:
                 raise ConfigError(f"{one.name} is a covariate of this population: say what it is for the knee")
             row += one.row(covariates[one.name])
         return np.array(row)
+
+    def outside(self, covariates: Mapping[str, str | float]) -> dict[str, tuple[float, float]]:
+        """Return the study's range of each covariate that lies outside it."""
+        return {
+            one.name: (one.low, one.high)
+            for one in self.covariates
+            if one.name in covariates and one.is_outside(covariates[one.name])
+        }
 
     def index(self, name: str) -> int:
         """Return a knee's number.

@@ -67,6 +67,7 @@ def prior_of(
         seed=seed,
         draws=PREDICTIVE,
         given=dict(given or {}),
+        outside=population.outside(given or {}),
         **origin,
     )
     found = {parameter_of(one): natural(one, column) for one, column in zip(population.components, phi.T, strict=True)}
@@ -153,6 +154,15 @@ def poor(prior: KneesPrior) -> Iterator[str]:
             )
 
 
+def outside(prior: KneesPrior) -> Iterator[str]:
+    """Yield a sentence for each covariate of the new knee that lies outside the study's knees."""
+    for name, (low, high) in prior.made.outside.items():
+        yield (
+            f"{name} = {prior.made.given[name]:g} lies outside the study's knees, {low:g} to {high:g}: that its effect "
+            "is a straight line as far as that is taken for granted"
+        )
+
+
 def text_of(prior: KneesPrior) -> str:
     """Return the file of a prior made of knees: TOML, which `calibrate.config.knees.read_knees` reads."""
     return "\n".join(_lines(prior)) + "\n"
@@ -170,6 +180,8 @@ def _lines(prior: KneesPrior) -> Iterator[str]:
         if value not in ("", {}):
             yield f"{key} = {_toml(value)}"
     yield ""
+    for sentence in outside(prior):
+        yield f"# Outside: {printable(sentence)}."
     yield "# A family's central 95 % holds that of the predictive draws: its spread was raised where it did not."
     yield "# misfit: how far a family's quantiles are from those of the predictive draws, at the most and in its sd."
     for sentence in poor(prior):
