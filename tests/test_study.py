@@ -88,6 +88,13 @@ def test_cells_are_numbers_words_or_tables(manifest: Path) -> None:
     assert (a.covariates, b.covariates) == ({"id": "007", "x": 7.0}, {"id": "B"})
 
 
+def test_a_whole_value_and_a_part_of_it_are_columns_where_each_row_has_one(manifest: Path) -> None:
+    rows = "a,configs/knee.toml,3,\nb,configs/knee.toml,,50\n"
+    manifest.write_text(f"knee,config,parameters.mcl.k.lower,parameters.mcl.k\n{rows}")
+    a, b = (knee.document["parameters"]["mcl"]["k"] for knee in load_study(manifest).knees)
+    assert (a["lower"], b) == (3, 50)
+
+
 def test_a_configuration_that_is_dumped_is_the_same(manifest: Path) -> None:
     """Configurations travel as JSON of what was said; that has to say the same."""
     for path in (Path(__file__).parents[1] / "data").glob("*.toml"):
@@ -142,6 +149,10 @@ MISTAKES = {
     ),
     "no value": ("knee,config,noise.sigma\na,configs/knee.toml,{ lower\n", "column noise.sigma: '{ lower' is no value"),
     "no name": ("knee,config,noise..sigma\na,configs/knee.toml,1\n", "noise..sigma: a dot with no name beside it"),
+    "overlapping": (
+        "knee,config,parameters.mcl.k.lower,parameters.mcl.k\na,configs/knee.toml,3,50\n",
+        "line 2: columns parameters.mcl.k and parameters.mcl.k.lower both say what parameters.mcl.k is; leave one cell",
+    ),
     "infinite": ("knee,config,age\na,configs/knee.toml,1e999\n", "column age: '1e999' is not finite"),
 }
 

@@ -91,6 +91,7 @@ def read_manifest(path: Path, shard: tuple[int, int] = (1, 1)) -> tuple[int, lis
     if not header:
         raise ConfigError(f"{path}: no header and no knees; expected columns knee, config, data.file, or the like")
     _check_header(header, f"{path}, line {at}")
+    overlapping = [(one, other) for one in header for other in header if "." in one and other.startswith(f"{one}.")]
     covariates = [name for name in header if name not in (KNEE, CONFIG) and "." not in name]
     kept: list[tuple[int, dict[str, str]]] = []
     lines: dict[str, int] = {}
@@ -98,6 +99,11 @@ def read_manifest(path: Path, shard: tuple[int, int] = (1, 1)) -> tuple[int, lis
     names: dict[tuple[str, float], str] = {}
     for line, cells in rows:
         row = _row(header, cells, f"{path}, line {line}")
+        for one, other in overlapping:
+            if one in row and other in row:
+                raise ConfigError(
+                    f"{path}, line {line}: columns {one} and {other} both say what {one} is; leave one cell empty"
+                )
         knee = _checked_id(row[KNEE], f"{path}, line {line}")
         if knee in lines:
             raise ConfigError(f"{path}, line {line}: knee {shown(knee)} is there already, in line {lines[knee]}")
