@@ -218,9 +218,8 @@ def _valgus(posterior: Posterior, test: LaxityTest, q: FloatArray) -> NDArray[np
 def _slips(angles: FloatArray, residuals: FloatArray, fitted: int) -> tuple[NDArray[np.intp], FloatArray, float]:
     """Return what `outlying` does, of readings that lie apart from their neighbours; so many are no slips, but none."""
     rows, sizes, threshold = outlying(residuals, fitted)
-    if rows.size > max(1, residuals.size // 10):
-        rows, sizes = rows[:0], sizes[:0]
     alone = isolated(angles, residuals, rows, threshold * np.abs(residuals[rows]) / sizes)
+    alone &= rows.size <= max(1, residuals.size // 10)
     return rows[alone], sizes[alone], threshold
 
 

@@ -173,8 +173,14 @@ def test_readings_written_again_are_told_and_readings_that_happen_to_agree_are_n
     assert told(np.repeat(every, 2)) == [copies.format(12, 24)]
     assert told(np.append(every, every)) == [copies.format(12, 24)]
     assert told(np.append(every, every[3:6])) == [copies.format(3, 15)]  # the file of a part, put behind
+    assert told(np.append(every, every[3:5])) == [copies.format(2, 14)]
     assert told(np.append(every, every[3:4])) == told(every) == []
+    many = np.linspace(-6.0, 6.0, 18)  # a tenth of twenty is not more than a tenth
+    assert measured(*(np.append(x, x[3:5]).tolist() for x in (many, 2.0 * many))) == []
     assert told(np.append(every, rng.permutation(12))) == []  # turned again, in another order
+    assert not any(
+        doubt.refused is not False for doubt in measured(*(np.repeat(x, 2).tolist() for x in (angles, loads)))
+    )
     other = np.append(angles, angles).tolist(), np.append(loads, loads + 0.01).tolist()
     assert measured(*other) == []
     up_and_down = measurement(*(np.append(x, x).tolist() for x in (angles, loads)), None, "moment", "deg")
