@@ -286,7 +286,7 @@ def left_of(values: ArrayLike, prior: Prior) -> tuple[float, float]:
     share, shift : float
         Standard deviation over the prior's, and mean less the prior's in standard deviations of the prior.
     """
-    own, mean, sd = np.asarray(values, dtype=np.float64), prior.mean, prior.sd
+    own, mean, sd = np.asarray(values), prior.mean, prior.sd
     if isinstance(prior, LogNormal):
         own = np.log(np.where(own > 0.0, own, np.nan))
         mode, mean, sd = prior._inside.moments()
