@@ -192,10 +192,10 @@ def repeats(angles: FloatArray, residuals: FloatArray, sigma: FloatArray, hat: H
     means = np.bincount(which, residuals) / counts
     pure = float(((residuals - means[which]) ** 2).sum())
     lack = float(residuals @ residuals) - pure
-    if not 0.0 < pure + max(lack, 0.0) < math.inf:
+    if not 0.0 < pure < math.inf:  # of none they are copies, which say nothing of noise
         return None
     size = math.sqrt(float(np.mean(sigma**2)))
-    ratio = (lack / misfit) / (pure / again) if pure > 0.0 else math.inf
+    ratio = (lack / misfit) / (pure / again)
     return Repeats(
         size * math.sqrt(pure / again),
         size * math.sqrt((lack + pure) / (misfit + again)),
