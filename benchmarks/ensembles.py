@@ -22,7 +22,7 @@ from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.results import open_run
 from calibrate.runner import start_run
-from calibrate.sampling.ensembles import random_states
+from calibrate.sampling.ensembles import generators
 from calibrate.sampling.loop import Progress
 from calibrate.sampling.moves import Stretch
 from calibrate.sampling.start import first_walkers
@@ -110,7 +110,7 @@ def _emcee(moves: Any, stored: bool, log_prob_of: Callable[[Posterior], LogProb]
             begin = time.perf_counter()
             chains, kept = [], 0.0
             first = starts(target, seed, ENSEMBLES, WALKERS)
-            for ensemble, state in enumerate(random_states(seed, ENSEMBLES)):
+            for ensemble, state in enumerate([one.get_state() for one in generators(seed, ENSEMBLES)]):
                 running = sampler(ensemble)
                 whole, before = marked(
                     running.sample(emcee.State(first[ensemble], random_state=state), iterations=steps), drop

@@ -20,7 +20,7 @@ from calibrate.config import SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.sampling.block import DE_SHARE, ROUNDS, STRETCH_SHARE, UPDATES, Block
 from calibrate.sampling.convergence import diagnose
-from calibrate.sampling.ensembles import random_states
+from calibrate.sampling.ensembles import generators
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
 from calibrate.sampling.start import first_walkers
 
@@ -86,7 +86,7 @@ def sit(p: Posterior, make: Callable[[Posterior], Moves], per_step: float, walke
     starts = first_walkers(p, SamplingConfig(seed=seed, ensembles=ENSEMBLES, walkers=walkers))
     steps = max(100, round(updates / (ENSEMBLES * walkers * per_step)))
     chains, seconds = [], 0.0
-    for start, stream in zip(starts, random_states(seed, ENSEMBLES), strict=True):
+    for start, stream in zip(starts, [one.get_state() for one in generators(seed, ENSEMBLES)], strict=True):
         sampler = emcee.EnsembleSampler(walkers, p.ndim, p.log_prob, moves=make(p), vectorize=True)
         state = emcee.State(start, random_state=stream)
         state = sampler.run_mcmc(state, max(20, steps // 4), store=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def printable(text: object) -> str:
@@ -57,3 +58,15 @@ def count(number: int, one: str, many: str = "") -> str:
     ('1 strand', '12,000 draws')
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(items: Sequence[str], most: int, between: str = ", ") -> str:
+    """Return some items, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"], 2), listed(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return between.join(items[:most]) + more

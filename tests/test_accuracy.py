@@ -13,7 +13,7 @@ from benchmarks.problems import NAMES, posterior, problem
 from benchmarks.reference import disagreements
 from calibrate.results import open_run
 from calibrate.runner import start_run
-from calibrate.sampling.ensembles import random_states
+from calibrate.sampling.ensembles import generators
 from calibrate.sampling.moves import DifferentialEvolution, Snooker
 
 
@@ -37,7 +37,7 @@ RIGHT = {"calibrate's snooker": Snooker}
 def test_wrong_moves_fail_by_what_they_sample_and_right_ones_do_not(move: str) -> None:
     target = posterior("toe")
     chains = []
-    for state, first in zip(random_states(3, 2), starts(target, 3, 2, 32), strict=True):
+    for state, first in zip([one.get_state() for one in generators(3, 2)], starts(target, 3, 2, 32), strict=True):
         moves = [((WRONG | RIGHT)[move](), 0.8), (DifferentialEvolution(), 0.2)]
         sampler = emcee.EnsembleSampler(32, target.ndim, target.log_prob, moves=moves, vectorize=True)
         sampler.run_mcmc(emcee.State(first, random_state=state), 5000)

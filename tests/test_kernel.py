@@ -146,13 +146,13 @@ import numpy as np
 from conftest import bench_config
 from calibrate.posterior import Posterior
 from calibrate.sampling.block import Block
-from calibrate.sampling.ensembles import random_states
+from calibrate.sampling.ensembles import generators
 from calibrate.lean import emcee
 
 posterior = Posterior.from_config(bench_config())
 start = np.random.default_rng(2).uniform(posterior.lower, posterior.upper, (16, 6))
 sampler = emcee.EnsembleSampler(16, 6, posterior.log_prob, moves=[Block(posterior)], vectorize=True)
-state = sampler.run_mcmc(emcee.State(start, random_state=random_states(7, 1)[0]), 20)
+state = sampler.run_mcmc(emcee.State(start, random_state=generators(7, 1)[0].get_state()), 20)
 print(hashlib.sha256(state.coords.tobytes() + state.log_prob.tobytes()).hexdigest())
 """
 

@@ -14,7 +14,7 @@ from calibrate.results import open_run
 from calibrate.runner import resume_run, start_run
 from calibrate.sampling import block as block_module
 from calibrate.sampling.block import _BANDWIDTH, Block
-from calibrate.sampling.ensembles import random_states
+from calibrate.sampling.ensembles import generators
 from calibrate.sampling.moves import moves_of
 from calibrate.sampling.outposts import OUTPOSTS, outposts
 
@@ -79,7 +79,7 @@ def test_a_walker_in_a_corner_gets_home_by_an_outpost_there() -> None:
         sampler = emcee.EnsembleSampler(
             128, 6, posterior.log_prob, moves=[Block(posterior, stretch=0.0, de=0.0, draws=draws)], vectorize=True
         )
-        first = emcee.State(start, random_state=random_states(1, 1)[0])
+        first = emcee.State(start, random_state=generators(1, 1)[0].get_state())
         sampler.run_mcmc(first, 1, skip_initial_state_check=True)
         stays.append(np.array_equal(sampler.get_chain()[0, 51], start[51]))
     assert stays == [True, False]

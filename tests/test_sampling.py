@@ -16,7 +16,7 @@ from calibrate.results import Run, open_run
 from calibrate.runner import start_run
 from calibrate.sampling.block import Block
 from calibrate.sampling.convergence import diagnose
-from calibrate.sampling.ensembles import random_states
+from calibrate.sampling.ensembles import generators
 from calibrate.sampling.fit import find_map
 from calibrate.sampling.loop import Budget, sample
 from calibrate.sampling.moves import DifferentialEvolution, Snooker, Stretch
@@ -66,7 +66,7 @@ def test_a_move_without_its_hastings_factor_misses_the_known_answer() -> None:
     posterior = Posterior.from_config(bench_config("toe"))
     starts = first_walkers(posterior, SamplingConfig(ensembles=4, walkers=64))
     chains = []
-    for start, state in zip(starts, random_states(1, 4), strict=True):
+    for start, state in zip(starts, [one.get_state() for one in generators(1, 4)], strict=True):
         mixture = [(WithoutHastings(), 0.6), (DifferentialEvolution(), 0.4)]
         sampler = emcee.EnsembleSampler(64, 6, posterior.log_prob, moves=mixture, vectorize=True)
         sampler.run_mcmc(emcee.State(start, random_state=state), 600, thin_by=5)
@@ -140,7 +140,7 @@ def test_vectorized_accept_gives_emcees_chain_bit_for_bit(ours: type, theirs: ty
     chains = []
     for move in (ours(), theirs()):
         sampler = emcee.EnsembleSampler(24, 6, posterior.log_prob, moves=[move], vectorize=True)
-        sampler.run_mcmc(emcee.State(start, random_state=random_states(7, 1)[0]), 150)
+        sampler.run_mcmc(emcee.State(start, random_state=generators(7, 1)[0].get_state()), 150)
         chains.append(np.dstack([sampler.get_chain(), sampler.get_log_prob()]))
     np.testing.assert_array_equal(*chains)
 
@@ -149,7 +149,7 @@ def gaussian_variances(move: emcee.moves.Move, steps: int) -> tuple[np.ndarray, 
     """Return the variances that a move gives a standard Gaussian in five dimensions, and their standard errors."""
     rng = np.random.default_rng(5)
     chains = []
-    for stream in random_states(3, 4):
+    for stream in [one.get_state() for one in generators(3, 4)]:
         sampler = emcee.EnsembleSampler(40, 5, lambda q: -0.5 * (q * q).sum(axis=1), moves=[move], vectorize=True)
         sampler.run_mcmc(emcee.State(rng.standard_normal((40, 5)), random_state=stream), steps)
         chains.append(sampler.get_chain(discard=steps // 5))
@@ -185,7 +185,7 @@ def test_block_keeps_log_prob_and_coordinates_together() -> None:
     posterior = Posterior.from_config(bench_config("toe"))
     start = np.random.default_rng(2).uniform(posterior.lower, posterior.upper, (16, 6))
     sampler = emcee.EnsembleSampler(16, 6, posterior.log_prob, moves=[Block(posterior, 2, 2)], vectorize=True)
-    state = sampler.run_mcmc(emcee.State(start, random_state=random_states(7, 1)[0]), 40)
+    state = sampler.run_mcmc(emcee.State(start, random_state=generators(7, 1)[0].get_state()), 40)
     np.testing.assert_array_equal(state.log_prob, posterior.log_prob(state.coords))
     assert not (state.coords == start).any()
 

@@ -26,7 +26,7 @@ from calibrate.runner import resume_run, start_run
 from calibrate.sampling import block as block_module
 from calibrate.sampling import pilot as pilot_module
 from calibrate.sampling.block import DE_SHARE, STRETCH_SHARE, Block
-from calibrate.sampling.ensembles import random_states
+from calibrate.sampling.ensembles import generators
 from calibrate.sampling.fit import find_map
 from calibrate.sampling.pilot import explore
 from calibrate.sampling.series import effective_samples
@@ -141,7 +141,7 @@ def distances(posterior: Posterior, steps: int = 90) -> np.ndarray:
     kept = []
     draws = posterior.prior_sample(np.random.default_rng(9), 400)
     draws = draws[(draws < np.median(draws, axis=0)).sum(axis=1) <= len(priors) // 2]
-    for seed, state in enumerate(random_states(4, 2)):
+    for seed, state in enumerate([one.get_state() for one in generators(4, 2)]):
         start = posterior.prior_sample(np.random.default_rng(seed), 128)
         sampler = emcee.EnsembleSampler(
             128, len(priors), posterior.log_prob, moves=[Block(posterior, draws=draws)], vectorize=True

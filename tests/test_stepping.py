@@ -13,7 +13,7 @@ from clouds import noisy, posterior_of
 from calibrate.config import MovesConfig, SamplingConfig
 from calibrate.posterior import Posterior
 from calibrate.sampling import loop
-from calibrate.sampling.ensembles import generators, random_states
+from calibrate.sampling.ensembles import generators
 from calibrate.sampling.loop import Budget, sample
 from calibrate.sampling.moves import moves_of
 from calibrate.sampling.stepping import Stepper, threads
@@ -45,7 +45,7 @@ def test_the_chain_is_that_of_emcees_own_sampler(thin: int, starts: np.ndarray) 
     settings = SamplingConfig(seed=5, ensembles=2, walkers=16, moves=MIXTURE, thin=thin, min_ess=1e9)
     backends = [emcee.backends.Backend() for _ in starts]
     sample(POSTERIOR, backends, starts, settings, Budget(60))
-    for start, backend, state in zip(starts, backends, random_states(5, 2), strict=True):
+    for start, backend, state in zip(starts, backends, [one.get_state() for one in generators(5, 2)], strict=True):
         theirs = emcees(POSTERIOR, start, state, starts, thin)
         np.testing.assert_array_equal(backend.get_chain(), theirs.get_chain())
         np.testing.assert_array_equal(backend.get_log_prob(), theirs.get_log_prob())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,11 +109,9 @@ def test_each_test_has_a_zero_of_its_own(test: str, offset: float, own: float, e
     zero = offset if test == "flex30" else 0.0
     moment = float(predict(posterior, q, [own + zero], {}, test)[0, 0])
 
-    class Fake:
-        path, converged = Path("x.h5"), True
-
+    run: Any = SimpleNamespace(path=Path("x.h5"), converged=True)
     knees = knees_of(posterior, q, (), test)
-    content = Comparison(Fake(), (), knees, knees).content(moments=[moment])  # type: ignore[arg-type]  # enough of a run
+    content = Comparison(run, (), knees, knees).content(moments=[moment])
     way = posterior.test(test).positive
     assert content["laxity"][0][way]["calibrated"]["median"] == pytest.approx(own, abs=1e-6)
     said = [note for note in content["notes"] if f" {way}, calibrated" in note]

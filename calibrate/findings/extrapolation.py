@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.findings.finding import Finding
-from calibrate.findings.words import listed
+from calibrate.texts import listed
 
 if TYPE_CHECKING:
     from calibrate.draws import Draws

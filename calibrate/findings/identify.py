@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calibrate.findings.finding import Finding
-from calibrate.findings.words import listed
 from calibrate.priors import LogNormal, Uniform, left_of
 from calibrate.problem.parameters import SLACK
 from calibrate.regions import LINEAR, TAUT, TOE, visited
 from calibrate.regions import SLACK as IS_SLACK
+from calibrate.texts import listed
 from calibrate.tradeoffs import INFLATION, LEFT, trade_offs
 
 if TYPE_CHECKING:

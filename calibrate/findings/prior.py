@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from calibrate.findings.finding import Finding
-from calibrate.findings.words import listed
 from calibrate.powerscale import THRESHOLD, sensitivity
 from calibrate.priors import LogNormal, Prior, Uniform
+from calibrate.texts import listed
 
 if TYPE_CHECKING:
     from calibrate.draws import Draws

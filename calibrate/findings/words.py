@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from calibrate.problem.build import errors_of
@@ -21,12 +20,6 @@ def of(draws: Draws, fit: BestFit) -> str:
 def chance(probability: float) -> str:
     """Say how probable something is in noise; one in a thousand is the least for it to be a chance."""
     return f"in noise as much with a probability of {max(probability, 1e-99):.0e}; below 0.001 it is no chance"
-
-
-def listed(items: Sequence[str], most: int, between: str = ", ") -> str:
-    """Return some items, and how many more there are."""
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return between.join(items[:most]) + more
 
 
 def errors(draws: Draws, test: LaxityTest) -> int:

@@ -11,7 +11,7 @@ from calibrate.importing.cycles import Order
 from calibrate.importing.source import Readings, Source
 from calibrate.plausible import doubts_of_data
 from calibrate.spellings import Unit
-from calibrate.texts import printable
+from calibrate.texts import listed, printable
 
 _SHOWN_ROWS = 8
 _MANY = 2000
@@ -33,8 +33,7 @@ def said(source: Source, choice: Choice, readings: Readings) -> list[str]:
     used = {choice.angle.at, choice.load.at, choice.direction, choice.sigma.at if choice.sigma else None}
     rest = [_named(source, at) for at in range(len(source.columns)) if at not in used]
     if rest:
-        more = f" and {len(rest) - _SHOWN_ROWS} more" if len(rest) > _SHOWN_ROWS else ""
-        found.append(f"not used: {', '.join(rest[:_SHOWN_ROWS])}{more}")
+        found.append(f"not used: {listed(rest, _SHOWN_ROWS)}")
     if readings.missing:
         found.append(f"{_rows(source.counted, readings.missing)} left out: no number in a column that is needed")
     return found + choice.notes
@@ -47,9 +46,7 @@ def _change(unit: Unit) -> str:
 
 
 def _rows(counted: str, rows: Sequence[int]) -> str:
-    shown = ", ".join(map(str, rows[:_SHOWN_ROWS]))
-    more = f" and {len(rows) - _SHOWN_ROWS} more" if len(rows) > _SHOWN_ROWS else ""
-    return f"{counted}{'s' if len(rows) > 1 else ''} {shown}{more}"
+    return f"{counted}{'s' if len(rows) > 1 else ''} {listed([*map(str, rows)], _SHOWN_ROWS)}"
 
 
 def _named(source: Source, at: int) -> str:

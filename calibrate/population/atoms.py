@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from calibrate.errors import ConfigError
 from calibrate.population.components import LOG, LOGIT, Component, columns_of, values
 from calibrate.posterior import Posterior
+from calibrate.sampling.series import worth
 
 FloatArray = NDArray[np.float64]
 
@@ -111,16 +112,7 @@ def atoms_of(
         raise ConfigError(f"knee {knee}: some of its draws are impossible under its own configuration")
     lower, upper = _bounds(posterior, components)
     z = np.column_stack([phi, some[:, columns[count:]]])
-    return Atoms(z, own + jacobian, height, lower, upper, _efficiency(len(some), chain, effective))
-
-
-def _efficiency(picks: int, chain: float, effective: float) -> float:
-    """Return what each of so many picks of a chain is worth that has as many draws, and effective ones."""
-    if not effective > 0.0:
-        return 0.0
-    # Of n picks of a chain of N draws that are worth m, 1 / (1/n - 1/N + 1/m) are left.
-    left = 1.0 / (max(1.0 / picks - 1.0 / chain, 0.0) + 1.0 / effective)
-    return min(1.0, left / picks)
+    return Atoms(z, own + jacobian, height, lower, upper, worth(len(some), chain, effective) / len(some))
 
 
 def interim(posterior: Posterior, components: Sequence[Component], q: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -15,7 +15,7 @@ from calibrate.decimals import in_decimal, is_missing, is_not_finite, is_plain, 
 from calibrate.errors import ConfigError
 from calibrate.population.covariates import word_of
 from calibrate.population.model import Population
-from calibrate.texts import count
+from calibrate.texts import count, listed
 
 # Numbers are whole and apart up to here; beyond 2^53 they are rounded.
 _WHOLE = 1e15
@@ -124,10 +124,9 @@ def _of_groups(population: Population, name: str) -> Iterator[str]:
     size = Counter(word for word, _ in {*zip(words.values(), whose, strict=True)})
     what = "knee" if person is None else "person"
     if single := sorted(word for word, many in size.items() if many == 1):
-        more = f" and {len(single) - _NAMED} more" if len(single) > _NAMED else ""
         are = f"is of one {what}" if len(single) == 1 else f"are of one {what} each"
         yield (
-            f"covariate {name}: {', '.join(map(shown, single[:_NAMED]))}{more} {are}, so what is told of the group is "
+            f"covariate {name}: {listed([*map(shown, single)], _NAMED)} {are}, so what is told of the group is "
             f"told of that {what}"
         )
     for word in size:

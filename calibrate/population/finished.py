@@ -19,11 +19,13 @@ from calibrate.results import open_run
 from calibrate.study import Cohort, open_cohort
 from calibrate.study.entries import number_of
 from calibrate.study.file import Status
-from calibrate.texts import count
+from calibrate.texts import listed
 
 FloatArray = NDArray[np.float64]
 
-# Why knees are left out, by their status.
+# Knees that are named, of those that are left out.
+_NAMED = 5
+# Why they are, by their status.
 _REASONS: Mapping[str, str] = {"not converged": "have not converged", "failed": "have failed"}
 
 
@@ -118,15 +120,11 @@ def finished(paths: Sequence[Path]) -> tuple[tuple[Finished, ...], tuple[str, ..
     names = [one.id for one in knees]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise ConfigError(f"two of the runs are called {twice}; rename one, for knees need names of their own")
-    said = [f"left out, because they {_REASONS[reason]}: {_named(ids)}" for reason, ids in left.items() if ids]
+    said = [f"left out, because they {_REASONS[reason]}: {listed(ids, _NAMED)}" for reason, ids in left.items() if ids]
     if cohort is not None and len(cohort) < cohort.total:
         more = cohort.total - len(cohort)
         said.append(f"{more:,} more of the study {'is' if more == 1 else 'are'} not finished yet, and left out")
     return tuple(knees), tuple(said)
-
-
-def _named(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:5]) + (f" and {count(len(ids) - 5, 'knee')} more" if len(ids) > 5 else "")
 
 
 def _is_shard(path: Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +19,6 @@ FloatArray = NDArray[np.float64]
 def generators(seed: int, ensembles: int) -> list[np.random.RandomState]:
     """Return the random numbers of each ensemble, which are independent."""
     return [generator(stream) for stream in np.random.SeedSequence(seed).spawn(ensembles)]
-
-
-def random_states(seed: int, ensembles: int) -> list[Any]:
-    """Return the same as emcee takes them."""
-    return [one.get_state(legacy=True) for one in generators(seed, ensembles)]
 
 
 class Ensemble(ABC):

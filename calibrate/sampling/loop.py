@@ -117,14 +117,12 @@ def sample(
     begin = time.monotonic()
     moves = moves_of(posterior, settings.moves, starts if outposts else None)
     kind = InMemory if all(type(backend) is emcee.backends.Backend for backend in backends) else Streamed
-    numbers = generators(settings.seed, len(backends))
     ensembles = [
         kind(posterior, backend, start, random, moves, settings.thin)
-        for backend, start, random in zip(backends, starts, numbers, strict=True)
+        for backend, start, random in zip(backends, starts, generators(settings.seed, len(backends)), strict=True)
     ]
-    last = budget.steps // settings.thin
+    last, pace = budget.steps // settings.thin, 1
     verdict: Verdict | None = None
-    pace = 1
 
     def level() -> int:
         return min(e.stored for e in ensembles)

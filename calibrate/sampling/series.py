@@ -107,6 +107,22 @@ def effective(means: FloatArray, variance: FloatArray, walkers: int, independent
     return np.asarray(np.where(about > 0.0, np.minimum(found, most), still))
 
 
+def worth(picks: float, chain: float, effective: float) -> float:
+    """Return how many independent draws some picks of a chain are worth; 0 if that of the chain is unknown.
+
+    Picking adds an error of its own to the chain's: of n random or even picks of a chain of N draws that are worth m,
+    1 / (1/n - 1/N + 1/m) are left.
+
+    Examples
+    --------
+    >>> worth(4000, float("inf"), 4000.0), worth(4000, 4000, 1000.0)
+    (2000.0, 1000.0)
+    """
+    if not effective > 0.0:
+        return 0.0
+    return min(float(picks), 1.0 / (max(1.0 / picks - 1.0 / chain, 0.0) + 1.0 / effective))
+
+
 def standard_error(means: FloatArray) -> FloatArray:
     """Return the standard error of the mean of all draws (...), from the ensembles' means (..., ensembles, steps)."""
     return np.asarray(np.sqrt(means.var(axis=(-2, -1)) / independent_draws(means)))

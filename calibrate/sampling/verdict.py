@@ -19,6 +19,7 @@ from calibrate.sampling.burnin import burn_in, drift
 from calibrate.sampling.columns import Columns
 from calibrate.sampling.convergence import MIN_TIMES, Diagnosis, diagnose, floor, largest_sd_error
 from calibrate.sampling.remedy import estimate, phrase
+from calibrate.sampling.series import worth
 
 FloatArray = NDArray[np.float64]
 Derive = Callable[[FloatArray], Mapping[str, FloatArray]]
@@ -269,8 +270,7 @@ def _derived(
     derived = diagnose(np.stack([values[name] for name in names], axis=1).reshape(*shape, len(names)))
     ensembles, _, walkers = chains.log_prob.shape
     all_draws = ensembles * (found.steps - found.burn_in) * walkers
-    # Of n independent-looking draws of a chain of N that are worth m, 1 / (1/n - 1/N + 1/m) are left.
-    enough = _WORTH / (1.0 / looked_at - 1.0 / all_draws + 1.0 / wanted.min_ess)
+    enough = _WORTH * worth(looked_at, all_draws, wanted.min_ess)
     return (
         derived,
         names,

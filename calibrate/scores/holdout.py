@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibrate.data import Measurement
 from calibrate.errors import ParameterError
 from calibrate.posterior import Posterior
+from calibrate.sampling.series import worth
 from calibrate.scores.loo import BAD_K, mean_density
 from calibrate.scores.pointwise import foretold_by_others
 from calibrate.scores.predictive import DRAWS, SHARES, Scores, TestReadings, TestScores, known, readings, scores
@@ -182,13 +183,8 @@ def scored(draws: Draws) -> Scores:
 
 
 def efficiency_of(draws: Draws, count: int) -> float:
-    """Return how many effective draws each of some picked at random is worth, by the worst parameter.
-
-    Of n picked from a chain of N draws that are worth m, 1 / (1/n - 1/N + 1/m) are left: picking adds its own error to
-    the chain's.
-    """
-    ess = draws.diagnosis.smallest_ess
-    return min(1.0, 1.0 / (count * (1.0 / count - 1.0 / draws.draws + 1.0 / ess))) if ess > 0.0 else 0.0
+    """Return how many effective draws each of some picked at random is worth, by the worst parameter."""
+    return worth(count, draws.draws, draws.diagnosis.smallest_ess) / count
 
 
 def extended(wanted: Posterior, fitted: Posterior, q: FloatArray) -> FloatArray:

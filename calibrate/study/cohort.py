@@ -27,7 +27,7 @@ from calibrate.study.knees import Knee, Study
 from calibrate.study.place import Place
 from calibrate.study.reader import open_shard
 from calibrate.study.work import Plan, checked, job_of
-from calibrate.texts import count
+from calibrate.texts import count, listed
 
 # Knees in a batch at the most: seconds of work, and a file with some megabytes.
 _BATCH = 16
@@ -198,8 +198,8 @@ class _Sitting:
                     self._note(one, path, row)
         missing = [knee for name, knee in self._knees.items() if name not in self._where]
         if again := [knee.id for knee in missing if knee.id in damaged]:
-            named = ", ".join(again[:_NAMED]) + (", ..." if len(again) > _NAMED else "")
-            self._on_warning(f"{damaged[again[0]]}; {count(len(again), 'knee')} to calibrate again: {named}")
+            knees = f"{count(len(again), 'knee')} to calibrate again: {listed(again, _NAMED)}"
+            self._on_warning(f"{damaged[again[0]]}; {knees}")
         return missing
 
     def _good(self, record: Record) -> bool:

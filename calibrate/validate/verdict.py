@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.texts import listed
 from calibrate.validate.trial import Trial
 from calibrate.validate.uniform import (
     DRAWS,
@@ -196,11 +197,10 @@ class Validation:
         """The verdict in a sentence."""
         of = f"{len(self.counted)} knees from the {self.over}"
         if self.failing:
-            named = ", ".join(f"{one.name} ({one.fault})" for one in self.failing[:_NAMED])
-            more = f" and {len(self.failing) - _NAMED} more" if len(self.failing) > _NAMED else ""
+            named = listed([f"{one.name} ({one.fault})" for one in self.failing], _NAMED)
             return (
                 f"not calibrated: of {len(self.quantities)} quantities {len(self.failing)} are not where {of} should "
-                f"lie: {named}{more}"
+                f"lie: {named}"
             )
         if self.too_few or self.shown is None:
             few = f"; with fewer than {FEWEST} nothing can be said" if len(self.counted) < FEWEST else ""
