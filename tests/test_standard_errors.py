@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from arviz_stats.base.array import array_stats
 from toys import ar1
 
 from calibrate.sampling import series
-from calibrate.sampling.series import effective_samples, errors_of, stride
+from calibrate.sampling.series import effective_samples, errors_of, stride, worth
 
 # --- autocorrelation times ---
 
@@ -117,3 +119,23 @@ def test_estimates_are_made_from_a_thousand_steps_and_two_million_draws(
     ensembles: int, kept: int, walkers: int, of: int
 ) -> None:
     assert stride(ensembles, kept, walkers) == of
+
+
+@pytest.mark.parametrize(
+    ("picks", "chain", "effective", "expected"),
+    [
+        (4, 8, 2.0, 1.6),  # 1 / (1/4 - 1/8 + 1/2)
+        (4000, math.inf, 4000.0, 2000.0),
+        (4, 8, 0.5, 8 / 17),
+        (10, 10, 5.0, 5.0),  # all that there are
+        (10, 5, 5.0, 5.0),  # some of them twice
+        (10, 10, 40.0, 10.0),  # draws that alternate are worth more than they are, picks are not
+        (4, 8, 0.0, 0.0),
+        (4, 8, -1.0, 0.0),
+        (4, 8, math.nan, 0.0),
+    ],
+)
+def test_picks_are_worth_what_the_chain_and_their_number_leave(
+    picks: int, chain: float, effective: float, expected: float
+) -> None:
+    assert worth(picks, chain, effective) == pytest.approx(expected, rel=1e-14)
